@@ -1,0 +1,3 @@
+"""orderack: durable order acknowledgement on Temporal."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,176 @@
+"""The activities' declarations: name, one argument, result. `activities/` implements them, workflows call them.
+
+Requests name the order and its revision; the content is read from the ledger, where `assess` stored it,
+so that history stays small and holds the buyer's data once.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+from temporalio import activity
+
+from orderack.contracts import names
+from orderack.contracts.journal import Journal
+from orderack.domain.acknowledgement import Audience, Kind, SendOutcome
+from orderack.domain.assessment import Assessment
+from orderack.domain.order import Name, Order, OrderRef, Text
+from orderack.domain.receipt import ErpReceipt
+from orderack.domain.response import LineAnswer
+from orderack.domain.value import Value
+
+
+class AssessRequest(Value):
+    """Look at this revision: store it, validate it, ask for stock, decide. Idempotent by (order, revision)."""
+
+    order: Order
+    revision: int
+    now: AwareDatetime
+    waived: tuple[Name, ...] = ()
+    """Flags that a reviewer has already approved for this order."""
+    journal: Journal
+
+
+class SubmitToErpRequest(Value):
+    """Book this revision in the ERP, once (external id = order and revision)."""
+
+    ref: OrderRef
+    revision: int
+    erp: Name
+    journal: Journal
+
+
+class ErpAnswer(StrEnum):
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+
+
+class ErpSubmission(Value):
+    """`receipt` is set where the ERP books and answers for stock in the same call."""
+
+    answer: ErpAnswer
+    document_id: Name | None = None
+    receipt: ErpReceipt | None = None
+    reason: Text = ""
+
+
+class CancelInErpRequest(Value):
+    """Tell the ERP that this order is off; `document_id` where it has booked it."""
+
+    ref: OrderRef
+    erp: Name
+    document_id: Name | None = None
+    reason: Text = ""
+    journal: Journal
+
+
+class Dispatch(Value):
+    """One message to one channel; its key is `{order}/{revision}/{kind}/{n}/{channel}`."""
+
+    kind: Kind
+    n: int = 1
+    channel: Name
+    audience: Audience
+    recipient_role: Name = "buyer"
+    """`buyer`, or the owner's role for an internal alert."""
+
+
+class Facts(Value):
+    """What a message needs to know beyond the stored revision. Only what its kind uses is set."""
+
+    document_id: Name | None = None
+    answers: tuple[LineAnswer, ...] = ()
+    promise_on: date | None = None
+    next_update_at: AwareDatetime | None = None
+    decided_by: AwareDatetime | None = None
+    changed_from: int | None = None
+    """The last confirmed revision, whose difference to this one the confirmation shows."""
+    reason: Text = ""
+    question: Text = ""
+    owner: Name | None = None
+    waiting_for: Text = ""
+    escalated: bool = False
+
+
+class AcknowledgeRequest(Value):
+    """Send these messages, each exactly once.
+
+    `ask_erp`: ask that ERP first; when it has booked this revision, send nothing and return its receipt
+    (a waiting message must still be true at the moment it goes out).
+    `give_up_at`: from then on a provider out of reach ends as `unavailable` instead of being retried.
+    """
+
+    ref: OrderRef
+    revision: int
+    dispatches: tuple[Dispatch, ...]
+    facts: Facts = Facts()
+    ask_erp: Name | None = None
+    give_up_at: AwareDatetime
+    journal: Journal
+
+
+class AcknowledgeResult(Value):
+    """One outcome per dispatch, in order; or the receipt that made them needless."""
+
+    outcomes: tuple[SendOutcome, ...] = ()
+    receipt: ErpReceipt | None = None
+
+
+class HandOffRequest(Value):
+    """Offer the confirmed revision to the team that does the work."""
+
+    ref: OrderRef
+    revision: int
+    content_hash: Name
+    team: Name
+    owner: Name | None
+    document_id: Name | None
+    answers: tuple[LineAnswer, ...]
+    journal: Journal
+
+
+class HandOffResult(Value):
+    """The handoff's id in the ledger."""
+
+    handoff_id: Name
+
+
+@activity.defn(name=names.ASSESS)
+async def assess(request: AssessRequest) -> Assessment:
+    """See `activities/assess.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.SUBMIT_TO_ERP)
+async def submit_to_erp(request: SubmitToErpRequest) -> ErpSubmission:
+    """See `activities/submit_to_erp.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.CANCEL_IN_ERP)
+async def cancel_in_erp(request: CancelInErpRequest) -> ErpSubmission:
+    """See `activities/cancel_in_erp.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.ACKNOWLEDGE)
+async def acknowledge(request: AcknowledgeRequest) -> AcknowledgeResult:
+    """See `activities/acknowledge.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.HAND_OFF)
+async def hand_off(request: HandOffRequest) -> HandOffResult:
+    """See `activities/hand_off.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.RECORD)
+async def record(journal: Journal) -> None:
+    """See `activities/record.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+DECLARATIONS: Sequence[object] = (assess, submit_to_erp, cancel_in_erp, acknowledge, hand_off, record)

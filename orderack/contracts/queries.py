@@ -1,0 +1,79 @@
+"""What can be asked of an order: `status` (one value) and `timeline` (its entries)."""
+
+from datetime import date
+
+from pydantic import AwareDatetime
+
+from orderack.contracts.journal import ClockName, Entry, Stage
+from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.assessment import Flag, Gate
+from orderack.domain.evidence import Grade
+from orderack.domain.order import Name, OrderRef, PaymentStatus, Text
+from orderack.domain.response import LineAnswer
+from orderack.domain.value import Value
+
+
+class SendStatus(Value):
+    key: Name
+    channel: Name
+    state: SendState
+    detail: Text = ""
+
+
+class AcknowledgementStatus(Value):
+    kind: Kind
+    revision: int
+    n: int
+    decided_at: AwareDatetime
+    out_at: AwareDatetime | None = None
+    grade: Grade | None = None
+    sends: tuple[SendStatus, ...] = ()
+
+
+class ClockStatus(Value):
+    """A promised clock: met, breached, stopped or still running (all three None)."""
+
+    name: ClockName
+    started_at: AwareDatetime
+    due_at: AwareDatetime
+    owner: Name | None = None
+    met_at: AwareDatetime | None = None
+    breached_at: AwareDatetime | None = None
+    stopped_at: AwareDatetime | None = None
+
+
+class OrderStatus(Value):
+    """Everything an operator or a shop asks about one order, without the buyer's data."""
+
+    ref: OrderRef
+    stage: Stage
+    revision: int
+    content_hash: Name | None = None
+    received_at: AwareDatetime | None = None
+    confirmed_revision: int | None = None
+    confirmed_at: AwareDatetime | None = None
+    erp_document_id: Name | None = None
+    gate: Gate | None = None
+    rule: Name | None = None
+    policy_version: Name | None = None
+    payment: PaymentStatus | None = None
+    promise_on: date | None = None
+    escalated: bool = False
+    owner: Name | None = None
+    flags: tuple[Flag, ...] = ()
+    answers: tuple[LineAnswer, ...] = ()
+    acknowledgements: tuple[AcknowledgementStatus, ...] = ()
+    clocks: tuple[ClockStatus, ...] = ()
+    waiting_for: Text = ""
+    next_due_at: AwareDatetime | None = None
+    unknown_sends: tuple[Name, ...] = ()
+    quarantined: int = 0
+    work_may_begin: bool = False
+    work_why_not: tuple[Text, ...] = ()
+    handoff_owner: Name | None = None
+    handoff_accepted_by: Name | None = None
+
+
+class Timeline(Value):
+    ref: OrderRef
+    entries: tuple[Entry, ...] = ()

@@ -1,0 +1,135 @@
+"""One look at an order revision: what is known, what is doubtful, and what the matrix decided."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from orderack.domain.order import Name, Text
+from orderack.domain.receipt import StockVerdict
+from orderack.domain.value import Value
+
+
+class Gate(StrEnum):
+    """When the confirmation may go out (DESIGN §1). Frozen names."""
+
+    ERP_GATED = "erp_gated"
+    ACK_GATED = "ack_gated"
+
+
+class Route(StrEnum):
+    STRAIGHT = "straight"
+    REVIEW = "review"
+
+
+class ErpMode(StrEnum):
+    """`push`: we submit the order. `wait`: another integration does; we wait and ask."""
+
+    PUSH = "push"
+    WAIT = "wait"
+
+
+class FlagName(StrEnum):
+    """Why a person should look first (R26–R29, R45)."""
+
+    INCOMPLETE = "incomplete"
+    HIGH_VALUE = "high_value"
+    UNUSUAL_QUANTITY = "unusual_quantity"
+    BILLING_MISMATCH = "billing_mismatch"
+    NEW_CLIENT = "new_client"
+    PROBABLE_DUPLICATE = "probable_duplicate"
+    PAYMENT_FLAGGED = "payment_flagged"
+    TOTALS_MISMATCH = "totals_mismatch"
+    STOCK_GONE = "stock_gone"
+    ERP_REFUSED = "erp_refused"
+    ASSESSMENT_FAILED = "assessment_failed"
+    CHANGE_AFTER_HANDOFF = "change_after_handoff"
+    RULE = "rule"
+
+
+class Flag(Value):
+    """One reason, in words that a person can act on."""
+
+    name: FlagName
+    why: Text
+    field: Text = ""
+
+
+class LineStock(Value):
+    """Stock as the ERP told us when we asked; absent means that it did not answer in time."""
+
+    line_id: Name
+    verdict: StockVerdict
+    available: Decimal | None = None
+    expected_on: date | None = None
+
+
+class Leg(Value):
+    """Channels in order: the first that accepts is enough; the others are its fallback."""
+
+    channels: tuple[Name, ...]
+
+
+class ServiceLevels(Value):
+    """Every promised clock (DESIGN §2). A duration of the policy, absolute once anchored by the workflow.
+
+    `resolve_within` None means "the same day in the store's zone". Defaults are wire format: never change one.
+    """
+
+    acknowledge_within: timedelta = timedelta(seconds=60)
+    erp_budget: timedelta = timedelta(seconds=45)
+    hold_after: timedelta = timedelta(minutes=15)
+    review_within: timedelta = timedelta(hours=4)
+    erp_receipt_within: timedelta = timedelta(minutes=15)
+    update_every: timedelta = timedelta(hours=2)
+    resolve_within: timedelta | None = None
+    resolve_at_least: timedelta = timedelta(hours=4)
+    claim_within: timedelta = timedelta(minutes=30)
+    partner_margin: timedelta = timedelta(minutes=30)
+    evidence_within: timedelta | None = None
+    change_window: timedelta = timedelta(days=7)
+    orphan_window: timedelta = timedelta(days=3)
+
+
+class QuietHours(Value):
+    """Local times between which updates wait (None in the policy: never quiet, the documents' literal reading)."""
+
+    start: Text
+    end: Text
+
+
+class Decision(Value):
+    """What the matrix decided for this revision, and under which version; running orders keep theirs."""
+
+    rule: Name
+    policy_version: Name
+    why: Text = ""
+    route: Route = Route.STRAIGHT
+    gate: Gate = Gate.ACK_GATED
+    gate_why: Text = ""
+    withhold_received: bool = False
+    withhold_updates: bool = False
+    """Nothing to the buyer of an order under fraud hold unless the policy says so."""
+    erp: Name | None = None
+    erp_mode: ErpMode = ErpMode.PUSH
+    legs: tuple[Leg, ...] = ()
+    """Buyer's channels: every leg at once, each with its own fallbacks; empty means the buyer can't be reached."""
+    internal: tuple[Leg, ...] = ()
+    team: Name = "operations"
+    rota: tuple[Name, ...] = ()
+    reviewers: tuple[Name, ...] = ()
+    time_zone: Name = "UTC"
+    quiet_hours: QuietHours | None = None
+    work_needs: Name = "E2"
+    evidence_needed: Name = "E2"
+    levels: ServiceLevels = ServiceLevels()
+
+
+class Assessment(Value):
+    """What `assess` found for one revision: what the workflow acts on. The explanation is in the ledger."""
+
+    revision: int
+    content_hash: Name
+    flags: tuple[Flag, ...] = ()
+    stock: tuple[LineStock, ...] = ()
+    promise_on: date | None = None
+    decision: Decision

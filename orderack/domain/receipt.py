@@ -1,0 +1,51 @@
+"""The ERP receipt: the ERP's own statement that it booked the order (R133, R138)."""
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from orderack.domain.order import Name, Quantity, Text
+from orderack.domain.value import Value
+
+
+class StockVerdict(StrEnum):
+    """What the ERP says of one line."""
+
+    AVAILABLE = "available"
+    PARTIAL = "partial"
+    BACKORDERED = "backordered"
+    SUBSTITUTED = "substituted"
+    UNAVAILABLE = "unavailable"
+
+
+class LineVerdict(Value):
+    """The ERP's answer for one line; `quantity` is what it can supply now (partial), else all or none."""
+
+    line_id: Name
+    verdict: StockVerdict
+    quantity: Quantity | None = None
+    expected_on: date | None = None
+    substitute_sku: Name | None = None
+    note: Text | None = None
+
+
+class ErpReceipt(Value):
+    """Document id + time recorded + a verdict per line.
+
+    `id` is the sender's own id of this announcement: the same one twice is one receipt.
+    `revision` is the revision the ERP booked; absent, it is the last one submitted to it.
+    """
+
+    id: Name
+    erp: Name
+    store: Name
+    number: Name
+    revision: int | None = None
+    document_id: Name
+    recorded_at: AwareDatetime
+    lines: tuple[LineVerdict, ...] = ()
+
+    def answers_for_stock(self, line_ids: frozenset[str]) -> bool:
+        """Whether every ordered line has a verdict; an id without stock is not a receipt (DESIGN §1)."""
+        return line_ids <= {line.line_id for line in self.lines}

@@ -1,0 +1,71 @@
+"""Errors, named for what happens next.
+
+OrderAckError
+├─ Unavailable(retry_after)   the other side is down, slow or limiting: certainly not done → Temporal retries
+├─ InDoubt                    cut off after we began to send: it may have happened → settled, never blindly repeated
+├─ Refused(reason)            it said no → fallback channel or review; never retried
+├─ Unsupported(trait)         this channel cannot carry it → fallback channel
+└─ Misconfigured              our key, our URL, our policy → stops and pages an operator; no fallback hides it
+
+BadSignature, Duplicate       the gateway's alone: 401, 202
+InvalidInput                  a door's answer: the field, the problem, the remedy
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orderack.domain.acknowledgement import Reason
+from orderack.domain.problem import Problem
+
+
+class OrderAckError(Exception):
+    """The root of everything this product raises on purpose."""
+
+
+class Unavailable(OrderAckError):
+    """The other side did not take it; nothing was done. Retry, not before `retry_after` where it named one."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class InDoubt(OrderAckError):
+    """We were cut off after the request went out: 5xx, read timeout, reset, or an answer that says nothing."""
+
+
+class Refused(OrderAckError):
+    """It said no. `code` keeps the vendor's own word."""
+
+    def __init__(self, message: str, reason: Reason = Reason.OTHER, code: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.code = code
+
+
+class Unsupported(OrderAckError):
+    """The channel cannot carry this message."""
+
+    def __init__(self, trait: str) -> None:
+        super().__init__(f"not supported: {trait}")
+        self.trait = trait
+
+
+class Misconfigured(OrderAckError):
+    """Ours to mend: the message says which setting."""
+
+
+class BadSignature(OrderAckError):
+    """A request that does not prove where it comes from."""
+
+
+class Duplicate(OrderAckError):
+    """Seen before; nothing to do."""
+
+
+class InvalidInput(OrderAckError):
+    """An input that cannot be used, with everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{p.field}: {p.problem} ({p.remedy})" for p in problems))
+        self.problems = tuple(problems)

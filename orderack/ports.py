@@ -1,0 +1,353 @@
+"""What the product asks of the world outside: channels, ERPs. Adapters implement, activities and gateway call."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from pydantic import Field
+
+from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.journal import Entry, Journal
+from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Assessment
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.order import Line, Name, Order, OrderRef, Text
+from orderack.domain.receipt import ErpReceipt, StockVerdict
+from orderack.domain.value import Value
+
+
+class Idempotency(StrEnum):
+    """How a send in doubt is settled (reliability.md §4.1): A key, B lookup, C echo, D nothing."""
+
+    KEY = "key"
+    LOOKUP = "lookup"
+    ECHO = "echo"
+    NONE = "none"
+
+
+class Medium(StrEnum):
+    """What a rendered message looks like."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    CHAT = "chat"
+    PAGE = "page"
+
+
+class Traits(Value):
+    """Facts about a channel as data; the policy check and the activities read them."""
+
+    medium: Medium
+    audience: Audience
+    address: Name
+    """Which contact it needs: `email`, `phone`, `page`, or `chat:<platform>`."""
+    evidence_ceiling: Grade
+    idempotency: Idempotency
+    max_length: int | None = None
+    html: bool = False
+    buttons: bool = False
+    rate_per_second: float = 10.0
+
+
+class Rendered(Value):
+    """One canonical message in the shapes that channels need. `text` is always there."""
+
+    subject: Text = ""
+    text: str = Field(max_length=200_000)
+    html: str | None = Field(default=None, max_length=500_000)
+    sms: Text | None = None
+    link: Text | None = None
+    """The buyer's page for this message."""
+
+
+class Message(Value):
+    """What a channel is given to send; `key` is its identity and never changes between attempts."""
+
+    key: SendKey
+    recipient: Name
+    """One address of the channel's kind, already checked."""
+    kind: Kind
+    language: Name
+    content: Rendered
+    status_url: Text | None = None
+    """Where the provider should report delivery, where it takes such a URL per message."""
+
+    @property
+    def key_text(self) -> str:
+        return str(self.key)
+
+
+class Sent(Value):
+    """The provider accepted it."""
+
+    provider_id: str | None = None
+    detail: Text = ""
+
+
+class RawRequest(Value):
+    """An inbound request as it came: verification needs the raw bytes and the public URL."""
+
+    method: Name = "POST"
+    url: Text
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+
+
+class ChannelEvent(Value):
+    """What a provider reports about one message, translated. Unknown words keep `raw`."""
+
+    id: Name
+    event: EvidenceEvent
+    grade: Grade | None
+    key: Text | None = None
+    """Our send key, where the provider gives it back; else `provider_id` finds it."""
+    provider_id: Text | None = None
+    occurred_at: datetime
+    basis: Text = ""
+    raw: Text = ""
+
+
+class Channel(Protocol):
+    """One way to reach someone. `name` equals the file's name and is stored for ever."""
+
+    name: ClassVar[str]
+    traits: ClassVar[Traits]
+
+    async def send(self, message: Message) -> Sent:
+        """Send once. Raises Unavailable (not sent), InDoubt, Refused, Unsupported or Misconfigured."""
+        ...
+
+    async def lookup(self, message: Message, since: datetime) -> Sent | None:
+        """Ask the provider whether it has this message (`Idempotency.LOOKUP` only); None: it has not."""
+        ...
+
+    def verify(self, request: RawRequest) -> None:
+        """Raise BadSignature unless the request proves it comes from the provider."""
+        ...
+
+    def events(self, request: RawRequest) -> Sequence[ChannelEvent]:
+        """The events in a verified request. Raises InvalidInput when it is not one of the provider's."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Stock(Value):
+    """What the ERP says is available for one line, now."""
+
+    line_id: Name
+    verdict: StockVerdict
+    available: Decimal | None = None
+    expected_on: date | None = None
+
+
+class Booking(Value):
+    """The ERP's answer to a submission: taken, perhaps booked and answered for at once."""
+
+    document_id: Name | None = None
+    receipt: ErpReceipt | None = None
+
+
+class Erp(Protocol):
+    """One ERP. `name` is its key in the policy."""
+
+    name: str
+
+    async def submit(self, order: Order, revision: int) -> Booking:
+        """Book the order's revision once, whatever happens twice (external id). Raises the four fates or InDoubt."""
+        ...
+
+    async def find(self, ref: OrderRef, revision: int) -> ErpReceipt | None:
+        """The receipt of this revision, if the ERP has booked it and answered for its stock."""
+        ...
+
+    async def cancel(self, ref: OrderRef, document_id: str | None, reason: str) -> bool:
+        """Tell it that the order is off. False: it does not know the order."""
+        ...
+
+    async def availability(self, lines: Sequence[Line]) -> Sequence[Stock]:
+        """Live stock per line."""
+        ...
+
+    def verify(self, request: RawRequest) -> None:
+        """Raise BadSignature unless the request proves it comes from this ERP."""
+        ...
+
+    def receipts(self, request: RawRequest) -> Sequence[ErpReceipt]:
+        """The receipts in a verified request. Raises InvalidInput."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+class StoredRevision(Value):
+    """One revision as the ledger holds it."""
+
+    order: Order
+    revision: int
+    content_hash: Name
+    assessment: Assessment
+    explanation: str = ""
+    """JSON: every input of the promise date, flags and decision, for `explain`."""
+
+
+class StoredSend(Value):
+    """One send's row: the bytes as rendered once, and how it stands."""
+
+    key: Name
+    channel: Name
+    state: SendState
+    provider_id: Text | None = None
+    reason: Text = ""
+    detail: Text = ""
+    body_sha256: Name
+    message_json: str
+    """The `Message` exactly as first rendered: a retry sends these bytes and no others."""
+    attempts: int
+    claimed_at: datetime
+    lease_until: datetime
+    in_doubt_since: datetime | None = None
+
+
+class ClaimResult(Value):
+    """`mine`: we hold the lease and may send. Otherwise `send` says why not (finished, or leased to another)."""
+
+    mine: bool
+    first: bool
+    """No attempt was ever made before: nothing can be in doubt."""
+    send: StoredSend
+
+
+class InboxEvent(Value):
+    """An inbound event as recorded: once per (source, external_id), announced once."""
+
+    id: int
+    source: Name
+    external_id: Name
+    kind: Name
+    ref: OrderRef | None
+    body: str
+    received_at: datetime
+    announced_at: datetime | None
+    outcome: Text = ""
+
+
+class OrderRow(Value):
+    """An order's standing in the ledger."""
+
+    ref: OrderRef
+    source: Name
+    customer_id: Name | None
+    stage: Name
+    revision: int
+    owner: Name | None
+    next_due_at: datetime | None
+    total: Decimal
+    currency: Name
+    trigger_at: datetime
+    updated_at: datetime
+
+
+class PastOrder(Value):
+    """What earlier orders tell an assessment."""
+
+    ref: OrderRef
+    trigger_at: datetime
+    total: Decimal
+    currency: Name
+    fingerprint: Name
+    """Same buyer, same lines: see `orderack.domain.flags.fingerprint`."""
+    quantities: Mapping[str, Decimal]
+    """Quantity per sku."""
+
+
+class Ledger(Protocol):
+    """The record (DESIGN §9). Every write is keyed and may be repeated."""
+
+    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
+        """Store a revision and its journal in one transaction; the first writer of (order, revision) wins."""
+        ...
+
+    async def revision(self, ref: OrderRef, revision: int) -> StoredRevision | None: ...
+
+    async def write(self, journal: Journal) -> None:
+        """Append the journal's entries (unique by order and seq) and update the order's standing."""
+        ...
+
+    async def claim(self, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+        """Claim a send (BEGIN IMMEDIATE / row lock). Stores the message on the first claim.
+
+        A finished send, or one leased to another attempt, is returned with `mine` false; an expired lease is taken.
+        """
+        ...
+
+    async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
+        """Record how the send ended. An accepted send stays accepted whatever comes later."""
+        ...
+
+    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
+        """Mark the claimed send as in doubt: we were cut off after it may have gone out."""
+        ...
+
+    async def send(self, key: str) -> StoredSend | None: ...
+
+    async def sends(self, ref: OrderRef) -> Sequence[StoredSend]: ...
+
+    async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None: ...
+
+    async def record_evidence(self, ref: OrderRef, fact: EvidenceFact, raw: str) -> bool:
+        """Append one fact; False when its id was known. A delivery of a send in doubt settles it as accepted."""
+        ...
+
+    async def evidence(self, ref: OrderRef) -> Sequence[EvidenceFact]: ...
+
+    async def receive(
+        self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
+    ) -> InboxEvent:
+        """Record an inbound event once. A repeat returns the first row (compare `body` to see a collision)."""
+        ...
+
+    async def announced(self, event_id: int, outcome: str, now: datetime) -> None: ...
+
+    async def unannounced(self, before: datetime, limit: int = 100) -> Sequence[InboxEvent]: ...
+
+    async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
+        """Store the offered handoff (unique by order and revision); returns its id."""
+        ...
+
+    async def past_orders(self, store: str, customer_id: str, since: datetime) -> Sequence[PastOrder]: ...
+
+    async def orders_by_fingerprint(self, fingerprint: str, since: datetime) -> Sequence[PastOrder]: ...
+
+    async def receipt_latencies(self, erp: str, limit: int = 500) -> Sequence[float]:
+        """Seconds from submission to ERP receipt of the latest receipts of this ERP."""
+        ...
+
+    async def queue_depth(self, store: str) -> int:
+        """Orders of the store that are accepted and neither handed off nor ended."""
+        ...
+
+    async def order(self, ref: OrderRef) -> OrderRow | None: ...
+
+    async def find(self, text: str, limit: int = 20) -> Sequence[OrderRow]:
+        """Orders by any id (ours, external, ERP document, customer), e-mail address or phone number."""
+        ...
+
+    async def orders(
+        self, stage: str | None = None, store: str | None = None, limit: int = 100
+    ) -> Sequence[OrderRow]: ...
+
+    async def entries(self, ref: OrderRef) -> Sequence[Entry]: ...
+
+    async def ping(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,24 @@
+"""Process settings, from the environment (`ORDERACK_…`) or a `.env` file. Adapters have their own beside their code."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are. Every value has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="ORDERACK_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default=Path(".orderack"), description="where the embedded run keeps its data")
+    database_url: str = Field(default="", description="the ledger; empty: SQLite in `home`")
+    policy_dir: Path = Field(default=Path("policy"), description="policy.yaml and messages/")
+    public_url: str = Field(default="http://127.0.0.1:8090", description="where buyers and vendors reach the gateway")
+    secret: SecretStr = Field(default=SecretStr(""), description="signs the buyer's links; made once by `orderack up`")
+    api_keys: SecretStr = Field(default=SecretStr(""), description="`name:store:sha256` triples, comma separated")
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's SQLAlchemy URL (async driver)."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home.resolve()}/ledger.db"
