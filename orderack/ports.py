@@ -8,13 +8,14 @@ from typing import ClassVar, Protocol
 
 from pydantic import Field
 
-from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.activities import Facts, HandOffRequest
 from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
 from orderack.domain.assessment import Assessment
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Line, Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt, StockVerdict
+from orderack.domain.store import StoreProfile
 from orderack.domain.value import Value
 
 
@@ -351,3 +352,25 @@ class Ledger(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Content(Value):
+    """The canonical content of one acknowledgement, before it takes a channel's shape."""
+
+    kind: Kind
+    language: Name
+    store: StoreProfile
+    order: Order
+    revision: int
+    assessment: Assessment
+    facts: Facts
+    previous: Order | None = None
+    """The last confirmed revision's order, when this message shows what changed."""
+    page_url: Text
+    """The buyer's page for this order."""
+
+
+class Renderer(Protocol):
+    """Turns content into words. Raises Misconfigured when a wording is missing or breaks the guard."""
+
+    def render(self, content: Content) -> Rendered: ...
