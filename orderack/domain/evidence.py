@@ -10,7 +10,10 @@ from orderack.domain.value import Value
 
 
 class Grade(StrEnum):
-    """E0 queued, E1 accepted, E2 delivered, M machine, E3 displayed (p: probably), E4 engaged, E5 affirmed, E6 third party."""
+    """E0 queued, E1 accepted, E2 delivered, M machine touch, E3 displayed (p: probably), E4 engaged, E5 affirmed.
+
+    E6 is attested by a third party or an assured identity.
+    """
 
     E0 = "E0"
     E1 = "E1"
