@@ -1,0 +1,107 @@
+"""What all look-alikes have in common: a request meets its fault, before and after it is accepted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hmac import compare_digest
+from typing import ClassVar
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from orderack.embedded.sandbox.answers import CutOff, Late, Silence, nonsense
+from orderack.embedded.sandbox.faults import Action, Fault, Operation, Plan, Target
+from orderack.embedded.sandbox.state import SandboxState
+
+Handler = Callable[[Request, Plan], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+KEY_FIELD = "orderack_key"
+"""What our adapters call the send's key where a vendor carries one: argument, query parameter, metadata field."""
+KEY_HEADER = "X-Orderack-Key"
+
+BODY_LIMIT = 30 * 1024 * 1024
+"""Bytes. SendGrid's limit of a message; more than any other vendor here takes."""
+
+
+class LookAlike(ABC):
+    """One vendor: its routes, and its words for no."""
+
+    target: ClassVar[Target]
+
+    def __init__(self, state: SandboxState) -> None:
+        self.state = state
+
+    @abstractmethod
+    def routes(self) -> Sequence[BaseRoute]:
+        """The vendor's paths, below its base URL."""
+
+    @abstractmethod
+    def refused(self, code: str | None) -> Response:
+        """The vendor's permanent no, with its own code."""
+
+    @abstractmethod
+    def throttled(self, retry_after: int) -> Response:
+        """The vendor's 429."""
+
+    @abstractmethod
+    def failed(self, status: int) -> Response:
+        """The vendor's own breakdown."""
+
+    @abstractmethod
+    def too_large(self) -> Response:
+        """The vendor's answer to a body over the limit."""
+
+    def endpoint(self, operation: Operation, handler: Handler) -> Endpoint:
+        """Let `handler` answer, unless a fault answers instead of it or spoils its answer."""
+
+        async def answer(request: Request) -> Response:
+            if len(await request.body()) > BODY_LIMIT:
+                return self.too_large()
+            plan = self.state.faults.take(self.target, operation, await readable(request))
+            fault = plan.answer
+            if fault is not None and fault.action in INSTEAD:
+                self.state.log.count(self.target, operation, fault.action)
+                return INSTEAD[fault.action](self, fault)
+            response = await handler(request, plan)
+            if response.status_code >= 400:
+                self.state.log.count(self.target, operation, str(response.status_code))
+            return response if fault is None else SPOILED[fault.action](response, fault)
+
+        return answer
+
+
+def bearer(request: Request, token: str) -> bool:
+    """Whether the request carries this bearer token."""
+    given = request.headers.get("authorization", "")
+    return compare_digest(given.encode(), f"Bearer {token}".encode())
+
+
+async def readable(request: Request) -> str:
+    """All that a fault's `match` can be found in: path, query, idempotency key and body, unquoted."""
+    body = (await request.body()).decode(errors="replace")
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    parts = (
+        unquote_plus(str(request.url)),
+        request.headers.get("idempotency-key", ""),
+        unquote_plus(body) if form else body,
+    )
+    return "\n".join(parts)
+
+
+INSTEAD: Mapping[Action, Callable[[LookAlike, Fault], Response]] = {
+    Action.REFUSE: lambda vendor, fault: vendor.refused(fault.code),
+    Action.THROTTLE: lambda vendor, fault: vendor.throttled(fault.retry_after or 0),
+    Action.FAIL: lambda vendor, fault: vendor.failed(fault.status),
+    Action.CUT_OFF_BEFORE: lambda vendor, fault: CutOff(),
+    Action.HANG: lambda vendor, fault: Silence(),
+}
+"""The request never reaches the vendor's logic: nothing is accepted."""
+
+SPOILED: Mapping[Action, Callable[[Response, Fault], Response]] = {
+    Action.SLOW: lambda response, fault: Late(response, fault.seconds or 0.0),
+    Action.CUT_OFF_AFTER_ACCEPT: lambda response, fault: CutOff(),
+    Action.NONSENSE: lambda response, fault: nonsense(),
+}
+"""The vendor has done its work; the client does not get to know, or not in time."""

@@ -1,0 +1,159 @@
+"""What the look-alikes took in: the acceptance log (ground truth for a checker) and the outbox (for people)."""
+
+from collections import Counter, deque
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime
+
+from orderack.domain.value import Value
+from orderack.embedded.sandbox.faults import Action, Operation, Target
+
+OUTBOX_SIZE = 5_000
+"""Messages kept for the web view. The log keeps every acceptance: dropping one would falsify a count."""
+
+
+class Acceptance(Value):
+    """One request that a look-alike accepted, whether or not its answer got out."""
+
+    seq: int
+    at: AwareDatetime
+    target: Target
+    operation: Operation
+    key: str | None
+    """Our key of the send, as the request carried it."""
+    idempotency_key: str | None
+    recipient: str
+    provider_id: str
+    repeated: bool
+    """The idempotency key was known: nothing new came of it."""
+    faults: tuple[Action, ...]
+
+
+class Tally(Value):
+    """How many requests of one kind ended one way (`accepted`, or the HTTP status or fault that stopped it)."""
+
+    target: Target
+    operation: Operation
+    outcome: str
+    count: int
+
+
+class AcceptanceLog:
+    """Every acceptance, in order, and a tally of all requests."""
+
+    def __init__(self) -> None:
+        self._entries: list[Acceptance] = []
+        self._tally: Counter[tuple[Target, Operation, str]] = Counter()
+
+    def accept(
+        self,
+        target: Target,
+        operation: Operation,
+        *,
+        provider_id: str,
+        recipient: str = "",
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        repeated: bool = False,
+        faults: tuple[Action, ...] = (),
+    ) -> Acceptance:
+        entry = Acceptance(
+            seq=len(self._entries) + 1,
+            at=datetime.now(UTC),
+            target=target,
+            operation=operation,
+            key=key,
+            idempotency_key=idempotency_key,
+            recipient=recipient,
+            provider_id=provider_id,
+            repeated=repeated,
+            faults=faults,
+        )
+        self._entries.append(entry)
+        self.count(target, operation, "accepted")
+        return entry
+
+    def count(self, target: Target, operation: Operation, outcome: str) -> None:
+        self._tally[target, operation, outcome] += 1
+
+    def entries(self, target: Target | None = None, key: str | None = None) -> tuple[Acceptance, ...]:
+        """Acceptances, oldest first, of one look-alike and with `key` in their key, where given."""
+        return tuple(
+            entry
+            for entry in self._entries
+            if (target is None or entry.target is target)
+            and (key is None or key in (entry.key or "") or key in (entry.idempotency_key or ""))
+        )
+
+    def tally(self) -> tuple[Tally, ...]:
+        return tuple(
+            Tally(target=target, operation=operation, outcome=outcome, count=count)
+            for (target, operation, outcome), count in sorted(self._tally.items())
+        )
+
+
+class Posted(Value):
+    """One message as its reader would see it."""
+
+    id: int
+    at: AwareDatetime
+    channel: Target
+    recipient: str
+    sender: str = ""
+    subject: str = ""
+    text: str = ""
+    html: str | None = None
+    key: str | None = None
+    provider_id: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Outbox:
+    """The latest messages of all channels."""
+
+    def __init__(self, size: int = OUTBOX_SIZE) -> None:
+        self._messages: deque[Posted] = deque(maxlen=size)
+        self._next_id = 1
+
+    def put(
+        self,
+        channel: Target,
+        *,
+        recipient: str,
+        provider_id: str,
+        sender: str = "",
+        subject: str = "",
+        text: str = "",
+        html: str | None = None,
+        key: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Posted:
+        message = Posted(
+            id=self._next_id,
+            at=datetime.now(UTC),
+            channel=channel,
+            recipient=recipient,
+            sender=sender,
+            subject=subject,
+            text=text,
+            html=html,
+            key=key,
+            provider_id=provider_id,
+            headers=headers,
+        )
+        self._messages.append(message)
+        self._next_id += 1
+        return message
+
+    def get(self, message_id: int) -> Posted | None:
+        return next((message for message in self._messages if message.id == message_id), None)
+
+    def find(self, text: str = "", channel: Target | None = None) -> tuple[Posted, ...]:
+        """Newest first; `text` is looked for, whatever its case, in recipient, key and subject."""
+        wanted = text.casefold()
+        return tuple(
+            message
+            for message in reversed(self._messages)
+            if (channel is None or message.channel is channel)
+            and wanted in f"{message.recipient}\n{message.key or ''}\n{message.subject}".casefold()
+        )

@@ -1,0 +1,128 @@
+"""The sandbox as running servers."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import uvicorn
+
+from orderack.embedded.sandbox.answers import CuttableProtocol
+from orderack.embedded.sandbox.app import sandbox_app
+from orderack.embedded.sandbox.smtp import Postbox
+from orderack.embedded.sandbox.state import SandboxState
+
+SENDER = "orders@shop.example"
+SMS_SENDER = "+15005550006"
+ALERT_CHANNEL = "C0ALERTS00"
+SHUTDOWN = 1
+"""Seconds that open requests get when the sandbox ends."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn as a guest: signals belong to the program around it, which waits until it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Sandbox:
+    """A running sandbox. Everything it holds is in memory and ends with it."""
+
+    def __init__(self, state: SandboxState, host: str, port: int, smtp_port: int) -> None:
+        self.state = state
+        self.host = host
+        self.port = port
+        self.smtp_port = smtp_port
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def start(
+        cls,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        smtp_port: int = 0,
+        callback_base: str | None = None,
+        state: SandboxState | None = None,
+    ) -> "AsyncIterator[Sandbox]":
+        """Serve HTTP and SMTP on this event loop until the block ends; 0 takes a free port.
+
+        `callback_base` is the gateway's public URL; it may be set later on `sandbox.state`.
+        Raises OSError when a port is taken.
+        """
+        state = state or SandboxState(callback_base=callback_base)
+        postbox = Postbox(state)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(state.courier.aclose)
+            listening = stack.enter_context(socket.create_server((host, port)))
+            stack.push_async_callback(postbox.stop)
+            bound_smtp = await postbox.start(host, smtp_port)
+            await stack.enter_async_context(_serving(state, listening))
+            yield cls(state, host, listening.getsockname()[1], bound_smtp)
+
+    @property
+    def url(self) -> str:
+        """The root of all look-alikes, controls and pages."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def mailbox_url(self) -> str:
+        return f"{self.url}/mailbox"
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings that point our adapters at this sandbox."""
+        own = self.state.credentials
+        return {
+            "ORDERACK_SENDGRID_EMAIL_API_KEY": own.sendgrid_api_key,
+            "ORDERACK_SENDGRID_EMAIL_SENDER": SENDER,
+            "ORDERACK_SENDGRID_EMAIL_WEBHOOK_PUBLIC_KEY": own.sendgrid_public_key,
+            "ORDERACK_SENDGRID_EMAIL_BASE_URL": f"{self.url}/sendgrid",
+            "ORDERACK_TWILIO_SMS_ACCOUNT_SID": own.twilio_account_sid,
+            "ORDERACK_TWILIO_SMS_AUTH_TOKEN": own.twilio_auth_token,
+            "ORDERACK_TWILIO_SMS_SENDER": SMS_SENDER,
+            "ORDERACK_TWILIO_SMS_BASE_URL": f"{self.url}/twilio",
+            "ORDERACK_SLACK_BOT_TOKEN": own.slack_token,
+            "ORDERACK_SLACK_CHANNEL": ALERT_CHANNEL,
+            "ORDERACK_SLACK_BASE_URL": f"{self.url}/slack/api",
+            "ORDERACK_SMTP_EMAIL_HOST": self.host,
+            "ORDERACK_SMTP_EMAIL_PORT": str(self.smtp_port),
+            "ORDERACK_SMTP_EMAIL_SENDER": SENDER,
+            "ORDERACK_ERP_SANDBOX_BASE_URL": f"{self.url}/erp",
+            "ORDERACK_ERP_SANDBOX_API_KEY": own.erp_api_key,
+            "ORDERACK_ERP_SANDBOX_WEBHOOK_SECRET": own.erp_webhook_secret,
+        }
+
+
+@contextlib.asynccontextmanager
+async def _serving(state: SandboxState, listening: socket.socket) -> AsyncIterator[None]:
+    server = _Server(
+        uvicorn.Config(
+            sandbox_app(state),
+            http=CuttableProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await server.listens.wait()
+        yield
+    finally:
+        server.should_exit = True
+        for connection in tuple(server.server_state.connections):
+            # whoever still waits for a hanging or slow vendor learns that it is gone
+            if connection.transport is not None:
+                connection.transport.abort()
+        await serving
