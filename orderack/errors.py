@@ -8,6 +8,7 @@ OrderAckError
 └─ Misconfigured              our key, our URL, our policy → stops and pages an operator; no fallback hides it
 
 BadSignature, Duplicate       the gateway's alone: 401, 202
+OrderUnknown, OrderNotOpen    a door's answer: no such order, or one that has closed
 InvalidInput                  a door's answer: the field, the problem, the remedy
 """
 
@@ -61,6 +62,14 @@ class BadSignature(OrderAckError):
 
 class Duplicate(OrderAckError):
     """Seen before; nothing to do."""
+
+
+class OrderUnknown(OrderAckError):
+    """No order of that store and number, open or closed."""
+
+
+class OrderNotOpen(OrderAckError):
+    """There is no open order to ask this of: it has closed, or it never came."""
 
 
 class InvalidInput(OrderAckError):

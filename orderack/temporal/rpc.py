@@ -1,0 +1,62 @@
+"""Calls to Temporal: bounded in time, their failures in our words."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio.client import (
+    RPCTimeoutOrCancelledError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused, Unavailable
+
+R = TypeVar("R")
+
+RETRY_AFTER = timedelta(seconds=5)
+
+_AWAY = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+        # "Workflow task is not scheduled yet", "worker is failing this order's task": later it may answer.
+        RPCStatusCode.FAILED_PRECONDITION,
+    }
+)
+
+
+async def bounded(call: Awaitable[R], within: timedelta) -> R:
+    """Await a client call.
+
+    Raises Unavailable when the server, or a worker for this order, does not answer in time; OrderNotOpen when there
+    is no open order of that id; Refused when the workflow said no; Misconfigured when the server's set-up forbids it.
+    """
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            return await call
+    except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+        raise Unavailable("no answer from Temporal or from a worker in time", RETRY_AFTER) from error
+    except WorkflowUpdateFailedError as error:
+        raise Refused(f"the order refused: {error.cause}") from error
+    except WorkflowQueryFailedError as error:
+        raise Refused(f"the order could not answer: {error.message}") from error
+    except RPCError as error:
+        raise _told(error) from error
+
+
+def _told(error: RPCError) -> OrderAckError:
+    if error.status in _AWAY:
+        return Unavailable("Temporal does not answer", RETRY_AFTER)
+    if error.status is RPCStatusCode.NOT_FOUND and not error.message.startswith("Namespace"):
+        return OrderNotOpen("there is no open order of that number")
+    if "search attribute" in error.message.lower():
+        return Misconfigured(f"{error.message}: register them with `orderack init`")
+    return Misconfigured(f"Temporal refused the call ({error.status.name}): {error.message}")
