@@ -10,7 +10,6 @@ from temporalio.client import WorkflowExecution
 from orderack.contracts import names
 from orderack.contracts import search_attributes as attributes
 from orderack.contracts.ids import order_ref
-from orderack.contracts.journal import Stage
 from orderack.domain.order import OrderRef
 from orderack.domain.value import Value
 
@@ -22,7 +21,8 @@ class OpenOrders(Value):
 
     number: str | None = None
     store: str | None = None
-    stage: Stage | None = None
+    stage: str | None = None
+    """`open` while nobody is needed, `review`, `escalated`, `cancelled` or `rejected`."""
     customer: str | None = None
     owner: str | None = None
     escalated: bool | None = None

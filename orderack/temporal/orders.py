@@ -102,7 +102,7 @@ class Orders:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=_summary(order),
-            search_attributes=_attributes(order.ref, Stage.ASSESSING, order.customer.id),
+            search_attributes=_attributes(order.ref, order.customer.id),
             priority=Priority(priority_key=_PRIORITY[order.priority], fairness_key=order.store[:64]),
         )
         try:
@@ -132,7 +132,7 @@ class Orders:
             start_signal=names.SIGNAL_ERP_RECEIPT,
             start_signal_args=[receipt],
             static_summary=f"Order {ref.number} · {ref.store}",
-            search_attributes=_attributes(ref, Stage.AWAITING_ORDER),
+            search_attributes=_attributes(ref),
             priority=Priority(fairness_key=ref.store[:64]),
         )
         try:
@@ -246,11 +246,11 @@ def _summary(order: Order) -> str:
     return f"Order {order.number} · {order.store} · {order.totals.total} {order.currency} · {order.source}"
 
 
-def _attributes(ref: OrderRef, stage: Stage, customer: str | None = None) -> TypedSearchAttributes:
+def _attributes(ref: OrderRef, customer: str | None = None) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[str] | SearchAttributePair[bool]] = [
         SearchAttributePair(attributes.ORDER, ref.number),
         SearchAttributePair(attributes.STORE, ref.store),
-        SearchAttributePair(attributes.STAGE, stage),
+        SearchAttributePair(attributes.STAGE, attributes.OPEN),
         SearchAttributePair(attributes.ESCALATED, False),
     ]
     if customer:
