@@ -1,0 +1,227 @@
+"""The world around an order in the stories: scripted activities with an acceptance log, on a real Temporal server.
+
+Only the world is scripted. The server, its clock (skipping), the worker and the workflow are real.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from orderack.contracts import names
+from orderack.contracts.activities import (
+    AcknowledgeRequest,
+    AcknowledgeResult,
+    AssessRequest,
+    CancelInErpRequest,
+    Dispatch,
+    ErpAnswer,
+    ErpSubmission,
+    HandOffRequest,
+    HandOffResult,
+    SubmitToErpRequest,
+)
+from orderack.contracts.ids import order_workflow_id
+from orderack.contracts.journal import Entry, Event, Journal
+from orderack.contracts.queries import OrderStatus
+from orderack.contracts.start import Start
+from orderack.contracts.updates import SubmitReply
+from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Assessment
+from orderack.domain.order import Order, OrderRef
+from orderack.domain.receipt import ErpReceipt
+from tests.workflows.orders import a_decision, an_assessment
+
+
+@dataclass
+class Told:
+    """One message that a provider accepted."""
+
+    at: datetime
+    key: SendKey
+    request: AcknowledgeRequest
+    dispatch: Dispatch
+
+    @property
+    def what(self) -> str:
+        return f"{self.dispatch.kind} {self.dispatch.channel}"
+
+
+Answer = Callable[[Dispatch, int], SendState]
+
+
+@dataclass
+class Script:
+    """What the world does to one order."""
+
+    assess: Callable[[AssessRequest], Assessment] = lambda r: an_assessment(r.order, r.revision, a_decision())
+    send: Answer = lambda dispatch, attempt: SendState.ACCEPTED
+    submit: Callable[[SubmitToErpRequest], ErpSubmission] = lambda r: ErpSubmission(answer=ErpAnswer.SUBMITTED)
+    found: ErpReceipt | None = None
+    told: list[Told] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
+    submissions: list[SubmitToErpRequest] = field(default_factory=list)
+    cancellations: list[CancelInErpRequest] = field(default_factory=list)
+    cancel_answer: ErpAnswer = ErpAnswer.SUBMITTED
+    handoffs: list[HandOffRequest] = field(default_factory=list)
+    entries: dict[int, Entry] = field(default_factory=dict)
+    asked: int = 0
+
+    def kinds(self, audience: str = "buyer") -> list[str]:
+        return [str(t.dispatch.kind) for t in self.told if t.dispatch.audience == audience]
+
+    def events(self) -> list[Event]:
+        return [self.entries[seq].event for seq in sorted(self.entries)]
+
+
+class World:
+    """Scripted activities for many orders at once, keyed by order number."""
+
+    def __init__(self, env: WorkflowEnvironment) -> None:
+        self.env = env
+        self.scripts: dict[str, Script] = {}
+
+    def script(self, number: str) -> Script:
+        return self.scripts.setdefault(number, Script())
+
+    async def now(self) -> datetime:
+        return await self.env.get_current_time()
+
+    def _write(self, journal: Journal) -> Script:
+        script = self.script(journal.ref.number)
+        for entry in journal.entries:
+            script.entries.setdefault(entry.seq, entry)
+        return script
+
+    @activity.defn(name=names.ASSESS)
+    async def assess(self, request: AssessRequest) -> Assessment:
+        return self._write(request.journal).assess(request)
+
+    @activity.defn(name=names.SUBMIT_TO_ERP)
+    async def submit_to_erp(self, request: SubmitToErpRequest) -> ErpSubmission:
+        script = self._write(request.journal)
+        script.submissions.append(request)
+        return script.submit(request)
+
+    @activity.defn(name=names.CANCEL_IN_ERP)
+    async def cancel_in_erp(self, request: CancelInErpRequest) -> ErpSubmission:
+        script = self._write(request.journal)
+        script.cancellations.append(request)
+        return ErpSubmission(answer=script.cancel_answer)
+
+    @activity.defn(name=names.ACKNOWLEDGE)
+    async def acknowledge(self, request: AcknowledgeRequest) -> AcknowledgeResult:
+        script = self._write(request.journal)
+        if request.ask_erp:
+            script.asked += 1
+            if script.found:
+                return AcknowledgeResult(receipt=script.found)
+        now = await self.now()
+        return AcknowledgeResult(outcomes=tuple(self._send(script, request, d, now) for d in request.dispatches))
+
+    def _send(self, script: Script, request: AcknowledgeRequest, dispatch: Dispatch, now: datetime) -> SendOutcome:
+        key = SendKey(
+            ref=request.ref, revision=request.revision, kind=dispatch.kind, n=dispatch.n, channel=dispatch.channel
+        )
+        attempt = script.attempts[str(key)] = script.attempts.get(str(key), 0) + 1
+        state = script.send(dispatch, attempt)
+        if state is SendState.CLAIMED:  # the provider is out of reach: the real activity raises for a retry
+            raise ApplicationError("provider unavailable", type="Unavailable")
+        if state is SendState.ACCEPTED:
+            script.told.append(Told(at=now, key=key, request=request, dispatch=dispatch))
+        reason = Reason.BAD_RECIPIENT if state is SendState.REJECTED else None
+        return SendOutcome(channel=dispatch.channel, state=state, reason=reason)
+
+    @activity.defn(name=names.HAND_OFF)
+    async def hand_off(self, request: HandOffRequest) -> HandOffResult:
+        self._write(request.journal).handoffs.append(request)
+        return HandOffResult(handoff_id=f"{request.ref}/{request.revision}")
+
+    @activity.defn(name=names.RECORD)
+    async def record(self, journal: Journal) -> None:
+        self._write(journal)
+
+    @property
+    def activities(self) -> list[Callable[..., Any]]:
+        return [self.assess, self.submit_to_erp, self.cancel_in_erp, self.acknowledge, self.hand_off, self.record]
+
+
+@dataclass
+class Story:
+    """One order's run, driven as its callers would."""
+
+    world: World
+    order: Order
+    handle: WorkflowHandle[Any, OrderStatus]
+    script: Script
+    reply: SubmitReply | None = None
+
+    @property
+    def ref(self) -> OrderRef:
+        return self.order.ref
+
+    async def receipt(self, receipt: ErpReceipt) -> None:
+        await self.handle.signal(names.SIGNAL_ERP_RECEIPT, receipt)
+
+    async def ask(self, update: str, request: Any, result: type) -> Any:
+        return await self.handle.execute_update(update, request, id=request.id, result_type=result)
+
+    async def status(self) -> OrderStatus:
+        return await self.handle.query(names.QUERY_STATUS, result_type=OrderStatus)
+
+    async def result(self) -> OrderStatus:
+        """The closed run's result; the clock stands still meanwhile (two drivers of it upset the test server)."""
+        with self.world.env.auto_time_skipping_disabled():
+            return await self.handle.result()
+
+    async def sleep(self, span: timedelta) -> None:
+        await self.world.env.sleep(span)
+
+    async def settle(self) -> None:
+        """Let what is in flight come in, without moving the clock by more than it takes."""
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            await self.status()
+
+    def minutes(self, kind: str, channel: str = "email") -> list[float]:
+        """When messages of a kind were accepted, in minutes from the trigger."""
+        return [
+            round((t.at - self.order.trigger_at).total_seconds() / 60, 1)
+            for t in self.script.told
+            if t.dispatch.kind == kind and t.dispatch.channel == channel
+        ]
+
+
+async def submit(world: World, order: Order, *, continue_as_new_after: int | None = None) -> Story:
+    """Intake: update-with-start, as `orderack.temporal.orders` does it."""
+    start = Start(store=order.store, number=order.number, continue_as_new_after=continue_as_new_after)
+    operation = WithStartWorkflowOperation(
+        names.WORKFLOW,
+        start,
+        id=order_workflow_id(order.ref),
+        task_queue=names.ORDERS_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        result_type=OrderStatus,
+    )
+    reply = await world.env.client.execute_update_with_start_workflow(
+        names.UPDATE_SUBMIT,
+        order,
+        start_workflow_operation=operation,
+        id=f"submit/{order.content_hash}",
+        result_type=SubmitReply,
+    )
+    handle = world.env.client.get_workflow_handle(order_workflow_id(order.ref), result_type=OrderStatus)
+    return Story(world=world, order=order, handle=handle, script=world.script(order.number), reply=reply)
+
+
+def a_number() -> str:
+    return f"T-{uuid4().hex[:8]}"

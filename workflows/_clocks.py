@@ -1,0 +1,89 @@
+"""Deadlines: pure functions of the state. One loop waits for the earliest of them, so an order costs one timer."""
+
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from orderack.contracts.journal import ClockName
+from orderack.domain.assessment import QuietHours, ServiceLevels
+from orderack.domain.evidence import Grade
+from workflows._state import OrderState
+
+TICK = timedelta(seconds=1)
+"""What is due within the same second is done in the same step: one timer and one send instead of two."""
+
+LATE = timedelta(seconds=60)
+"""Later than this, a message that was due is recorded as late (its promise broken), and still goes out."""
+
+
+class Deadline(NamedTuple):
+    at: datetime
+    name: ClockName
+
+
+def deadlines(state: OrderState, *, telling: bool) -> list[Deadline]:
+    """Everything this order waits for, earliest first.
+
+    `telling`: a message to the buyer is in flight. Its own expiry watches `acknowledge_within` then,
+    at no cost, so no timer is spent on it.
+    """
+    found = [
+        Deadline(clock.due_at, clock.name)
+        for clock in state.clocks
+        if clock.open and not (telling and clock.name is ClockName.ACKNOWLEDGE)
+    ]
+    if state.escalation:
+        found.append(Deadline(state.escalation.next_update_at, ClockName.UPDATE))
+    found += [Deadline(a.evidence_due_at, ClockName.EVIDENCE) for a in state.acknowledgements if a.evidence_due_at]
+    return sorted(found)
+
+
+def due(state: OrderState, now: datetime, *, telling: bool) -> list[ClockName]:
+    """The names of what is due now, earliest first, each once."""
+    return list(dict.fromkeys(d.name for d in deadlines(state, telling=telling) if d.at <= now + TICK))
+
+
+def levels(state: OrderState) -> ServiceLevels:
+    """The order's own service levels; the defaults until it is assessed."""
+    return state.assessment.decision.levels if state.assessment else ServiceLevels()
+
+
+def zone(state: OrderState) -> ZoneInfo:
+    """The store's time zone; UTC until it is known."""
+    return ZoneInfo(state.assessment.decision.time_zone if state.assessment else "UTC")
+
+
+def resolve_by(state: OrderState, start: datetime) -> datetime:
+    """An escalation's deadline: the end of the store's day, never less than four hours on (DESIGN §2)."""
+    promised = levels(state)
+    if promised.resolve_within is not None:
+        return start + promised.resolve_within
+    local = start.astimezone(zone(state))
+    midnight = datetime.combine(local.date() + timedelta(days=1), time.min, tzinfo=local.tzinfo)
+    return max(midnight.astimezone(start.tzinfo), start + promised.resolve_at_least)
+
+
+def next_update(state: OrderState, previous: datetime, now: datetime) -> datetime:
+    """The next slot of the two-hourly grid after now. Slots missed in an outage are skipped, not burst."""
+    every = levels(state).update_every
+    missed = max(0, (now + TICK - previous) // every)
+    slot = previous + (missed + 1) * every
+    quiet = state.assessment.decision.quiet_hours if state.assessment else None
+    return after_quiet_hours(slot, quiet, zone(state)) if quiet else slot
+
+
+def after_quiet_hours(at: datetime, quiet: QuietHours, where: ZoneInfo) -> datetime:
+    """The same moment, or the end of the quiet hours it falls in."""
+    start, end = time.fromisoformat(quiet.start), time.fromisoformat(quiet.end)
+    local = at.astimezone(where)
+    clock = local.time().replace(tzinfo=None)
+    quiet_now = start <= clock < end if start <= end else clock >= start or clock < end
+    if not quiet_now:
+        return at
+    day = local.date() + timedelta(days=1 if clock >= end else 0)
+    return datetime.combine(day, end, tzinfo=where).astimezone(at.tzinfo)
+
+
+def enough(grade: Grade | None, needed: str) -> bool:
+    """Whether evidence of this grade satisfies the grade needed."""
+    return grade is not None and grade.rank >= Grade(needed).rank

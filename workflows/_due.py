@@ -1,0 +1,65 @@
+"""What happens when a clock runs out: a table from its name to the step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.domain.acknowledgement import Kind
+from workflows._clocks import levels
+from workflows._owners import (
+    partner_breached,
+    partner_warning,
+    resolve_breached,
+    review_overdue,
+    send_update,
+    unclaimed,
+    waiting_facts,
+)
+from workflows._state import OrderState
+from workflows._steps import budget_spent, erp_overdue, evidence_missing, hold_due, overdue_words
+from workflows._telling import say
+
+
+def handle(state: OrderState, names: Sequence[ClockName], now: datetime) -> None:
+    """Do what is due, in order; the receipt that came in the same moment has been taken before."""
+    if state.receipt is not None and state.stage is Stage.AWAITING_ERP:
+        names = [name for name in names if name not in (ClockName.HOLD, ClockName.UPDATE, ClockName.ERP_BUDGET)]
+    escalated_before = state.escalation is not None
+    for name in names:
+        STEPS[name](state, now)
+    overdue = ClockName.ERP_RECEIPT in names and state.stage is Stage.AWAITING_ERP
+    if ClockName.HOLD in names or overdue:
+        overdue_words(state, now, holding=ClockName.HOLD in names, alert=overdue and not escalated_before)
+
+
+def acknowledge_breached(state: OrderState, now: datetime) -> None:
+    """The minute passed without a word accepted by a provider: recorded, the owner is told; the word is still sent."""
+    state.breach(ClockName.ACKNOWLEDGE, now)
+    say(state, now, [Kind.ALERT], waiting_facts(state, "the buyer was not told within the minute"))
+
+
+def close(state: OrderState, now: datetime) -> None:
+    """The time for changes is over. A handoff that nobody accepted keeps the order open: its rota goes on."""
+    state.stop(ClockName.STAY_OPEN, now)
+    if not state.ended and state.handoff and not state.handoff.accepted_by:
+        state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
+        return
+    state.stage, state.ended_at = Stage.CLOSED, now
+    state.note(now, Event.CLOSED)
+
+
+STEPS: Mapping[ClockName, Callable[[OrderState, datetime], None]] = {
+    ClockName.ACKNOWLEDGE: acknowledge_breached,
+    ClockName.ERP_BUDGET: budget_spent,
+    ClockName.HOLD: hold_due,
+    ClockName.REVIEW: review_overdue,
+    ClockName.ERP_RECEIPT: erp_overdue,
+    ClockName.UPDATE: send_update,
+    ClockName.RESOLVE: resolve_breached,
+    ClockName.CLAIM: unclaimed,
+    ClockName.PARTNER: partner_breached,
+    ClockName.PARTNER_WARNING: partner_warning,
+    ClockName.EVIDENCE: evidence_missing,
+    ClockName.STAY_OPEN: close,
+    ClockName.ORPHAN: close,
+}

@@ -1,0 +1,209 @@
+"""The side effects of an order: tasks that the workflow's loop owns, one activity each."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError
+
+from orderack.contracts.activities import (
+    AcknowledgeRequest,
+    AssessRequest,
+    CancelInErpRequest,
+    ErpAnswer,
+    HandOffRequest,
+    SubmitToErpRequest,
+)
+from orderack.contracts.journal import ClockName, Event, Journal, Stage
+from orderack.domain.acknowledgement import Audience, Kind
+from orderack.domain.assessment import Decision
+from workflows import _calls, _steps, _telling
+from workflows._clocks import deadlines, levels
+from workflows._state import OrderState
+
+ASKS_FIRST = frozenset({Kind.HOLDING, Kind.UPDATE, Kind.ALERT})
+"""Messages that say the ERP has not answered: their activity asks it first, at no extra Action."""
+
+EXPIRES_AFTER = timedelta(hours=2)
+"""A send call that nobody serves is issued anew after this; the ledger keeps each message single."""
+
+AFTER_A_FAILURE = timedelta(minutes=5)
+"""An activity that ended in a failure it does not retry is tried again after this, once somebody could mend it."""
+
+
+class Effects:
+    """Runs activities as named tasks, at most one of a name at a time, and takes their results into the state."""
+
+    def __init__(self, state: OrderState) -> None:
+        self._state = state
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._news = True
+        self._assess_failed = False
+        self._bug: BaseException | None = None
+
+    @property
+    def _decision(self) -> Decision | None:
+        return self._state.assessment.decision if self._state.assessment else None
+
+    @property
+    def _telling(self) -> bool:
+        """A word to the buyer is on its way, and its own expiry watches the minute's promise."""
+        return any(
+            f"send/{ack.batch}" in self._tasks and ack.pending and ack.audience is Audience.BUYER
+            for ack in self._state.acknowledgements
+        )
+
+    def _do(self, name: str, effect: Coroutine[object, object, None]) -> None:
+        """Run one side effect, at most one of a name at a time; its end is news."""
+        if name in self._tasks:
+            effect.close()
+            return
+        task = asyncio.create_task(effect, name=name)
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is not task:
+            return
+        self._news = True
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ActivityError) and not isinstance(error.cause, TimeoutError | CancelledError):
+            self._state.note(workflow.now(), Event.QUARANTINED, f"{name} failed and is tried again later")
+            self._tasks[name] = asyncio.create_task(self._rest(name))
+            return
+        del self._tasks[name]
+        if error and not isinstance(error, ActivityError | CancelledError):
+            self._bug = error
+
+    async def _rest(self, name: str) -> None:
+        await workflow.sleep(AFTER_A_FAILURE, summary=f"{name} failed: tried again then")
+        del self._tasks[name]
+        self._news = True
+
+    async def _assess(self) -> None:
+        state = self._state
+        if state.order is None:
+            return
+        request = AssessRequest(
+            order=state.order,
+            revision=state.revision,
+            now=workflow.now(),
+            waived=tuple(state.waived),
+            journal=self._journal(),
+        )
+        try:
+            assessment = await _calls.assess_here(request)
+        except (ActivityError, ApplicationError):
+            self._assess_failed = True
+            assessment = await _calls.assess_patiently(request)
+        self._assess_failed = False
+        _steps.assessed(state, assessment, workflow.now())
+
+    async def _submit_to_erp(self) -> None:
+        state, decision = self._state, self._decision
+        if decision is None or decision.erp is None:
+            return
+        revision = state.revision
+        state.erp.submitted_revision, state.erp.submitted_at = revision, workflow.now()
+        state.note(workflow.now(), Event.SUBMITTED_TO_ERP, decision.erp)
+        request = SubmitToErpRequest(ref=state.ref, revision=revision, erp=decision.erp, journal=self._journal())
+        submission = await _calls.submit_to_erp(request)
+        _steps.submitted(state, submission, revision, workflow.now())
+
+    def _cancel_submission(self) -> None:
+        if task := self._tasks.pop("erp", None):
+            task.cancel()
+
+    async def _cancel_in_erp(self) -> None:
+        """Told once it knows the order; where it does not, the order stays open and meets it when it lands (R173)."""
+        state, decision = self._state, self._decision
+        if decision is None or decision.erp is None:
+            state.erp.cancel_needed = False
+            return
+        state.erp.cancel_needed = False
+        request = CancelInErpRequest(
+            ref=state.ref,
+            erp=decision.erp,
+            document_id=state.erp.document_id,
+            reason=state.stage,
+            journal=self._journal(),
+        )
+        answer = await _calls.cancel_in_erp(request)
+        if answer.answer is not ErpAnswer.NOT_FOUND:
+            state.erp.cancelled = True
+            state.note(workflow.now(), Event.ERP_CANCELLED, state.erp.document_id or "")
+
+    async def _send(self, batch: int) -> None:
+        state = self._state
+        turns = _telling.dispatches(state, batch)
+        now = workflow.now()
+        first = turns[0][0]
+        promised = levels(state)
+        patience = promised.fallback_after
+        expires_at = now + EXPIRES_AFTER
+        if (clock := state.clock(ClockName.ACKNOWLEDGE)) and any(a.audience is Audience.BUYER for a, _, _ in turns):
+            patience = min(patience, promised.acknowledge_within / 2)
+            expires_at = max(clock.due_at, now + timedelta(seconds=1)) if clock.due_at > now else expires_at
+        request = AcknowledgeRequest(
+            ref=state.ref,
+            revision=first.revision,
+            dispatches=tuple(dispatch for _, _, dispatch in turns),
+            facts=first.facts,
+            ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns)),
+            give_up_at=max(first.decided_at, now) + patience,
+            journal=self._journal(),
+        )
+        result = await _calls.acknowledge(request, expires_at)
+        if result.receipt:
+            _steps.take_receipt(state, result.receipt, workflow.now())
+            _telling.supersede_batch(state, workflow.now(), batch)
+            return
+        for (ack, leg, _), outcome in zip(turns, result.outcomes, strict=True):
+            _telling.take_outcome(state, workflow.now(), ack, leg, outcome)
+
+    def _erp_to_ask(self, kinds: frozenset[Kind]) -> str | None:
+        waits = self._state.stage is Stage.AWAITING_ERP and self._state.receipt is None
+        return self._decision.erp if self._decision and waits and kinds & ASKS_FIRST else None
+
+    def _withdraw(self, batch: int) -> None:
+        """Stop a send that a confirmation has made untrue; what went out before stays on the record."""
+        if task := self._tasks.pop(f"send/{batch}", None):
+            task.cancel()
+
+    async def _hand_off(self) -> None:
+        state, decision = self._state, self._decision
+        if decision is None or state.order is None:
+            return
+        request = HandOffRequest(
+            ref=state.ref,
+            revision=state.confirmed_revision,
+            content_hash=state.order.content_hash,
+            team=decision.team,
+            owner=decision.rota[0] if decision.rota else None,
+            document_id=state.erp.document_id,
+            answers=_steps.answers(state),
+            journal=self._journal(),
+        )
+        await _calls.hand_off(request)
+        _steps.handed_off(state, workflow.now())
+
+    def _journal(self) -> Journal:
+        """The entries not yet written, on their way with the next activity. A failed one is retried with them."""
+        state = self._state
+        upcoming = deadlines(state, telling=False)
+        entries, state.unwritten = tuple(state.unwritten), []
+        return Journal(
+            ref=state.ref,
+            stage=state.stage,
+            revision=state.revision,
+            owner=state.owner,
+            next_due_at=upcoming[0].at if upcoming else None,
+            entries=entries,
+        )
+
+    async def _write_rest(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        if self._state.unwritten:
+            await _calls.record(self._journal())

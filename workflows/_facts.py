@@ -1,0 +1,75 @@
+"""Signals are facts: idempotent by their own id, harmless late, twice or out of order."""
+
+from datetime import datetime
+
+from orderack.contracts.activities import Facts
+from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.contracts.updates import PaymentChanged
+from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
+from orderack.domain.assessment import Flag, FlagName
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
+from orderack.domain.order import PaymentStatus
+from workflows._owners import open_review, waiting_facts
+from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
+from workflows._steps import UNCONFIRMED, work_gate
+from workflows._telling import say, take_outcome
+
+SETTLES = frozenset({EvidenceEvent.ACCEPTED, EvidenceEvent.DELIVERED, EvidenceEvent.DISPLAYED, EvidenceEvent.ENGAGED})
+
+
+def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
+    """One graded fact about one message: it may settle a send in doubt, raise a grade, or open a fallback."""
+    if state.saw(f"evidence/{fact.id}"):
+        return
+    ack = state.find_ack(fact.kind, fact.revision, fact.n)
+    if ack is None:
+        state.note(now, Event.EVIDENCE, f"{fact.event} for a message that was not decided here")
+        return
+    was_closed = bool(work_gate(state))
+    leg = next((leg for leg in ack.legs if fact.channel in leg.channels[: leg.turn + 1]), None)
+    if fact.event is EvidenceEvent.BOUNCED:
+        _bounced(state, ack, leg, fact, now)
+        return
+    if fact.event is EvidenceEvent.DISPUTED:
+        say(state, now, [Kind.ALERT], waiting_facts(state, f"the buyer disputes {fact.kind} {fact.revision}"))
+    if leg and leg.state is LegState.UNKNOWN and leg.channel == fact.channel and fact.event in SETTLES:
+        state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {fact.channel}: {fact.event}")
+        take_outcome(state, now, ack, leg, SendOutcome(channel=fact.channel, state=SendState.ACCEPTED))
+    ack.grade = fact.grade if ack.grade is None else stronger(ack.grade, fact.grade)
+    state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
+    if was_closed and not work_gate(state):
+        state.note(now, Event.WORK_MAY_BEGIN)
+
+
+def _bounced(
+    state: OrderState, ack: Acknowledgement, leg: LegProgress | None, fact: EvidenceFact, now: datetime
+) -> None:
+    """Accepted and then returned: the fallback's turn, unless better evidence says that it arrived."""
+    arrived = ack.grade is not None and ack.grade.rank >= Grade.E2.rank
+    if leg is None or leg.channel != fact.channel or leg.state is LegState.SUPERSEDED or arrived:
+        state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: bounced")
+        return
+    outcome = SendOutcome(
+        channel=fact.channel, state=SendState.REJECTED, reason=Reason.BAD_RECIPIENT, detail="returned by its carrier"
+    )
+    take_outcome(state, now, ack, leg, outcome)
+
+
+def take_payment(state: OrderState, changed: PaymentChanged, now: datetime) -> None:
+    """The payment's state, newest by its own time; a flag on an unconfirmed order brings a person in."""
+    if state.saw(f"payment/{changed.id}"):
+        return
+    if state.payment_at and changed.occurred_at < state.payment_at:
+        return
+    was_closed = bool(work_gate(state))
+    state.payment, state.payment_at = changed.status, changed.occurred_at
+    state.note(now, Event.PAYMENT_CHANGED, changed.status)
+    if changed.status is PaymentStatus.FLAGGED:
+        why = "the payment was flagged by its provider"
+        if state.stage is Stage.AWAITING_ERP:
+            state.stop(ClockName.ERP_BUDGET, now)
+            open_review(state, now, (Flag(name=FlagName.PAYMENT_FLAGGED, why=why),))
+        elif state.stage not in UNCONFIRMED and not state.ended:
+            say(state, now, [Kind.ALERT], Facts(reason=why, owner=state.owner, waiting_for="a look at the payment"))
+    if was_closed and not work_gate(state):
+        state.note(now, Event.WORK_MAY_BEGIN)

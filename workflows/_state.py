@@ -1,0 +1,268 @@
+"""All that an order's workflow knows, in one serialisable object, so that continue-as-new carries it whole."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orderack.contracts.activities import Facts
+from orderack.contracts.journal import ClockName, Entry, Event, Stage
+from orderack.contracts.updates import HandoffReply, Reply
+from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Assessment, Flag
+from orderack.domain.evidence import Grade
+from orderack.domain.order import Name, Order, OrderRef, PaymentStatus
+from orderack.domain.receipt import ErpReceipt
+
+TIMELINE_KEPT = 400
+"""Entries kept in the workflow; the ledger has them all."""
+
+
+class Mutable(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class LegState(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    UNKNOWN = "unknown"
+    EXHAUSTED = "exhausted"
+    SUPERSEDED = "superseded"
+
+
+class LegProgress(Mutable):
+    """One leg of an acknowledgement: which channel is its turn, and how the earlier ones ended."""
+
+    channels: list[str]
+    turn: int = 0
+    state: LegState = LegState.PENDING
+    outcomes: list[SendOutcome] = []
+    accepted_at: datetime | None = None
+
+    @property
+    def channel(self) -> str:
+        return self.channels[self.turn]
+
+    @property
+    def has_fallback(self) -> bool:
+        return self.turn + 1 < len(self.channels)
+
+    def end(self, outcome: SendOutcome, now: datetime) -> None:
+        """Take one outcome: accepted ends the leg, a no moves it to its fallback, unknown waits."""
+        self.outcomes.append(outcome)
+        if outcome.state is SendState.ACCEPTED:
+            self.state, self.accepted_at = LegState.DONE, now
+        elif outcome.state is SendState.UNKNOWN:
+            self.state = LegState.UNKNOWN
+        elif self.has_fallback:
+            self.turn, self.state = self.turn + 1, LegState.PENDING
+        else:
+            self.state = LegState.EXHAUSTED
+
+
+class Acknowledgement(Mutable):
+    """One message decided, on its way, or out."""
+
+    kind: Kind
+    revision: int
+    n: int
+    audience: Audience
+    batch: int
+    decided_at: datetime
+    facts: Facts
+    owner: str | None = None
+    legs: list[LegProgress]
+    out_at: datetime | None = None
+    grade: Grade | None = None
+    evidence_due_at: datetime | None = None
+
+    @property
+    def pending(self) -> bool:
+        return any(leg.state is LegState.PENDING for leg in self.legs)
+
+    def key(self, ref: OrderRef, channel: str) -> SendKey:
+        return SendKey(ref=ref, revision=self.revision, kind=self.kind, n=self.n, channel=channel)
+
+
+class Clock(Mutable):
+    """A promised clock. Open while none of the three ends is set."""
+
+    name: ClockName
+    started_at: datetime
+    due_at: datetime
+    owner: str | None = None
+    met_at: datetime | None = None
+    breached_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.met_at is None and self.breached_at is None and self.stopped_at is None
+
+
+class Review(Mutable):
+    opened_at: datetime
+    flags: list[Flag]
+    owner: str | None
+    turn: int = 0
+    claimed_by: str | None = None
+    questions: int = 0
+
+
+class Escalation(Mutable):
+    since: datetime
+    owner: str | None
+    turn: int = 0
+    why: str
+    next_update_at: datetime
+    updates: int = 0
+
+
+class Handoff(Mutable):
+    revision: int
+    content_hash: str
+    offered_at: datetime
+    owner: str | None
+    turn: int = 0
+    claimed_by: str | None = None
+    accepted_by: str | None = None
+    frozen: bool = False
+
+
+class Erp(Mutable):
+    """What we did at the ERP and what it told us."""
+
+    submitted_revision: int = 0
+    submitted_at: datetime | None = None
+    answered: bool = False
+    document_id: str | None = None
+    cancel_needed: bool = False
+    cancelled: bool = False
+
+
+class Quarantined(Mutable):
+    at: datetime
+    what: str
+    why: str
+
+
+class OrderState(Mutable):
+    ref: OrderRef
+    started_at: datetime
+    stage: Stage = Stage.AWAITING_ORDER
+    order: Order | None = None
+    payment: PaymentStatus | None = None
+    payment_at: datetime | None = None
+    revision: int = 0
+    trigger_at: datetime | None = None
+    revised_at: datetime | None = None
+    hashes: list[str] = []
+    assessment: Assessment | None = None
+    waived: list[str] = []
+    receipt: ErpReceipt | None = None
+    parked_receipts: list[ErpReceipt] = []
+    erp: Erp = Field(default_factory=Erp)
+    review: Review | None = None
+    escalation: Escalation | None = None
+    handoff: Handoff | None = None
+    held: bool = False
+    confirmed_revision: int = 0
+    confirmed_at: datetime | None = None
+    confirmed_from: int = 0
+    ended_at: datetime | None = None
+    acknowledgements: list[Acknowledgement] = []
+    batches: int = 0
+    clocks: list[Clock] = []
+    seen: list[str] = []
+    replies: dict[str, Reply | HandoffReply] = {}
+    quarantine: list[Quarantined] = []
+    timeline: list[Entry] = []
+    unwritten: list[Entry] = []
+    seq: int = 0
+    marked_stage: str = ""
+    """What the search attributes last said."""
+
+    # -- the timeline -------------------------------------------------------------------------------------------
+
+    def note(
+        self,
+        at: datetime,
+        event: Event,
+        note: str = "",
+        *,
+        clock: ClockName | None = None,
+        due_at: datetime | None = None,
+        owner: str | None = None,
+    ) -> None:
+        """Add one entry, to be written to the ledger by the next activity."""
+        self.seq += 1
+        entry = Entry(
+            seq=self.seq, at=at, event=event, revision=self.revision, note=note, clock=clock, due_at=due_at, owner=owner
+        )
+        self.timeline.append(entry)
+        self.unwritten.append(entry)
+        del self.timeline[:-TIMELINE_KEPT]
+
+    def saw(self, fact_id: str) -> bool:
+        """Whether this fact came before; remembers it."""
+        if fact_id in self.seen:
+            return True
+        self.seen.append(fact_id)
+        return False
+
+    # -- clocks ---------------------------------------------------------------------------------------------------
+
+    def clock(self, name: ClockName) -> Clock | None:
+        """The open clock of that name."""
+        return next((clock for clock in self.clocks if clock.name is name and clock.open), None)
+
+    def start_clock(self, name: ClockName, started_at: datetime, due_at: datetime, owner: str | None = None) -> None:
+        self.clocks.append(Clock(name=name, started_at=started_at, due_at=due_at, owner=owner))
+
+    def meet(self, name: ClockName, at: datetime) -> None:
+        if clock := self.clock(name):
+            clock.met_at = at
+            self.note(at, Event.CLOCK_MET, clock=name, due_at=clock.due_at, owner=clock.owner)
+
+    def breach(self, name: ClockName, at: datetime) -> None:
+        if clock := self.clock(name):
+            clock.breached_at = at
+            self.note(at, Event.CLOCK_BREACHED, clock=name, due_at=clock.due_at, owner=clock.owner)
+
+    def stop(self, name: ClockName, at: datetime) -> None:
+        """The promise fell away (cancelled, rejected): neither met nor broken."""
+        if clock := self.clock(name):
+            clock.stopped_at = at
+
+    # -- acknowledgements -----------------------------------------------------------------------------------------
+
+    def said(self, kind: Kind, revision: int | None = None) -> list[Acknowledgement]:
+        """Every acknowledgement of this kind (and revision) that was decided."""
+        return [a for a in self.acknowledgements if a.kind is kind and revision in (None, a.revision)]
+
+    def find_ack(self, kind: Kind, revision: int, n: int) -> Acknowledgement | None:
+        return next((a for a in self.said(kind, revision) if a.n == n), None)
+
+    @property
+    def ended(self) -> bool:
+        return self.stage in (Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED)
+
+    @property
+    def owner(self) -> str | None:
+        """Who is accountable right now (R117)."""
+        if self.escalation:
+            return self.escalation.owner
+        if self.review:
+            return self.review.claimed_by or self.review.owner
+        if self.handoff:
+            return self.handoff.accepted_by or self.handoff.claimed_by or self.handoff.owner
+        return None
+
+
+class Begin(Mutable):
+    """What a run begins with: `contracts.start.Start`, and after continue-as-new everything known so far."""
+
+    store: Name
+    number: Name
+    continue_as_new_after: int | None = None
+    state: OrderState | None = None

@@ -1,0 +1,302 @@
+"""The story's steps: accepted, assessed, booked, confirmed, handed off. Each changes the state and nothing else."""
+
+from datetime import datetime, timedelta
+
+from orderack.contracts.activities import ErpAnswer, ErpSubmission, Facts
+from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.domain.acknowledgement import Audience, Kind
+from orderack.domain.assessment import Assessment, ErpMode, Flag, FlagName, Gate, Route
+from orderack.domain.evidence import Grade, stronger
+from orderack.domain.order import Order, PaymentStatus
+from orderack.domain.receipt import ErpReceipt
+from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person
+from workflows._clocks import LATE, enough, levels
+from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
+from workflows._state import Handoff, LegState, OrderState
+from workflows._telling import WAITING, may_tell_waiting, say, supersede
+
+UNCONFIRMED = (Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP)
+
+
+def accept_order(state: OrderState, order: Order, now: datetime) -> None:
+    """Take the order as revision 1. Clocks run from the trigger stamped at intake, which may lie in the past."""
+    state.order, state.revision = order, 1
+    state.trigger_at = min(order.trigger_at, now)
+    state.payment = order.payment.status
+    state.hashes.append(order.content_hash)
+    state.stage = Stage.ASSESSING
+    state.revised_at = now
+    state.meet(ClockName.ORPHAN, now)
+    state.note(now, Event.ORDER_ACCEPTED, f"from {order.source}")
+
+
+def new_revision(state: OrderState, order: Order, now: datetime) -> None:
+    """The order's content changed: everything known of the old content no longer counts."""
+    state.order, state.revision = order, state.revision + 1
+    state.hashes.append(order.content_hash)
+    state.assessment, state.receipt, state.revised_at = None, None, now
+    state.stage = Stage.ASSESSING
+    if state.review:
+        state.review = None
+        state.stop(ClockName.REVIEW, now)
+        state.stop(ClockName.CLAIM, now)
+    if state.handoff and not state.handoff.frozen:
+        state.handoff.frozen = True
+        state.stop(ClockName.CLAIM, now)
+        state.note(now, Event.HANDOFF_FROZEN, owner=state.handoff.accepted_by or state.handoff.owner)
+    state.stop(ClockName.STAY_OPEN, now)
+    state.stop(ClockName.ERP_BUDGET, now)
+    state.stop(ClockName.ERP_RECEIPT, now)
+
+
+def assessed(state: OrderState, assessment: Assessment, now: datetime) -> None:
+    """Act on what the assessment found: start the clocks, say `received`, go to review or to the ERP."""
+    if assessment.revision != state.revision or state.stage is not Stage.ASSESSING:
+        return
+    state.assessment = assessment
+    decision = assessment.decision
+    state.note(now, Event.ASSESSED, f"{decision.rule}: {decision.route}, {decision.gate}")
+    if state.revision == 1:
+        _start_order_clocks(state, now)
+    found = assessment.flags
+    if state.payment is PaymentStatus.FLAGGED and not any(f.name is FlagName.PAYMENT_FLAGGED for f in found):
+        found += (Flag(name=FlagName.PAYMENT_FLAGGED, why="the payment was flagged by its provider"),)
+    if decision.route is Route.REVIEW and not found:
+        found = (Flag(name=FlagName.RULE, why=decision.why or decision.rule),)
+    flags = tuple(flag for flag in found if flag.name not in state.waived)
+    if flags:
+        open_review(state, now, flags)
+    else:
+        state.stage = Stage.AWAITING_ERP
+    _first_words(state, now)
+
+
+def _start_order_clocks(state: OrderState, now: datetime) -> None:
+    """The clocks that run from the trigger; a withheld order owes no word within the minute."""
+    if state.assessment is None or state.trigger_at is None or state.order is None:
+        return
+    start, decision, promised = state.trigger_at, state.assessment.decision, levels(state)
+    if not decision.withhold_received:
+        state.start_clock(ClockName.ACKNOWLEDGE, start, start + promised.acknowledge_within)
+    state.start_clock(ClockName.HOLD, start, start + promised.hold_after)
+    if partner := state.order.partner_deadline:
+        state.start_clock(ClockName.PARTNER_WARNING, start, partner.due_at - promised.partner_margin, partner.partner)
+        state.start_clock(ClockName.PARTNER, start, partner.due_at, partner.partner)
+
+
+def _first_words(state: OrderState, now: datetime) -> None:
+    """`received`: at once, within the ERP's budget, or not before a person has looked; never after a receipt."""
+    if state.assessment is None or state.revision > 1:
+        return
+    decision = state.assessment.decision
+    if decision.withhold_received or state.receipt is not None:
+        return
+    if decision.gate is Gate.ACK_GATED or state.stage is Stage.REVIEW:
+        say(state, now, [Kind.RECEIVED], Facts())
+    elif state.trigger_at is not None:
+        state.start_clock(ClockName.ERP_BUDGET, state.trigger_at, state.trigger_at + decision.levels.erp_budget)
+
+
+def budget_spent(state: OrderState, now: datetime) -> None:
+    """The ERP did not answer within its budget: `received` goes out, so that the minute's promise stands."""
+    state.stop(ClockName.ERP_BUDGET, now)
+    if state.stage in UNCONFIRMED:
+        say(state, now, [Kind.RECEIVED], Facts())
+
+
+def expect_receipt(state: OrderState, now: datetime) -> None:
+    """The order is the ERP's turn: its clock starts with the submission (or, when we only wait, with our waiting)."""
+    if state.clock(ClockName.ERP_RECEIPT) is None and state.receipt is None:
+        state.start_clock(ClockName.ERP_RECEIPT, now, now + levels(state).erp_receipt_within)
+
+
+def needs_submission(state: OrderState) -> bool:
+    """Whether this revision must still be pushed to the ERP."""
+    if state.assessment is None or state.stage is not Stage.AWAITING_ERP or state.receipt is not None:
+        return False
+    decision = state.assessment.decision
+    pushes = decision.erp is not None and decision.erp_mode is ErpMode.PUSH
+    return pushes and state.erp.submitted_revision < state.revision
+
+
+def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: datetime) -> None:
+    """The ERP took the submission, refused it, or booked it on the spot."""
+    if submission.document_id:
+        state.erp.document_id = submission.document_id
+    if state.ended:
+        state.erp.cancel_needed = not state.erp.cancelled
+        return
+    if revision != state.revision:
+        return
+    if submission.answer is ErpAnswer.REFUSED:
+        state.stop(ClockName.ERP_RECEIPT, now)
+        state.note(now, Event.ERP_REFUSED, submission.reason)
+        open_review(state, now, (Flag(name=FlagName.ERP_REFUSED, why=f"the ERP refused it: {submission.reason}"),))
+    elif submission.receipt:
+        take_receipt(state, submission.receipt, now)
+
+
+def take_receipt(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:
+    """The ERP's word. Idempotent by its id; of an old revision, recorded; after the end, an instruction to undo."""
+    if state.saw(f"receipt/{receipt.id}"):
+        return
+    if state.order is None:
+        state.parked_receipts.append(receipt)
+        return
+    state.erp.document_id = receipt.document_id
+    revision = receipt.revision or _revision_meant(state, receipt)
+    if state.ended:
+        state.erp.cancel_needed = not state.erp.cancelled
+        state.note(now, Event.ERP_RECEIPT_STALE, f"{receipt.document_id} after the end: the ERP will be told")
+    elif revision != state.revision:
+        state.note(now, Event.ERP_RECEIPT_STALE, f"{receipt.document_id} for revision {revision}")
+    elif not receipt.answers_for_stock(frozenset(line.line_id for line in state.order.lines)):
+        state.note(now, Event.ERP_RECEIPT_STALE, f"{receipt.document_id} without a verdict on every line's stock")
+    elif state.receipt is None:
+        state.receipt = receipt
+        state.note(now, Event.ERP_RECEIPT, receipt.document_id)
+        state.meet(ClockName.ERP_RECEIPT, now)
+        state.stop(ClockName.ERP_BUDGET, now)
+
+
+def _revision_meant(state: OrderState, receipt: ErpReceipt) -> int:
+    """An ERP that does not know revisions means the last one it was given; booked before that, an older one."""
+    given = state.erp.submitted_at if state.erp.submitted_revision == state.revision else state.revised_at
+    older = state.revision > 1 and given is not None and receipt.recorded_at < given
+    return state.revision - 1 if older else state.revision
+
+
+def answers(state: OrderState) -> tuple[LineAnswer, ...]:
+    """The canonical line response to this revision; empty before the receipt."""
+    return answer_lines(state.order, state.receipt) if state.order and state.receipt else ()
+
+
+def confirm_if_booked(state: OrderState, now: datetime) -> set[int]:
+    """Confirm what the ERP has booked, once per revision; a refused line goes to a person first.
+
+    Returns the batches whose unsent messages the confirmation made untrue.
+    """
+    if state.stage is not Stage.AWAITING_ERP or state.receipt is None or state.assessment is None:
+        return set()
+    verdicts = answers(state)
+    if needs_a_person(verdicts) and FlagName.STOCK_GONE not in state.waived:
+        gone = [a.line_id for a in verdicts if a.outcome in (Outcome.REJECT, Outcome.HOLD)]
+        flag = Flag(name=FlagName.STOCK_GONE, why=f"the ERP has no stock for line {', '.join(gone)}")
+        open_review(state, now, (flag,))
+        return set()
+    state.stage = Stage.CONFIRMED
+    state.confirmed_from, state.confirmed_revision, state.confirmed_at = (
+        state.confirmed_revision,
+        state.revision,
+        now,
+    )
+    state.meet(ClockName.HOLD, now) if now <= _hold_due(state, now) else state.stop(ClockName.HOLD, now)
+    de_escalate(state, now)
+    withdrawn = supersede(state, now, WAITING | {Kind.ALERT})
+    facts = Facts(
+        document_id=state.receipt.document_id,
+        answers=verdicts,
+        promise_on=state.assessment.promise_on,
+        changed_from=state.confirmed_from or None,
+        owner=turn(rota(state), 0),
+    )
+    say(state, now, [Kind.CONFIRMATION], facts)
+    return withdrawn
+
+
+def _hold_due(state: OrderState, now: datetime) -> datetime:
+    clock = state.clock(ClockName.HOLD)
+    return clock.due_at if clock else now
+
+
+def hold_due(state: OrderState, now: datetime) -> None:
+    """Fifteen minutes and still open: met when `holding` goes out in time, broken when an outage made it late."""
+    clock = state.clock(ClockName.HOLD)
+    if clock and now > clock.due_at + LATE:
+        state.breach(ClockName.HOLD, now)
+    state.meet(ClockName.HOLD, now)
+
+
+def erp_overdue(state: OrderState, now: datetime) -> None:
+    """No receipt in time: escalate. The messages' activity asks the ERP first, so nobody is told what is not so."""
+    state.breach(ClockName.ERP_RECEIPT, now)
+    if state.stage is Stage.AWAITING_ERP:
+        escalate(state, now, "the ERP has not confirmed receipt")
+
+
+def overdue_words(state: OrderState, now: datetime, *, holding: bool, alert: bool) -> None:
+    """Holding and alert of the same moment go in one batch: one activity instead of two."""
+    kinds = []
+    if holding and state.stage in UNCONFIRMED and may_tell_waiting(state):
+        kinds.append(Kind.HOLDING)
+    if alert and state.escalation:
+        kinds.append(Kind.ALERT)
+    say(state, now, kinds, waiting_facts(state, state.escalation.why if state.escalation else "still being checked"))
+
+
+def confirmation_settled(state: OrderState) -> bool:
+    """The confirmation is out, or in doubt, or every channel said no: the team can have the order."""
+    acks = state.said(Kind.CONFIRMATION, state.confirmed_revision)
+    return not acks or any(a.out_at or not a.pending for a in acks)
+
+
+def needs_handoff(state: OrderState) -> bool:
+    return state.stage is Stage.CONFIRMED and confirmation_settled(state)
+
+
+def handed_off(state: OrderState, now: datetime) -> None:
+    """The confirmed revision was offered to the team; it has half an hour to claim it."""
+    if state.order is None or state.stage is not Stage.CONFIRMED:
+        return
+    owner = turn(rota(state), 0)
+    if state.handoff and state.handoff.accepted_by:
+        owner = state.handoff.accepted_by
+    state.handoff = Handoff(
+        revision=state.confirmed_revision, content_hash=state.order.content_hash, offered_at=now, owner=owner
+    )
+    state.stage = Stage.HANDED_OFF
+    state.start_clock(ClockName.CLAIM, now, now + levels(state).claim_within, owner)
+    state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
+    state.note(now, Event.HANDED_OFF, owner=owner)
+
+
+def work_gate(state: OrderState) -> tuple[str, ...]:
+    """Why the team may not begin yet; empty when it may (R9, R22, R82)."""
+    if state.assessment is None or not state.confirmed_revision:
+        return ("the order is not confirmed",)
+    decision = state.assessment.decision
+    why = []
+    if state.confirmed_revision != state.revision or (state.handoff and state.handoff.frozen):
+        why.append("a change is being decided")
+    if state.payment is not PaymentStatus.CONFIRMED and not decision.work_on_account:
+        why.append("the payment is not confirmed")
+    if not any(answer.accepted for answer in answers(state)):
+        why.append("nothing of it is in stock")
+    needed = Grade.E5 if state.confirmed_from else decision.work_needs
+    if not enough(confirmation_grade(state), needed):
+        why.append(f"no evidence of grade {needed} that the buyer has revision {state.revision}")
+    return tuple(why)
+
+
+def confirmation_grade(state: OrderState) -> Grade | None:
+    """The strongest evidence for the current revision's confirmation; an older revision's does not count."""
+    grade: Grade | None = None
+    for ack in state.said(Kind.CONFIRMATION, state.revision):
+        if ack.grade and ack.audience is Audience.BUYER:
+            grade = ack.grade if grade is None else stronger(grade, ack.grade)
+    return grade
+
+
+def evidence_missing(state: OrderState, now: datetime) -> None:
+    """Accepted, but no evidence of the grade required in time: the fallback channel's turn."""
+    for ack in state.acknowledgements:
+        if not ack.evidence_due_at or ack.evidence_due_at > now + timedelta(seconds=1):
+            continue
+        ack.evidence_due_at = None
+        needed = state.assessment.decision.evidence_needed if state.assessment else Grade.E2
+        if enough(ack.grade, needed):
+            continue
+        state.note(now, Event.EVIDENCE_MISSING, f"{ack.kind} {ack.n}: below {needed}", clock=ClockName.EVIDENCE)
+        for leg in ack.legs:
+            if leg.state in (LegState.DONE, LegState.UNKNOWN) and leg.has_fallback:
+                leg.turn, leg.state = leg.turn + 1, LegState.PENDING

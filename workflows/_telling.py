@@ -1,0 +1,175 @@
+"""Deciding messages: what is said once, to whom, and what a later message makes needless."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from orderack.contracts.activities import Dispatch, Facts
+from orderack.contracts.journal import ClockName, Event
+from orderack.domain.acknowledgement import Audience, Kind, SendOutcome, SendState
+from orderack.domain.assessment import Leg
+from orderack.domain.order import OrderRef
+from workflows._clocks import levels
+from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
+
+WAITING = frozenset({Kind.HOLDING, Kind.UPDATE})
+"""Messages that a confirmation, a rejection or a cancellation makes untrue."""
+
+ONCE_PER_ORDER = frozenset({Kind.RECEIVED, Kind.HOLDING, Kind.CANCELLATION, Kind.REJECTION})
+ONCE_PER_REVISION = frozenset({Kind.CONFIRMATION})
+
+
+def say(state: OrderState, now: datetime, kinds: Iterable[Kind], facts: Facts) -> None:
+    """Decide these messages as one batch (one activity). What may be said once is not decided twice."""
+    batch = state.batches + 1
+    for kind in kinds:
+        ack = _decide(state, now, kind, facts, batch)
+        if ack is not None:
+            state.acknowledgements.append(ack)
+            state.batches = batch
+
+
+def _decide(state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: int) -> Acknowledgement | None:
+    audience = Audience.INTERNAL if kind is Kind.ALERT else Audience.BUYER
+    if kind in ONCE_PER_ORDER and state.said(kind):
+        return None
+    if kind in ONCE_PER_REVISION and state.said(kind, state.revision):
+        return None
+    legs = _legs(state, audience)
+    if not legs:
+        if audience is Audience.BUYER:
+            state.note(now, Event.UNDELIVERABLE, f"{kind}: the buyer has no reachable channel")
+        return None
+    return Acknowledgement(
+        kind=kind,
+        revision=state.revision,
+        n=len(state.said(kind, state.revision)) + 1,
+        audience=audience,
+        batch=batch,
+        decided_at=now,
+        facts=facts,
+        owner=facts.owner,
+        legs=[LegProgress(channels=list(leg.channels)) for leg in legs],
+    )
+
+
+def say_again(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
+    """The same message once more by the same channel, under a new key: only ever on a person's word."""
+    state.batches += 1
+    repeat = LegProgress(channels=leg.channels[leg.turn :])
+    fresh = {"n": len(state.said(ack.kind, ack.revision)) + 1, "batch": state.batches, "decided_at": now}
+    cleared = {"legs": [repeat], "out_at": None, "grade": None, "evidence_due_at": None}
+    state.acknowledgements.append(ack.model_copy(update=fresh | cleared))
+
+
+def _legs(state: OrderState, audience: Audience) -> tuple[Leg, ...]:
+    if state.assessment is None:
+        return ()
+    decision = state.assessment.decision
+    return decision.internal if audience is Audience.INTERNAL else decision.legs
+
+
+def may_tell_waiting(state: OrderState) -> bool:
+    """Whether the buyer may be sent holding messages and updates (not under a fraud hold, DESIGN §5)."""
+    return state.assessment is not None and not state.assessment.decision.withhold_updates
+
+
+def dispatches(state: OrderState, batch: int) -> list[tuple[Acknowledgement, LegProgress, Dispatch]]:
+    """What is still to be sent of a batch: one message per pending leg, no channel twice for one message."""
+    found = []
+    for ack in state.acknowledgements:
+        if ack.batch != batch:
+            continue
+        taken: set[str] = set()
+        for leg in ack.legs:
+            if leg.state is not LegState.PENDING or leg.channel in taken:
+                continue
+            taken.add(leg.channel)
+            dispatch = Dispatch(
+                kind=ack.kind,
+                n=ack.n,
+                channel=leg.channel,
+                audience=ack.audience,
+                recipient_role="buyer" if ack.audience is Audience.BUYER else ack.owner or "operations",
+            )
+            found.append((ack, leg, dispatch))
+    return found
+
+
+def pending_batches(state: OrderState) -> list[int]:
+    return sorted({ack.batch for ack in state.acknowledgements if ack.pending})
+
+
+def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> set[int]:
+    """Withdraw what has not gone out of these kinds; returns the batches that were touched."""
+    touched = set()
+    for ack in state.acknowledgements:
+        if ack.kind not in kinds or not ack.pending:
+            continue
+        for leg in ack.legs:
+            if leg.state is LegState.PENDING:
+                leg.state = LegState.SUPERSEDED
+        touched.add(ack.batch)
+        state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}")
+    return touched
+
+
+def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:
+    """Withdraw what a batch has not sent: the ERP had the order after all, so its words would be untrue."""
+    for ack in state.acknowledgements:
+        if ack.batch == batch and ack.pending:
+            for leg in ack.legs:
+                leg.state = LegState.SUPERSEDED if leg.state is LegState.PENDING else leg.state
+            state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}: the ERP has it")
+
+
+def take_outcome(
+    state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress, outcome: SendOutcome
+) -> None:
+    """Record how one send ended, and what follows from it for its message."""
+    was_superseded = leg.state is LegState.SUPERSEDED
+    leg.end(outcome, now)
+    if was_superseded and leg.state is LegState.PENDING:
+        leg.state = LegState.SUPERSEDED
+    what = f"{ack.kind} {ack.n} by {outcome.channel}"
+    if outcome.state is SendState.ACCEPTED:
+        state.note(now, Event.ACKNOWLEDGED, what, owner=ack.owner)
+        if ack.audience is Audience.BUYER:
+            _told(state, now, ack)
+    elif outcome.state is SendState.UNKNOWN:
+        state.note(now, Event.SEND_UNKNOWN, f"{what}: {outcome.detail or 'cut off after sending'}")
+    else:
+        state.note(now, Event.SEND_REJECTED, f"{what}: {outcome.reason or outcome.state}")
+    if ack.audience is Audience.BUYER and all(leg.state is LegState.EXHAUSTED for leg in ack.legs):
+        state.note(now, Event.UNDELIVERABLE, f"{ack.kind} {ack.n}: every channel said no")
+
+
+def _told(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
+    if ack.out_at is None:
+        ack.out_at = now
+        within = levels(state).evidence_within
+        if within and any(leg.has_fallback for leg in ack.legs):
+            ack.evidence_due_at = now + within
+    state.meet(ClockName.ACKNOWLEDGE, now)
+    if ack.kind in (Kind.CONFIRMATION, Kind.REJECTION):
+        state.meet(ClockName.PARTNER, now)
+        state.stop(ClockName.PARTNER_WARNING, now)
+
+
+def unknown_sends(state: OrderState) -> list[str]:
+    """Keys of the sends whose outcome nobody knows yet."""
+    return [
+        str(ack.key(state.ref, leg.channel))
+        for ack in state.acknowledgements
+        for leg in ack.legs
+        if leg.state is LegState.UNKNOWN
+    ]
+
+
+def by_key(state: OrderState, key: str) -> tuple[Acknowledgement, LegProgress] | None:
+    """The message and leg that a send key names (its latest channel)."""
+    ref: OrderRef = state.ref
+    for ack in state.acknowledgements:
+        for leg in ack.legs:
+            if key in {str(ack.key(ref, channel)) for channel in leg.channels}:
+                return ack, leg
+    return None
