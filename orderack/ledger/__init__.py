@@ -1,0 +1,1 @@
+"""The record (DESIGN §9): `repository.open_ledger(url)` is its door."""

@@ -1,0 +1,137 @@
+"""Connections and transactions: one short transaction per call, and what the ledger's weather is called outside."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import CursorResult, event, inspect
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from orderack.errors import Misconfigured, Unavailable
+from orderack.ledger.tables import Table
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long SQLite waits for another process's write before it gives up."""
+
+_WRITES = "orderack_writes"
+
+
+def make_engine(url: str, *, foreign_keys: bool = True) -> AsyncEngine:
+    """An engine for `sqlite+aiosqlite://…` or `postgresql+psycopg://…`. Raises Misconfigured for any other URL."""
+    target = _parsed(url)
+    if target.drivername == "sqlite+aiosqlite":
+        return _sqlite(target, foreign_keys)
+    return create_async_engine(target, hide_parameters=True, pool_pre_ping=True, pool_size=10)
+
+
+def _parsed(url: str) -> URL:
+    with suppress(ArgumentError, ValueError):
+        parsed = make_url(url)
+        if parsed.drivername in ("sqlite+aiosqlite", "postgresql+psycopg") and parsed.database:
+            return parsed
+    raise Misconfigured(
+        "ORDERACK_DATABASE_URL must be sqlite+aiosqlite:///<file> or postgresql+psycopg://<host>/<database>"
+    )
+
+
+def _sqlite(url: URL, foreign_keys: bool) -> AsyncEngine:
+    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: DBAPIConnection, _: object) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, below
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"foreign_keys={int(foreign_keys)}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Read, then write in a plain BEGIN fails for most of several writers (reliability.md §0, 8).
+        immediate = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """Where sessions come from. Whatever keeps the database from answering is raised as Unavailable."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(**{_WRITES: True})
+        # SQLite has one writer at a time. Waiting here is fair and prompt; its own busy handler polls.
+        self._turn: AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncSession]:
+        """One consistent look."""
+        with translated():
+            async with AsyncSession(self._engine, expire_on_commit=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncSession]:
+        """One transaction, committed at the end or not at all."""
+        with translated():
+            async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Raise Unavailable for a locked, lost or missing database; its message carries neither SQL nor data."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        reason = type(error.orig).__name__
+        raise Unavailable(f"the ledger's database does not answer ({reason}); nothing was written") from None
+    except (PoolTimeout, OSError) as error:
+        reason = type(error).__name__
+        raise Unavailable(f"the ledger's database does not answer ({reason}); nothing was written") from None
+
+
+async def insert_new(session: AsyncSession, table: type[Table], row: Mapping[str, object]) -> bool:
+    """Insert the row unless its key is taken; whether it went in. A concurrent insert of the key is waited for."""
+    statement = _insert(session, table).values(row).on_conflict_do_nothing()
+    result = cast("CursorResult[tuple[object]]", await session.execute(statement))
+    return result.rowcount == 1
+
+
+async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows; where a primary key is taken, replace the columns that the rows name."""
+    if not rows:
+        return
+    statement = _insert(session, table)
+    keys = [column.name for column in _sql(table).primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def _insert(session: AsyncSession, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return insert(_sql(table))
+
+
+def _sql(table: type[Table]) -> SqlTable:
+    return cast("SqlTable", inspect(table).local_table)

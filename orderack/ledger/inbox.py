@@ -1,0 +1,50 @@
+"""Inbound events: recorded once, announced once; what a crash left behind is found again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.domain.order import OrderRef
+from orderack.ledger.database import insert_new
+from orderack.ledger.tables import Inbox
+from orderack.ports import InboxEvent
+
+
+async def receive(
+    session: AsyncSession, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
+) -> InboxEvent:
+    """See `orderack.ports.Ledger.receive`."""
+    row = {
+        "source": source,
+        "external_id": external_id,
+        "kind": kind,
+        "store": ref.store if ref else None,
+        "number": ref.number if ref else None,
+        "body": body,
+        "received_at": now,
+        "outcome": "",
+    }
+    await insert_new(session, Inbox, row)
+    query = select(Inbox).filter_by(source=source, external_id=external_id)
+    return _event((await session.execute(query)).scalar_one())
+
+
+async def announced(session: AsyncSession, event_id: int, outcome: str, now: datetime) -> None:
+    """Mark the event as announced; the first outcome stands."""
+    await session.execute(
+        update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome)
+    )
+
+
+async def unannounced(session: AsyncSession, before: datetime, limit: int) -> Sequence[InboxEvent]:
+    """Events received before then and never announced, oldest first."""
+    query = select(Inbox).where(col(Inbox.announced_at).is_(None), col(Inbox.received_at) < before)
+    return [_event(row) for row in (await session.execute(query.order_by(col(Inbox.id)).limit(limit))).scalars()]
+
+
+def _event(row: Inbox) -> InboxEvent:
+    ref = OrderRef(store=row.store, number=row.number) if row.store and row.number else None
+    return InboxEvent.model_validate(row.model_dump(exclude={"store", "number"}) | {"ref": ref})

@@ -1,0 +1,201 @@
+"""Orders, their revisions and their timeline: how a journal and a revision are written.
+
+Every write about an order begins by locking its row, so that one order has one writer at a time: checks made under
+the lock hold, locks are taken in one order, and the audit chain cannot fork.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.journal import Entry, Journal, Stage
+from orderack.domain.order import Order, OrderRef
+from orderack.ledger import audit
+from orderack.ledger.database import insert_new, upsert
+from orderack.ledger.projection import PROJECTED, Projection, project
+from orderack.ledger.tables import Deadlines, Handoffs, OrderIds, Orders, Reviews, Revisions, Timeline
+from orderack.ports import StoredRevision
+
+ERP_SYSTEM = "erp"
+"""The `system` of an ERP's document id."""
+
+
+async def lock_order(session: AsyncSession, ref: OrderRef) -> Orders:
+    """The order's row, locked until the transaction ends; made where this is the first word about it."""
+    query = select(Orders).where(col(Orders.store) == ref.store, col(Orders.number) == ref.number).with_for_update()
+    order = (await session.execute(query)).scalar_one_or_none()
+    if order is None:
+        now = datetime.now(UTC)
+        first = Orders(
+            store=ref.store, number=ref.number, received_at=now, updated_at=now, stage=Stage.AWAITING_ORDER, revision=0
+        )
+        await insert_new(session, Orders, first.model_dump())
+        order = (await session.execute(query)).scalar_one()
+    return order
+
+
+async def write_journal(session: AsyncSession, order: Orders, journal: Journal) -> None:
+    """Append the entries not yet there, and move the order's standing on unless a later journal already has."""
+    known = await _known_seqs(session, journal)
+    fresh = {entry.seq: entry for entry in journal.entries if entry.seq not in known}
+    for _, entry in sorted(fresh.items()):
+        row = Timeline(store=order.store, number=order.number, **entry.model_dump())
+        session.add(row)
+        await audit.append(session, order, "entry", row)
+    last = max((entry.seq for entry in journal.entries), default=0)
+    if last >= order.journal_seq:
+        order.journal_seq = last
+        order.stage, order.revision = journal.stage, journal.revision
+        order.owner, order.next_due_at = journal.owner, journal.next_due_at
+    order.updated_at = datetime.now(UTC)
+    if any(entry.event in PROJECTED for entry in fresh.values()):
+        await apply_projection(session, journal.ref)
+
+
+async def _known_seqs(session: AsyncSession, journal: Journal) -> set[int]:
+    if not journal.entries:
+        return set()
+    seqs = [entry.seq for entry in journal.entries]
+    query = select(col(Timeline.seq)).filter_by(store=journal.ref.store, number=journal.ref.number)
+    return set((await session.execute(query.where(col(Timeline.seq).in_(seqs)))).scalars())
+
+
+async def entries(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
+    """The timeline, by seq."""
+    query = select(Timeline).filter_by(store=ref.store, number=ref.number).order_by(col(Timeline.seq))
+    return [Entry.model_validate(row.model_dump()) for row in (await session.execute(query)).scalars()]
+
+
+async def apply_projection(session: AsyncSession, ref: OrderRef) -> None:
+    """Bring deadlines, reviews, ERP times and acceptances in line with the timeline."""
+    await session.flush()
+    told = project(await entries(session, ref))
+    of = {"store": ref.store, "number": ref.number}
+    await upsert(session, Deadlines, [of | row.model_dump() for row in told.deadlines])
+    await upsert(session, Reviews, [of | row.model_dump() for row in told.reviews])
+    await _mark_revisions(session, ref, told)
+    for document_id in told.document_ids:
+        await insert_new(session, OrderIds, of | {"system": ERP_SYSTEM, "id": document_id})
+
+
+async def _mark_revisions(session: AsyncSession, ref: OrderRef, told: Projection) -> None:
+    for times in told.erp_times:
+        await session.execute(
+            update(Revisions)
+            .filter_by(store=ref.store, number=ref.number, revision=times.revision)
+            .values(submitted_to_erp_at=times.submitted_to_erp_at, erp_receipt_at=times.erp_receipt_at)
+        )
+    for accepted in told.acceptances:
+        await session.execute(
+            update(Handoffs)
+            .filter_by(store=ref.store, number=ref.number, revision=accepted.revision, accepted_at=None)
+            .values(accepted_at=accepted.accepted_at, accepted_by=accepted.accepted_by)
+        )
+
+
+async def save_revision(session: AsyncSession, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
+    """Store the revision unless it is there, then its journal."""
+    order = await lock_order(session, stored.order.ref)
+    if await session.get(Revisions, (order.store, order.number, stored.revision)) is None:
+        content = stored.order.model_dump_json()
+        row = Revisions(
+            store=order.store,
+            number=order.number,
+            revision=stored.revision,
+            recorded_at=datetime.now(UTC),
+            content_hash=stored.content_hash,
+            content=content,
+            content_sha256=audit.sha256(content),
+            assessment=stored.assessment.model_dump_json(),
+            explanation=stored.explanation,
+            fingerprint=fingerprint,
+            erp=stored.assessment.decision.erp,
+        )
+        session.add(row)
+        await audit.append(session, order, "revision", row)
+        if stored.revision >= order.content_revision:
+            _describe(order, stored, fingerprint)
+        for external in stored.order.external_ids:
+            ids = {"store": order.store, "number": order.number, "system": external.system, "id": external.id}
+            await insert_new(session, OrderIds, ids)
+    await write_journal(session, order, journal)
+    await apply_projection(session, stored.order.ref)
+
+
+def _describe(order: Orders, stored: StoredRevision, fingerprint: str) -> None:
+    content = stored.order
+    order.content_revision = stored.revision
+    order.source, order.trigger_at = content.source, content.trigger_at
+    order.customer_id = content.customer.id
+    order.email = normal_email(content.contacts.email or "") or None
+    order.phone = digits(content.contacts.phone or "") or None
+    order.currency, order.total = content.currency, content.totals.total
+    order.fingerprint = fingerprint
+    order.quantities = json.dumps({sku: str(quantity) for sku, quantity in _quantities(content).items()})
+
+
+def _quantities(content: Order) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for line in content.lines:
+        found[line.sku] = found.get(line.sku, Decimal(0)) + line.quantity
+    return found
+
+
+def normal_email(text: str) -> str:
+    """As compared: without surrounding blanks, letter case folded."""
+    return text.strip().casefold()
+
+
+def digits(text: str) -> str:
+    """As phone numbers are compared: nothing but its ASCII digits."""
+    return "".join(character for character in text if character in "0123456789")
+
+
+async def revision(session: AsyncSession, ref: OrderRef, number: int) -> StoredRevision | None:
+    """The revision as stored; None where it is unknown or its content was erased."""
+    row = await session.get(Revisions, (ref.store, ref.number, number))
+    if row is None or row.content is None:
+        return None
+    return StoredRevision.model_validate_json(
+        f'{{"order":{row.content},"assessment":{row.assessment},"revision":{row.revision}'
+        f',"content_hash":{json.dumps(row.content_hash)},"explanation":{json.dumps(row.explanation)}}}'
+    )
+
+
+async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: datetime) -> str:
+    """Store the handoff unless this revision has one, and its journal; its id."""
+    ref = request.ref
+    order = await lock_order(session, ref)
+    id_ = handoff_id(ref, request.revision)
+    if await session.get(Handoffs, id_) is None:
+        answers = json.dumps([answer.model_dump(mode="json") for answer in request.answers])
+        session.add(
+            Handoffs(
+                **request.model_dump(exclude={"ref", "answers", "journal"}),
+                id=id_,
+                store=ref.store,
+                number=ref.number,
+                answers=answers,
+                offered_at=now,
+            )
+        )
+        if request.document_id:
+            ids = {"store": ref.store, "number": ref.number, "system": ERP_SYSTEM, "id": request.document_id}
+            await insert_new(session, OrderIds, ids)
+    await write_journal(session, order, request.journal)
+    await apply_projection(session, ref)
+    return id_
+
+
+def handoff_id(ref: OrderRef, revision: int) -> str:
+    """The same for the same order and revision, whoever asks and whenever; short, whatever the order's number."""
+    name = f"{quote(ref.store, safe='')}/{quote(ref.number, safe='')}/{revision}"
+    return f"handoff-{uuid.uuid5(uuid.NAMESPACE_URL, name)}"

@@ -1,0 +1,196 @@
+"""The send protocol's rows (reliability.md §4.2): claim, finish, doubt, and the evidence that settles a doubt."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
+from orderack.domain.order import OrderRef
+from orderack.ledger import audit
+from orderack.ledger.database import insert_new
+from orderack.ledger.orders import lock_order
+from orderack.ledger.tables import Acknowledgements, Evidence, Orders, Sends
+from orderack.ports import ClaimResult, Message, StoredSend
+
+FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
+"""Not to be claimed again. `unknown` ends when it is settled; `unavailable` was certainly not sent, so it may be."""
+
+PROVES_SENT = frozenset(EvidenceEvent) - {EvidenceEvent.UNKNOWN, EvidenceEvent.OPTED_OUT}
+"""Events that only a message which went out can bring about: even a bounce does. An opt-out may answer another one."""
+
+
+async def claim(session: AsyncSession, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+    """See `orderack.ports.Ledger.claim`.
+
+    `first` is also true after `unavailable`: nothing can be in doubt then. A lease that ran out is a doubt.
+    """
+    await lock_order(session, key.ref)
+    row = await _row(session, key)
+    if row is None:
+        row = await _first_claim(session, key, message, now)
+    elif row.state in FINAL or (row.state == SendState.CLAIMED and row.lease_until > now):
+        return ClaimResult(mine=False, first=False, send=_stored(row))
+    elif row.state == SendState.CLAIMED:
+        row.in_doubt_since = row.in_doubt_since or now
+    row.state = SendState.CLAIMED
+    row.reason = row.detail = ""
+    row.attempts += 1
+    row.claimed_at, row.lease_until, row.finished_at = now, now + lease, None
+    return ClaimResult(mine=True, first=row.in_doubt_since is None, send=_stored(row))
+
+
+async def _first_claim(session: AsyncSession, key: SendKey, message: Message, now: datetime) -> Sends:
+    acknowledgement = {name: value for name, value in _identity(key).items() if name != "channel"}
+    await insert_new(session, Acknowledgements, acknowledgement | {"first_claimed_at": now})
+    content = message.model_dump_json()
+    row = Sends(
+        store=key.ref.store,
+        number=key.ref.number,
+        revision=key.revision,
+        kind=key.kind,
+        n=key.n,
+        channel=key.channel,
+        key=str(key),
+        state=SendState.CLAIMED,
+        message=content,
+        message_sha256=audit.sha256(content),
+        attempts=0,
+        claimed_at=now,
+        lease_until=now,
+    )
+    session.add(row)
+    return row
+
+
+async def finish(session: AsyncSession, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
+    """See `orderack.ports.Ledger.finish`. Raises LookupError for a send that was never claimed.
+
+    Rejected gives way only to accepted: a late yes is the truth, a late anything else is a straggler.
+    """
+    order = await lock_order(session, key.ref)
+    row = await _row(session, key)
+    if row is None:
+        raise LookupError("a send must be claimed before it can end")
+    if row.state == SendState.ACCEPTED:
+        if row.provider_id is None and outcome.provider_id:
+            row.provider_id = outcome.provider_id
+            await audit.append(session, order, "acceptance", row)
+    elif outcome.state is SendState.ACCEPTED:
+        await _accept(session, order, row, outcome, now)
+    elif row.state != SendState.REJECTED:
+        row.in_doubt_since = (row.in_doubt_since or now) if outcome.state is SendState.UNKNOWN else None
+        _end(row, outcome, now)
+    return _stored(row)
+
+
+async def _accept(session: AsyncSession, order: Orders, row: Sends, outcome: SendOutcome, at: datetime) -> None:
+    row.in_doubt_since = None
+    _end(row, outcome, at)
+    acknowledgement = await session.get(Acknowledgements, (row.store, row.number, row.revision, row.kind, row.n))
+    if acknowledgement is not None:
+        acknowledgement.out_at = min(acknowledgement.out_at or at, at)
+    await audit.append(session, order, "acceptance", row)
+
+
+def _end(row: Sends, outcome: SendOutcome, at: datetime) -> None:
+    row.state, row.finished_at = outcome.state, at
+    row.provider_id = outcome.provider_id or row.provider_id
+    row.reason, row.detail = outcome.reason or "", outcome.detail
+
+
+async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime) -> None:
+    """See `orderack.ports.Ledger.doubt`. A send that has ended is left as it is."""
+    await lock_order(session, key.ref)
+    row = await _row(session, key)
+    if row is not None and row.state == SendState.CLAIMED:
+        row.in_doubt_since = row.in_doubt_since or now
+        row.detail = detail
+
+
+async def record_evidence(session: AsyncSession, ref: OrderRef, fact: EvidenceFact, raw: str) -> bool:
+    """See `orderack.ports.Ledger.record_evidence`."""
+    order = await lock_order(session, ref)
+    row = Evidence(
+        **fact.model_dump(exclude={"id"}),
+        store=ref.store,
+        number=ref.number,
+        event_id=fact.id,
+        recorded_at=datetime.now(UTC),
+        raw=raw,
+        raw_sha256=audit.sha256(raw),
+    )
+    if not await insert_new(session, Evidence, row.model_dump(exclude={"id"})):
+        return False
+    await audit.append(session, order, "evidence", row)
+    key = SendKey(ref=ref, revision=fact.revision, kind=fact.kind, n=fact.n, channel=fact.channel)
+    await _grade(session, key, fact.grade)
+    send = await _row(session, key)
+    if send is not None and fact.event in PROVES_SENT and send.state not in (SendState.ACCEPTED, SendState.REJECTED):
+        outcome = SendOutcome(channel=fact.channel, state=SendState.ACCEPTED, detail=f"by its echo: {fact.event}")
+        await _accept(session, order, send, outcome, fact.occurred_at)
+    return True
+
+
+async def _grade(session: AsyncSession, key: SendKey, grade: Grade) -> None:
+    row = await session.get(Acknowledgements, (key.ref.store, key.ref.number, key.revision, key.kind, key.n))
+    if row is not None:
+        row.grade = stronger(Grade(row.grade), grade) if row.grade else grade
+
+
+async def evidence(session: AsyncSession, ref: OrderRef) -> Sequence[EvidenceFact]:
+    """Every fact about the order, in the order in which it was recorded."""
+    query = select(Evidence).filter_by(store=ref.store, number=ref.number).order_by(col(Evidence.id))
+    rows = (await session.execute(query)).scalars()
+    return [EvidenceFact.model_validate(row.model_dump(exclude={"id"}) | {"id": row.event_id}) for row in rows]
+
+
+async def sends(session: AsyncSession, ref: OrderRef) -> Sequence[StoredSend]:
+    """Every send of the order, in the order of their first claims' acknowledgements."""
+    query = (
+        select(Sends)
+        .filter_by(store=ref.store, number=ref.number)
+        .order_by(col(Sends.revision), col(Sends.claimed_at), col(Sends.key))
+    )
+    return [_stored(row) for row in (await session.execute(query)).scalars()]
+
+
+async def send(session: AsyncSession, key: str) -> StoredSend | None:
+    """The send with this key."""
+    row = (await session.execute(select(Sends).filter_by(key=key))).scalar_one_or_none()
+    return _stored(row) if row else None
+
+
+async def send_by_provider_id(session: AsyncSession, channel: str, provider_id: str) -> StoredSend | None:
+    """The latest send that this provider knows by that id."""
+    query = select(Sends).filter_by(channel=channel, provider_id=provider_id).order_by(col(Sends.claimed_at).desc())
+    row = (await session.execute(query.limit(1))).scalar_one_or_none()
+    return _stored(row) if row else None
+
+
+async def _row(session: AsyncSession, key: SendKey) -> Sends | None:
+    return (await session.execute(select(Sends).filter_by(**_identity(key)))).scalar_one_or_none()
+
+
+def _identity(key: SendKey) -> dict[str, object]:
+    return {"store": key.ref.store, "number": key.ref.number, **key.model_dump(exclude={"ref"})}
+
+
+def _stored(row: Sends) -> StoredSend:
+    return StoredSend(
+        key=row.key,
+        channel=row.channel,
+        state=SendState(row.state),
+        provider_id=row.provider_id,
+        reason=row.reason,
+        detail=row.detail,
+        body_sha256=row.message_sha256,
+        message_json=row.message or "",
+        attempts=row.attempts,
+        claimed_at=row.claimed_at,
+        lease_until=row.lease_until,
+        in_doubt_since=row.in_doubt_since,
+    )

@@ -1,0 +1,60 @@
+"""The ledger on both databases: whoever asks for `ledger` runs twice."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import make_url
+
+from orderack.ledger import schema
+from orderack.ledger.database import Database, make_engine
+from orderack.ledger.repository import SqlLedger
+from tests.postgres import Postgres
+
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without a schema."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    await schema.upgrade(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres_template(postgres: Postgres) -> str:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    url = postgres.new_database()
+    await schema.upgrade(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture(params=DATABASES)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated database of the test's own."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
+        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    template: str = request.getfixturevalue("postgres_template")
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database(template)
+
+
+@pytest_asyncio.fixture
+async def ledger(ledger_url: str) -> AsyncIterator[SqlLedger]:
+    """A ledger of the test's own."""
+    found = SqlLedger(Database(make_engine(ledger_url)))
+    yield found
+    await found.aclose()

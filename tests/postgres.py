@@ -1,0 +1,151 @@
+"""A real PostgreSQL server for the tests: found on this machine or installed from Debian's packages, never a mock."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+USER = "orderack"
+
+
+@dataclass
+class Postgres:
+    """A running server of this test session, on 127.0.0.1."""
+
+    port: int
+    _names: Iterator[int] = field(default_factory=count)
+
+    def new_database(self, template: str = "template0") -> str:
+        """The SQLAlchemy URL of a database nobody else uses, made empty or as a copy of another one."""
+        name = f"test_{next(self._names)}"
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
+            admin.execute(
+                psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(psycopg.sql.Identifier, (name, template)))
+            )
+        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{name}"
+
+    def answers(self) -> bool:
+        try:
+            psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _dsn(self, database: str) -> str:
+        return f"host=127.0.0.1 port={self.port} user={USER} dbname={database}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for the session. Skips where there is none and none can be installed; under CI that is a failure."""
+    binaries = _found() or _installed()
+    if binaries is None:
+        reason = "no PostgreSQL server here, and none can be installed (needs apt-get and root)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running(binaries) as server:
+        yield server
+
+
+def _found() -> Path | None:
+    """The folder with `initdb` and `postgres`, the newest version first."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    on_path = shutil.which("initdb")
+    candidates = [*versions, *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
+
+
+def _installed() -> Path | None:
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return None
+    print("installing Debian's postgresql package for the tests", flush=True)
+    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+    wait = ["-o", "DPkg::Lock::Timeout=300"]
+    subprocess.run(["apt-get", *wait, "update", "-qq"], check=False, **quiet)
+    subprocess.run(
+        ["apt-get", *wait, "install", "-y", "-qq", "--no-install-recommends", "postgresql"], check=False, **quiet
+    )
+    return _found()
+
+
+@contextmanager
+def running(binaries: Path) -> Iterator[Postgres]:
+    """Start a server in a folder of its own; end it, by its process id, afterwards."""
+    account = _account()
+    folder = Path(tempfile.mkdtemp(prefix="orderack-postgres-"))
+    try:
+        if account:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        subprocess.run(
+            [
+                binaries / "initdb",
+                "-D",
+                folder / "data",
+                "-U",
+                USER,
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+                "--locale=C",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **identity,
+        )
+        server = Postgres(_free_port())
+        options = (
+            "listen_addresses=127.0.0.1",
+            f"port={server.port}",
+            f"unix_socket_directories={folder}",
+            "fsync=off",
+        )
+        flags = [word for option in options for word in ("-c", option)]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", folder / "data", *flags], stdout=log, stderr=log, cwd=folder, **identity
+            )
+        try:
+            _wait_for(server, process, folder / "log")
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+            process.wait(timeout=30)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom to run the server as: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return names.get("postgres") or names["nobody"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(server: Postgres, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not server.answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
+        time.sleep(0.05)
