@@ -1,0 +1,151 @@
+"""HTTP to a vendor: one connection pool per adapter, and one place that says what a failure means.
+
+The outcome table is reliability.md §4.2: what never left is Unavailable, what was cut off after it left is
+InDoubt, 429 was not done and names its own delay. Nothing is retried here, no redirect is followed.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from orderack.errors import InDoubt, Misconfigured, Unavailable
+
+Clock = Callable[[], datetime]
+M = TypeVar("M", bound=BaseModel)
+
+TOTAL_SECONDS = 18.0
+"""The whole exchange; below the 30 s that an activity's attempt may take, so that two attempts never overlap."""
+LONGEST_WAIT = timedelta(hours=1)
+"""A vendor that asks for more is asked again after this."""
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OURS_TO_MEND = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407})
+_IN_DOUBT = frozenset({408})
+
+
+def utc_now() -> datetime:
+    """The clock that adapters use outside tests."""
+    return datetime.now(UTC)
+
+
+def segment(text: str) -> str:
+    """One path segment (or header part), percent-encoded so that no id can forge another's path."""
+    encoded = quote(text, safe="")
+    # a server may resolve `.` and `..` before it decodes, so the dots of these two are encoded as well
+    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
+
+
+class Http:
+    """One vendor's base URL, login and connection pool."""
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        repeatable: bool = False,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`repeatable`: every request carries a key or only reads, so what would be in doubt is Unavailable."""
+        self.vendor = vendor
+        self._repeatable = repeatable
+        self.clock = clock
+        self._base_url = base_url.rstrip("/")
+        self._client = httpx.AsyncClient(
+            headers=dict(headers), timeout=httpx.Timeout(10.0, connect=5.0, pool=2.0), follow_redirects=False
+        )
+
+    def __repr__(self) -> str:
+        return f"Http({self.vendor})"
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        auth: tuple[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send once and read the whole answer.
+
+        Returns 2xx and the refusals that only the adapter can read (4xx). Raises Unavailable when the request
+        certainly was not done, InDoubt (Unavailable where it is repeatable) when it may have been: timeout,
+        reset, 408, 5xx.
+        """
+        try:
+            request = self._client.build_request(
+                method, f"{self._base_url}{path}", content=content, headers=dict(headers)
+            )
+            async with asyncio.timeout(TOTAL_SECONDS):
+                response = await self._client.send(request, auth=httpx.BasicAuth(*auth) if auth else None)
+        except _NEVER_LEFT as error:
+            raise Unavailable(f"{self.vendor} cannot be reached ({type(error).__name__})") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+            raise Misconfigured(f"{self.vendor}: the base URL or the key cannot be sent as it is set") from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            word = type(error).__name__
+            raise self._doubt(f"{self.vendor} did not answer after the request went out ({word})") from None
+        return self._answered(response)
+
+    def _answered(self, response: httpx.Response) -> httpx.Response:
+        status = response.status_code
+        wait = retry_after(response.headers, self.clock())
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise Unavailable(f"{self.vendor} is limiting our rate (429)", wait)
+        if status >= 500 or status in _IN_DOUBT:
+            raise self._doubt(f"{self.vendor} answered {status}: it may have been done", wait)
+        return response
+
+    def _doubt(self, message: str, wait: timedelta | None = None) -> InDoubt | Unavailable:
+        return Unavailable(message, wait) if self._repeatable else InDoubt(message)
+
+    def ours_to_mend(self, response: httpx.Response, setting: str) -> None:
+        """Raise Misconfigured for the answers that mean a wrong key or a wrong URL, and return for all others."""
+        if response.status_code in _OURS_TO_MEND:
+            raise Misconfigured(f"{self.vendor} answered {response.status_code}: check {setting}")
+
+    def read(self, model: type[M], response: httpx.Response) -> M:
+        """The body of a 2xx answer. Raises InDoubt (Unavailable) when it is not what the vendor documents."""
+        try:
+            return model.model_validate_json(response.content)
+        except ValidationError:
+            message = f"{self.vendor} answered {response.status_code} with a body that says nothing"
+            raise self._doubt(message) from None
+
+    async def aclose(self) -> None:
+        """Close the connection pool."""
+        await self._client.aclose()
+
+
+def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
+    """The delay a throttled answer names: Retry-After in seconds or as a date, or X-RateLimit-Reset (epoch seconds)."""
+    wait = _delay(headers.get("retry-after", ""), now)
+    if wait is None:
+        wait = _until_epoch(headers.get("x-ratelimit-reset", ""), now)
+    return None if wait is None else min(max(wait, timedelta(0)), LONGEST_WAIT)
+
+
+def _delay(text: str, now: datetime) -> timedelta | None:
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), LONGEST_WAIT.total_seconds()))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+
+
+def _until_epoch(text: str, now: datetime) -> timedelta | None:
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return timedelta(seconds=min(int(text[:12]), 253_402_300_799)) - timedelta(seconds=now.timestamp())

@@ -1,0 +1,61 @@
+"""What arrives from outside, read into models; what is wrong with it, named without repeating it."""
+
+import hmac
+import re
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from orderack.domain.problem import Problem
+from orderack.errors import BadSignature, InvalidInput
+
+T = TypeVar("T")
+
+_REMEDIES = {
+    "missing": "add it",
+    "extra_forbidden": "remove it, or correct its spelling",
+    "json_invalid": "send valid JSON in UTF-8",
+    "timezone_aware": "give the time with its offset, e.g. 2026-11-21T09:30:00Z",
+    "enum": "use one of the words listed",
+}
+_EMAIL = re.compile(r"\S+@\S+")
+_NUMBER = re.compile(r"\+?\d[\d\s().-]{5,}\d")
+
+
+def read(adapter: TypeAdapter[T], body: bytes, strict: bool = False) -> T:
+    """Parse JSON. Raises InvalidInput with every problem: field, what is wrong, remedy; never a value."""
+    try:
+        return adapter.validate_json(body, strict=strict)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidInput([_problem(item["loc"], item["type"], item["msg"]) for item in found[:50]]) from None
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    field = ".".join(str(part) for part in loc)[:200] or "body"
+    return Problem(field=field, problem=message[:300], remedy=_REMEDIES.get(kind, "send the type that is documented"))
+
+
+def not_an_event(field: str, problem: str, remedy: str) -> InvalidInput:
+    """One problem, ready to raise."""
+    return InvalidInput([Problem(field=field, problem=problem, remedy=remedy)])
+
+
+def scrub(text: str) -> str:
+    """A vendor's sentence without addresses and numbers of a person, on one line, at most 200 characters."""
+    plain = _NUMBER.sub("<number>", _EMAIL.sub("<email>", " ".join(text[:2_000].split())))
+    return "".join(char for char in plain if char.isprintable())[:200]
+
+
+def same(expected: str, given: str) -> bool:
+    """Compare two signatures in constant time, whatever bytes were given."""
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+
+
+def within(timestamp: str, now: datetime, window: timedelta) -> None:
+    """Raise BadSignature unless `timestamp` (epoch seconds) lies in the window around `now`."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        raise BadSignature("the signature's timestamp is not a number of seconds")
+    if abs(now.timestamp() - int(timestamp)) > window.total_seconds():
+        raise BadSignature("the signature is too old or from the future")
