@@ -1,0 +1,148 @@
+"""`assess`: look at an order revision once, store what was found, and answer with the decision."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from temporalio import activity
+
+from orderack.contracts import names
+from orderack.contracts.activities import AssessRequest
+from orderack.domain.assessment import Assessment, LineStock
+from orderack.domain.flags import EarlierOrder, fingerprint
+from orderack.domain.order import Order
+from orderack.errors import OrderAckError
+from orderack.policy.assessing import Assessed, Findings, Holidays, assess_order, failed
+from orderack.policy.decide import Circumstances
+from orderack.policy.gate import Latency, measure
+from orderack.policy.holidays import holidays_of
+from orderack.policy.model import Policy
+from orderack.policy.traits import channel_facts
+from orderack.ports import Erp, Ledger, PastOrder, StoredRevision, Traits
+
+STOCK_TIMEOUT = timedelta(seconds=2)
+"""The stock look-up runs inside a workflow task: better unknown than late. The ERP receipt answers for it later."""
+
+HISTORY = timedelta(days=365)
+LATENCIES = 200
+"""Receipts that the adaptive gate looks back on."""
+
+_log = logging.getLogger(__name__)
+
+
+class Assess:
+    """The activity with its collaborators. `policy` is asked for every order, so an edit holds from the next on."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        policy: Callable[[], Policy],
+        erps: Mapping[str, Erp],
+        channels: Mapping[str, Traits],
+        holidays: Holidays = holidays_of,
+    ) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._erps = erps
+        self._channels = {name: channel_facts(traits) for name, traits in channels.items()}
+        self._holidays = holidays
+
+    @activity.defn(name=names.ASSESS)
+    async def assess(self, request: AssessRequest) -> Assessment:
+        """Assess and store this revision, once: asked again for the same content, it answers what is stored.
+
+        An order that the rules cannot digest comes back as a review with flag `assessment_failed`, never as an
+        error. Raises Unavailable when the ledger does not answer and Misconfigured when there is no policy.
+        """
+        order, revision = request.order, request.revision
+        stored = await self._ledger.revision(order.ref, revision)
+        if stored is not None:
+            await self._ledger.write(request.journal)
+            return _known(stored, request)
+        assessed = await self._look(request)
+        await self._ledger.save_revision(
+            StoredRevision(
+                order=order,
+                revision=revision,
+                content_hash=order.content_hash,
+                assessment=assessed.assessment,
+                explanation=assessed.explanation.model_dump_json(),
+            ),
+            fingerprint(order),
+            request.journal,
+        )
+        # An attempt that timed out may have stored its own in the meantime; the first writer's assessment holds.
+        kept = await self._ledger.revision(order.ref, revision)
+        return _known(kept, request) if kept else assessed.assessment
+
+    async def _look(self, request: AssessRequest) -> Assessed:
+        policy, order = self._policy(), request.order
+        found = await self._find(policy, request)
+        latency = await self._latency(policy, order)
+        around = Circumstances(channels=self._channels, latency=latency, waived=request.waived)
+        try:
+            return assess_order(policy, order, request.revision, found, around, self._holidays)
+        except Exception as error:
+            # Whatever it is, it is one order's trouble: a person gets it, and no other order waits.
+            _log.exception("assessment of %s revision %s failed", order.ref, request.revision)
+            why = f"The rules failed on this order ({type(error).__name__}): look at it by hand and report it."
+            return failed(order, request.revision, policy.version, why)
+
+    async def _find(self, policy: Policy, request: AssessRequest) -> Findings:
+        order, now, store = request.order, request.now, policy.stores.get(request.order.store)
+        if store is None:
+            return Findings(now=now, stock_note="not asked: the store has no row in the policy")
+        customer = order.customer.id
+        history = await self._ledger.past_orders(order.store, customer, now - HISTORY) if customer else ()
+        since = order.trigger_at - store.thresholds.duplicate_window
+        lookalikes = await self._ledger.orders_by_fingerprint(fingerprint(order), since)
+        stock, note = await self._stock(store.erp.name if store.erp else None, order)
+        return Findings(
+            now=now,
+            history=_earlier(history),
+            lookalikes=_earlier(lookalikes),
+            stock=stock,
+            stock_note=note,
+            queue_depth=await self._ledger.queue_depth(order.store),
+        )
+
+    async def _stock(self, name: str | None, order: Order) -> tuple[tuple[LineStock, ...] | None, str]:
+        """Live stock; None with the reason when there is no answer in time. Never an error of the order."""
+        erp = self._erps.get(name) if name else None
+        if erp is None:
+            return None, f"not asked: {f'ERP {name} is not configured' if name else 'the store has no ERP'}"
+        if not order.lines:
+            return None, "not asked: the order has no lines"
+        try:
+            async with asyncio.timeout(STOCK_TIMEOUT.total_seconds()):
+                answer = await erp.availability(order.lines)
+        except TimeoutError:
+            return None, f"{name} did not answer within {STOCK_TIMEOUT.total_seconds():g} s"
+        except OrderAckError as error:
+            return None, f"{name} gave no answer ({type(error).__name__})"
+        except Exception as error:
+            _log.exception("availability of %s at %s failed", order.ref, name)
+            return None, f"{name} gave no answer ({type(error).__name__})"
+        return tuple(LineStock(**dict(line)) for line in answer), ""
+
+    async def _latency(self, policy: Policy, order: Order) -> Latency:
+        store = policy.stores.get(order.store)
+        if store is None or store.erp is None:
+            return Latency()
+        return measure(await self._ledger.receipt_latencies(store.erp.name, LATENCIES))
+
+
+def _known(stored: StoredRevision, request: AssessRequest) -> Assessment:
+    if stored.content_hash == request.order.content_hash:
+        return stored.assessment
+    why = f"The ledger holds another content for revision {request.revision}: compare the two and amend the order."
+    version = stored.assessment.decision.policy_version
+    return failed(request.order, request.revision, version, why).assessment
+
+
+def _earlier(orders: Sequence[PastOrder]) -> tuple[EarlierOrder, ...]:
+    return tuple(
+        EarlierOrder(ref=past.ref, trigger_at=past.trigger_at, fingerprint=past.fingerprint, quantities=past.quantities)
+        for past in orders
+    )

@@ -1,0 +1,202 @@
+"""The matrix's decision for one order: first matching rule, its channels that can reach the buyer, its gate."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Leg, Route
+from orderack.domain.order import Name, Order, Text
+from orderack.domain.value import Value
+from orderack.policy.contacts import reachable
+from orderack.policy.expression import judge
+from orderack.policy.gate import Latency, choose_gate
+from orderack.policy.model import (
+    ChannelFacts,
+    DefaultRule,
+    GateChoice,
+    Outcome,
+    Policy,
+    Received,
+    SourcePolicy,
+    StorePolicy,
+    TeamPolicy,
+    Updates,
+)
+from orderack.policy.variables import values_of
+from orderack.policy.words import words
+
+DEFAULT_RULE = "default"
+
+
+class Tried(Value):
+    """A rule that was looked at: its condition, what it saw, and whether it held."""
+
+    rule: Name
+    when: Text
+    holds: bool
+    error: Text = ""
+    seen: Mapping[str, str] = {}
+
+
+class Match(Value):
+    """Which row decides, and every row looked at before it."""
+
+    rule: Name
+    why: Text
+    then: Outcome
+    tried: tuple[Tried, ...]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Rules that had no answer for this order: a person looks, since one of them might have fired."""
+        return tuple(tried.rule for tried in self.tried if tried.error)
+
+
+class Circumstances(Value):
+    """What the decision depends on besides the policy, the order and its flags."""
+
+    channels: Mapping[str, ChannelFacts]
+    latency: Latency = Latency()
+    waived: tuple[Name, ...] = ()
+
+
+def match(policy: Policy, order: Order, flags: Sequence[Flag]) -> Match:
+    """The first rule that holds, else the default. Orders from outside the policy's rows go to the default. Pure."""
+    tried: list[Tried] = []
+    known = order.store in policy.stores and order.source in policy.sources
+    for rule in policy.rules if known else ():
+        values = values_of(order, flags)
+        verdict = judge(rule.when, values)
+        seen = {word: _shown(values[word]) for word in words(rule.when)}
+        tried.append(Tried(rule=rule.name, when=rule.when, holds=verdict.holds, error=verdict.error, seen=seen))
+        if verdict.holds:
+            return Match(rule=rule.name, why=rule.why, then=rule.then, tried=tuple(tried))
+    default: DefaultRule = policy.default
+    return Match(rule=DEFAULT_RULE, why=default.why, then=default.then, tried=tuple(tried))
+
+
+def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumstances) -> Decision:
+    """The decision for this order. Pure: the same arguments give the same decision; never raises.
+
+    `flags` are those still standing (waived ones taken out). Any of them sends the order to review, and so does
+    a rule that says so, a rule that could not be evaluated, or a buyer whom no channel reaches; a reviewer who
+    waived `rule` has answered these.
+    """
+    found = match(policy, order, flags)
+    then = found.then
+    store, source = policy.stores.get(order.store), policy.sources.get(order.source)
+    legs = _legs(order, then, source, around.channels, store)
+    reasons = [] if FlagName.RULE in around.waived else _reasons(policy, order, found, legs)
+    review = bool(flags or reasons)
+    levels = policy.levels(store, then.service_levels)
+    choice, said_by = _gate(found, order, source)
+    gate = choose_gate(choice, said_by, around.latency, levels.erp_budget)
+    team_name = then.team or (source and source.team) or (store and store.team) or next(iter(policy.teams))
+    team = policy.teams.get(team_name, TeamPolicy())
+    payment_flagged = any(flag.name is FlagName.PAYMENT_FLAGGED for flag in flags)
+    received = then.received or (Received.WITHHOLD if review else Received.IMMEDIATE)
+    updates = then.updates or (Updates.WITHHOLD if payment_flagged else Updates.SEND)
+    decision = Decision(
+        rule=found.rule,
+        policy_version=policy.version,
+        why=" ".join((found.why, *reasons)).strip()[:2_000],
+        route=Route.REVIEW if review else Route.STRAIGHT,
+        gate=gate.gate,
+        gate_why=gate.why,
+        withhold_received=received is Received.WITHHOLD,
+        withhold_updates=updates is Updates.WITHHOLD,
+        erp=store.erp.name if store and store.erp else None,
+        erp_mode=store.erp.mode if store and store.erp else ErpMode.PUSH,
+        legs=legs,
+        internal=_internal(then, around.channels),
+        team=team_name,
+        rota=team.rota,
+        reviewers=team.reviewers or team.rota,
+        time_zone=store.profile.time_zone if store else "UTC",
+        quiet_hours=store.quiet_hours if store else None,
+        work_on_account=then.work_on_account,
+        levels=levels,
+    )
+    asked = {"work_needs": then.work_needs, "evidence_needed": then.evidence_needed}
+    return decision.model_copy(update={name: grade.value for name, grade in asked.items() if grade})
+
+
+def left_out(policy: Policy, order: Order, then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[str, ...]:
+    """The buyer's channels that the decision names and this order cannot use, with the reason."""
+    source, store = policy.sources.get(order.source), policy.stores.get(order.store)
+    asked = [*_asked(then, source), source.fallback if source else ()]
+    reach = reachable(order.contacts, store.profile.country if store else None)
+    names = dict.fromkeys(name for leg in asked for name in leg)
+    return tuple(f"{name}: {_why_not(channels.get(name))}" for name in names if not _usable(channels.get(name), reach))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _reasons(policy: Policy, order: Order, found: Match, legs: Sequence[Leg]) -> list[str]:
+    """Why a person has to look although no flag is up."""
+    reasons = []
+    for kind, key, rows in (("store", order.store, policy.stores), ("source", order.source, policy.sources)):
+        if key not in rows:
+            reasons.append(f"The policy has no row for {kind} {key}: add one, or correct the order.")
+    if found.then.route is Route.REVIEW:
+        reasons.append(f"Rule {found.rule} sends it to a person.")
+    if found.broken:
+        reasons.append(f"The policy could not answer for it: rule {', '.join(found.broken)} failed; mend its `when`.")
+    if not legs:
+        reasons.append("No channel of the policy reaches this buyer: add a contact that works.")
+    return reasons
+
+
+def _gate(found: Match, order: Order, source: SourcePolicy | None) -> tuple[GateChoice, str]:
+    if found.then.gate:
+        return found.then.gate, f"rule {found.rule}"
+    if source:
+        return source.gate, f"source {order.source}"
+    return GateChoice.ACK_GATED, "the default"
+
+
+def _asked(then: Outcome, source: SourcePolicy | None) -> tuple[tuple[str, ...], ...]:
+    return then.channels or (source.channels if source else ())
+
+
+def _legs(
+    order: Order,
+    then: Outcome,
+    source: SourcePolicy | None,
+    channels: Mapping[str, ChannelFacts],
+    store: StorePolicy | None,
+) -> tuple[Leg, ...]:
+    """The legs that can reach this buyer; the source's fallback closes the first, unless it is used already."""
+    reach = reachable(order.contacts, store.profile.country if store else None)
+    wanted = order.contacts.preferred_channel
+    legs = [_usable_in_order(leg, channels, reach, wanted) for leg in _asked(then, source)]
+    legs = [leg for leg in legs if leg]
+    used = {name for leg in legs for name in leg}
+    fallback = [name for name in (source.fallback if source else ()) if name not in used]
+    last_resort = _usable_in_order(fallback, channels, reach, None)
+    if last_resort:
+        legs = [legs[0] + last_resort, *legs[1:]] if legs else [last_resort]
+    return tuple(Leg(channels=leg) for leg in legs)
+
+
+def _usable_in_order(
+    leg: Iterable[str], channels: Mapping[str, ChannelFacts], reach: frozenset[str], wanted: str | None
+) -> tuple[str, ...]:
+    """The leg's channels that reach the buyer, the one the buyer prefers first; never a channel from outside it."""
+    usable = [name for name in leg if _usable(channels.get(name), reach)]
+    return tuple(sorted(usable, key=lambda name: wanted is None or wanted not in (name, channels[name].address)))
+
+
+def _usable(facts: ChannelFacts | None, reach: frozenset[str]) -> bool:
+    return facts is not None and facts.buyer and (facts.address == "page" or facts.address in reach)
+
+
+def _why_not(facts: ChannelFacts | None) -> str:
+    if facts is None:
+        return "not a channel of this installation"
+    return f"the order has no {facts.address} that can be reached" if facts.buyer else "it reaches people inside only"
+
+
+def _internal(then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[Leg, ...]:
+    legs = (tuple(name for name in leg if name in channels) for leg in then.internal)
+    return tuple(Leg(channels=leg) for leg in legs if leg)

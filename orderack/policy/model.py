@@ -1,0 +1,271 @@
+"""What stands in policy.yaml, as values. The file's keys are these field names; policy/README.md explains them."""
+
+import re
+from collections.abc import Mapping
+from datetime import time, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from orderack.domain.assessment import ErpMode, FlagName, QuietHours, Route, ServiceLevels
+from orderack.domain.completeness import REQUIRABLE
+from orderack.domain.evidence import Grade
+from orderack.domain.flags import CHECKS
+from orderack.domain.order import Amount, Name, Quantity, Text
+from orderack.domain.store import StoreProfile
+from orderack.domain.value import Value
+from orderack.policy.duration import Duration
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _local_time(text: object) -> time:
+    if isinstance(text, time):
+        return text
+    if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError('is not a time of day; write it in quotes, such as "15:00"')
+    return time.fromisoformat(text)
+
+
+def _workday(word: object) -> int:
+    if isinstance(word, int) and not isinstance(word, bool):
+        return word
+    if word not in _DAYS:
+        raise ValueError(f"is not a weekday; use {', '.join(_DAYS)}")
+    return _DAYS.index(str(word))
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone; use a name such as Europe/Berlin") from None
+    return name
+
+
+def _requirable(name: str) -> str:
+    if name not in REQUIRABLE:
+        raise ValueError(f"is not a field that can be required; use {', '.join(sorted(REQUIRABLE))}")
+    return name
+
+
+def _switchable(name: FlagName) -> FlagName:
+    if name not in CHECKS:
+        raise ValueError(f"is not a check; use {', '.join(CHECKS)}")
+    return name
+
+
+LocalTime = Annotated[time, BeforeValidator(_local_time)]
+Workday = Annotated[int, BeforeValidator(_workday), Field(ge=0, le=6)]
+TimeZone = Annotated[Name, AfterValidator(_time_zone)]
+Required = Annotated[Name, AfterValidator(_requirable)]
+Check = Annotated[FlagName, AfterValidator(_switchable)]
+Channels = Annotated[tuple[Name, ...], Field(min_length=1)]
+"""One leg: the first channel that accepts is enough, the others are its fallback."""
+
+
+class GateChoice(StrEnum):
+    """`adaptive` picks one of the other two from the ERP's measured receipt latency."""
+
+    ERP_GATED = "erp_gated"
+    ACK_GATED = "ack_gated"
+    ADAPTIVE = "adaptive"
+
+
+class Received(StrEnum):
+    IMMEDIATE = "immediate"
+    WITHHOLD = "withhold"
+
+
+class Updates(StrEnum):
+    SEND = "send"
+    WITHHOLD = "withhold"
+
+
+class Levels(Value):
+    """Service levels that differ from the floor below: code defaults < policy < store < rule."""
+
+    acknowledge_within: Duration | None = None
+    erp_budget: Duration | None = None
+    hold_after: Duration | None = None
+    review_within: Duration | None = None
+    erp_receipt_within: Duration | None = None
+    update_every: Duration | None = None
+    resolve_within: Duration | Literal["same_day"] | None = None
+    resolve_at_least: Duration | None = None
+    claim_within: Duration | None = None
+    partner_margin: Duration | None = None
+    evidence_within: Duration | None = None
+    fallback_after: Duration | None = None
+    change_window: Duration | None = None
+    orphan_window: Duration | None = None
+
+    def over(self, floor: ServiceLevels) -> ServiceLevels:
+        """`floor` with what is said here put over it; `same_day` is the workflow's None."""
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        update = {name: None if value == "same_day" else value for name, value in said.items() if value is not None}
+        return floor.model_copy(update=update)
+
+
+class Profile(StoreProfile):
+    """A store's profile as the file says it; its id is the key it stands under."""
+
+    id: Name = "store"
+    time_zone: TimeZone = "UTC"
+
+
+class ErpChoice(Value):
+    name: Name
+    mode: ErpMode = ErpMode.PUSH
+
+
+class Calendar(Value):
+    """Which days the store works, and how much of an order it gets done in them. Lead times in working days."""
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    region: Name | None = None
+    """ISO 3166-2 subdivision without the country, for regional holidays."""
+    workdays: Annotated[frozenset[Workday], Field(min_length=1)] = frozenset(range(5))
+    cut_off: LocalTime
+    lead_days: int = Field(ge=0, le=366)
+    lead_days_by_type: Mapping[Name, int] = {}
+    """Lead time of an order type, before the source's and the store's."""
+    backorder_lead_days: int = Field(default=10, ge=0, le=366)
+    """Stands in for the day a back-ordered line comes in, when the ERP names none."""
+    capacity_per_day: int = Field(gt=0)
+
+
+class Limits(Value):
+    """Over these a person looks. `high_value` per currency."""
+
+    high_value: Mapping[Name, Amount] = {}
+    quantity_cap: Quantity | None = None
+    duplicate_window: Duration = timedelta(hours=24)
+
+
+class StorePolicy(Value):
+    """One shop."""
+
+    profile: Profile
+    erp: ErpChoice | None = None
+    calendar: Calendar
+    checks: tuple[Check, ...] = tuple(CHECKS)
+    thresholds: Limits = Limits()
+    prices_include_tax: bool = False
+    team: Name | None = None
+    quiet_hours: QuietHours | None = None
+    service_levels: Levels = Levels()
+
+
+class SourcePolicy(Value):
+    """One way in. `channels`, `gate` and `team` hold where the rule that fires says nothing of its own."""
+
+    trigger: Text
+    """When the acknowledgement clock starts, in words."""
+    required_fields: tuple[Required, ...] = ()
+    channels: Annotated[tuple[Channels, ...], Field(min_length=1)]
+    fallback: tuple[Name, ...] = ()
+    gate: GateChoice = GateChoice.ACK_GATED
+    team: Name | None = None
+    owner: Name | None = None
+    """The role that answers for this source working at all."""
+    lead_days: int | None = Field(default=None, ge=0, le=366)
+    test_order: Text | None = None
+    """A sample order beside the policy, for trying the source out."""
+
+
+class TeamPolicy(Value):
+    """Roles, not people: who holds a role today is the directory's business."""
+
+    rota: tuple[Name, ...] = ()
+    reviewers: tuple[Name, ...] = ()
+
+
+class Outcome(Value):
+    """What a rule decides. What it leaves out comes from the order's source, store and the defaults."""
+
+    route: Route = Route.STRAIGHT
+    gate: GateChoice | None = None
+    channels: tuple[Channels, ...] | None = None
+    internal: tuple[Channels, ...] = ()
+    team: Name | None = None
+    received: Received | None = None
+    """Default: `withhold` for orders that go to review, else `immediate`."""
+    updates: Updates | None = None
+    """Default: `withhold` while the payment is flagged, else `send`."""
+    service_levels: Levels = Levels()
+    work_needs: Grade | None = None
+    work_on_account: bool = False
+    evidence_needed: Grade | None = None
+
+
+class Rule(Value):
+    """One row of the matrix. The first whose `when` is true decides."""
+
+    name: Name
+    why: Text = ""
+    when: Text
+    then: Outcome
+
+
+class DefaultRule(Value):
+    """The last row: decides when no rule fired."""
+
+    why: Text = "No other rule applies."
+    then: Outcome
+
+
+class PolicyFile(Value):
+    """The whole document."""
+
+    languages: Annotated[tuple[Name, ...], Field(min_length=1)] = ("en",)
+    """Languages in which every message must be worded."""
+    service_levels: Levels = Levels()
+    stores: Annotated[Mapping[Name, StorePolicy], Field(min_length=1)]
+    sources: Annotated[Mapping[Name, SourcePolicy], Field(min_length=1)]
+    teams: Annotated[Mapping[Name, TeamPolicy], Field(min_length=1)]
+    rules: tuple[Rule, ...] = ()
+    default: DefaultRule
+
+    @field_validator("stores")
+    @classmethod
+    def _named(cls, stores: Mapping[str, StorePolicy]) -> Mapping[str, StorePolicy]:
+        """A store's id is the key it stands under."""
+        return {
+            key: store.model_copy(update={"profile": store.profile.model_copy(update={"id": key})})
+            for key, store in stores.items()
+        }
+
+
+class Policy(PolicyFile):
+    """A loaded policy: the document, and the version that decisions carry."""
+
+    version: Name
+    """Content hash of policy.yaml: first 12 hex digits of its SHA-256."""
+    divisor: float = Field(default=1.0, gt=0)
+
+    def levels(self, store: StorePolicy | None, rule: Levels) -> ServiceLevels:
+        """The service levels of one order: rule over store over policy over defaults, divided by the divisor."""
+        floor = self.service_levels.over(ServiceLevels())
+        merged = rule.over(store.service_levels.over(floor) if store else floor)
+        if self.divisor == 1:
+            return merged
+        durations = {name: value / self.divisor for name, value in merged if isinstance(value, timedelta)}
+        return merged.model_copy(update=durations)
+
+    def scaled(self, divisor: float) -> "Policy":
+        """The same policy with every service-level duration divided (demos, tests); lead times stay days."""
+        return self.model_copy(update={"divisor": self.divisor * divisor})
+
+
+class ChannelFacts(Value):
+    """What the policy has to know of a channel."""
+
+    buyer: bool
+    """False: it reaches people inside only, and never counts for the buyer."""
+    ceiling: Grade
+    """The strongest evidence it can ever bring."""
+    address: Name
+    """The contact it needs: `email`, `phone`, `page` or `chat:<platform>`."""
