@@ -235,4 +235,5 @@ def _valid(email: str | None) -> bool:
 
 
 def _errors(status: int, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"errors": [{"message": message, "field": field}]}, status_code=status, headers=headers)
+    error = {"message": message} | ({"field": field} if field else {})
+    return JSONResponse({"errors": [error]}, status_code=status, headers=headers)

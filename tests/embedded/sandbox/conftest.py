@@ -1,0 +1,155 @@
+"""A sandbox, a gateway that records what is posted to it, and the vendors' own API descriptions."""
+
+import asyncio
+import contextlib
+import socket
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import uvicorn
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from orderack.embedded.sandbox import Behaviour, Sandbox, SandboxState
+
+SPECS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "messaging"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as the gateway got it."""
+
+    url: str
+    path: str
+    headers: httpx.Headers
+    body: bytes
+
+
+@dataclass
+class Gateway:
+    """Records every POST; answers `statuses` in turn, then 200."""
+
+    url: str = ""
+    received: list[Received] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def take(self, request: Request) -> Response:
+        self.received.append(
+            Received(str(request.url), request.url.path, httpx.Headers(request.headers.items()), await request.body())
+        )
+        self._news.set()
+        return Response(status_code=self.statuses.pop(0) if self.statuses else 200)
+
+    async def wait_for(self, count: int, path: str = "/") -> list[Received]:
+        """The requests below `path`, as soon as there are `count` of them."""
+        async with asyncio.timeout(5):
+            while len(found := [one for one in self.received if one.path.startswith(path)]) < count:
+                self._news.clear()
+                await self._news.wait()
+        return found
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    gateway = Gateway()
+    app = Starlette(routes=[Route("/{path:path}", gateway.take, methods=["POST"])])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        gateway.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        yield gateway
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def sandbox(gateway: Gateway) -> AsyncIterator[Sandbox]:
+    state = SandboxState(behaviour=Behaviour(delivered_after=0.02, books_after=0.02), callback_base=gateway.url)
+    async with Sandbox.start(state=state) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without any vendor's credentials."""
+    async with httpx.AsyncClient(base_url=sandbox.url, timeout=5, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Wait until a condition holds, five seconds at most."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+                await asyncio.sleep(0.01)
+
+    return wait
+
+
+@dataclass(frozen=True)
+class Description:
+    """A vendor's own OpenAPI description, and where it says the service is."""
+
+    openapi: OpenAPI
+    host: str
+    prefix: str
+
+    def request(self, request: httpx.Request) -> MockRequest:
+        content_type = request.headers.get("content-type", "")
+        path = urlsplit(str(request.url)).path.removeprefix(self.prefix)
+        return MockRequest(
+            self.host,
+            request.method.lower(),
+            path,
+            args=dict(request.url.params),
+            headers=dict(request.headers),
+            data=request.content,
+            content_type=content_type.split(";")[0],
+        )
+
+    def accepts(self, request: httpx.Request) -> bool:
+        """Whether the description allows this request."""
+        with warnings.catch_warnings():
+            # openapi-core cannot check OAuth 2 (Slack); our own tests of strangers do
+            warnings.filterwarnings("ignore", "Unsupported scheme type")
+            return not self.openapi.unmarshal_request(self.request(request)).errors
+
+    def check(self, response: httpx.Response) -> None:
+        """Raise unless the description allows this answer to its request."""
+        answer = MockResponse(
+            response.content,
+            response.status_code,
+            dict(response.headers),
+            response.headers.get("content-type", "").split(";")[0],
+        )
+        self.openapi.validate_response(self.request(response.request), answer)
+
+
+@pytest.fixture(scope="session")
+def description() -> Callable[[str, str, str], Description]:
+    """Load `vendor/file`; the test is skipped where the descriptions are not at hand."""
+
+    def load(file: str, host: str, prefix: str) -> Description:
+        if not (SPECS / file).exists():
+            pytest.skip("the vendors' API descriptions are not beside this checkout")
+        return Description(OpenAPI.from_file_path(str(SPECS / file)), host, prefix)
+
+    return load
