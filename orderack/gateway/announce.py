@@ -1,0 +1,203 @@
+"""From the inbox to the order: each recorded event is told to its workflow, and then marked as announced.
+
+The routes announce what they have just recorded; `announce_stragglers` announces what a crash, or a Temporal that was
+away, left behind. Both may happen to one event: update ids, receipt ids and evidence ids make it one all the same.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from enum import StrEnum
+
+import structlog
+from pydantic import ValidationError
+
+from orderack.contracts.updates import SubmitReply
+from orderack.domain.acknowledgement import SendKey, SendState
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.intake import parse_order
+from orderack.domain.order import Order
+from orderack.domain.receipt import ErpReceipt
+from orderack.errors import Misconfigured, OrderAckError, Refused, Unavailable
+from orderack.gateway.parts import GatewayParts
+from orderack.ports import ChannelEvent, InboxEvent, Message, StoredSend
+from orderack.temporal.orders import Told
+
+log = structlog.get_logger(__name__)
+
+GRACE = timedelta(seconds=10)
+"""The sweep leaves an event this long to the request that recorded it."""
+
+PATIENCE = timedelta(minutes=15)
+"""How long an event may wait for the send it belongs to: it can overtake our own record of the provider's id."""
+
+BATCH = 200
+
+
+class InboxKind(StrEnum):
+    """What an inbox row's body is. Frozen names."""
+
+    ORDER = "order"
+    ERP_RECEIPT = "erp_receipt"
+    CHANNEL_EVENT = "channel_event"
+    EVIDENCE = "evidence"
+
+
+class Outcome(StrEnum):
+    """What became of an event that is not an order's `verdict` or `told` and `late`."""
+
+    NO_NEWS = "no_news"
+    UNMATCHED = "unmatched"
+    WAITING = "waiting"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+
+
+# -- one event each -----------------------------------------------------------------------------------------------
+
+
+async def announce_order(parts: GatewayParts, row: InboxEvent, order: Order) -> SubmitReply:
+    """Hand the order in. Raises Unavailable, and the row stays for the sweep."""
+    reply = await parts.orders.submit(order)
+    await _announced(parts, row, reply.verdict)
+    return reply
+
+
+async def announce_receipt(parts: GatewayParts, row: InboxEvent, receipt: ErpReceipt) -> Told:
+    told = await parts.orders.receipt(receipt)
+    await _announced(parts, row, told)
+    return told
+
+
+async def announce_evidence(parts: GatewayParts, row: InboxEvent, fact: EvidenceFact) -> Told:
+    """Tell a fact that is in the ledger already."""
+    if row.ref is None:
+        raise Refused("evidence without an order")
+    told = await parts.orders.evidence(row.ref, fact)
+    await _announced(parts, row, told)
+    return told
+
+
+async def announce_channel_event(
+    parts: GatewayParts, row: InboxEvent, channel: str, event: ChannelEvent, *, weigh: bool
+) -> str:
+    """Bind the event to its send, record it as evidence, and tell the workflow if that changes anything there.
+
+    `weigh` false tells it in any case: what the sweep finds may be the only one of its grade that got this far.
+    """
+    send = await find_send(parts, channel, event)
+    if send is None:
+        if parts.now() - row.received_at < PATIENCE:
+            return Outcome.WAITING
+        await _announced(parts, row, Outcome.UNMATCHED)
+        return Outcome.UNMATCHED
+    key = send_key(send)
+    fact = EvidenceFact(
+        id=event.id,
+        event=event.event,
+        grade=event.grade or Grade.E0,
+        channel=channel,
+        revision=key.revision,
+        kind=key.kind,
+        n=key.n,
+        occurred_at=event.occurred_at,
+        basis=event.basis,
+    )
+    news = not weigh or await _is_news(parts, key, fact, send)
+    await parts.ledger.record_evidence(key.ref, fact, event.raw)
+    outcome = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
+    await _announced(parts, row, outcome)
+    return outcome
+
+
+async def find_send(parts: GatewayParts, channel: str, event: ChannelEvent) -> StoredSend | None:
+    """The send an event is about: by our own key where the provider gives it back, else by the provider's id."""
+    if event.key and (send := await parts.ledger.send(event.key)) is not None:
+        return send if send.channel == channel else None
+    if event.provider_id:
+        return await parts.ledger.send_by_provider_id(channel, event.provider_id)
+    return None
+
+
+def send_key(send: StoredSend) -> SendKey:
+    return Message.model_validate_json(send.message_json).key
+
+
+_ALWAYS_NEWS = frozenset(
+    {EvidenceEvent.BOUNCED, EvidenceEvent.AFFIRMED, EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT}
+)
+
+
+async def _is_news(parts: GatewayParts, key: SendKey, fact: EvidenceFact, send: StoredSend) -> bool:
+    """Whether the workflow would act on it: each signal is a billed Action and four events of history."""
+    if fact.event in _ALWAYS_NEWS or send.state is not SendState.ACCEPTED:
+        return True
+    known = [Grade.E1] + [
+        other.grade
+        for other in await parts.ledger.evidence(key.ref)
+        if other.id != fact.id and (other.revision, other.kind, other.n) == (fact.revision, fact.kind, fact.n)
+    ]
+    return fact.grade.rank > max(grade.rank for grade in known)
+
+
+async def _announced(parts: GatewayParts, row: InboxEvent, outcome: str) -> None:
+    if row.announced_at is None:
+        await parts.ledger.announced(row.id, outcome, parts.now())
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+
+
+async def announce_stragglers(parts: GatewayParts, limit: int = BATCH) -> int:
+    """Announce recorded events that nobody has announced yet, oldest first; returns how many it could.
+
+    One that can't be told now stays for the next time and holds up no other; one that never can is marked so.
+    Raises Unavailable when Temporal or the ledger is away.
+    """
+    rows = await parts.ledger.unannounced(parts.now() - GRACE, limit)
+    if rows:
+        await parts.orders.ping()
+    return sum([await _try(parts, row) for row in rows])
+
+
+async def _try(parts: GatewayParts, row: InboxEvent) -> bool:
+    try:
+        return await _ANNOUNCE[InboxKind(row.kind)](parts, row) != Outcome.WAITING
+    except (Unavailable, Misconfigured) as error:
+        log.info("event still unannounced", event=row.id, kind=row.kind, why=type(error).__name__)
+        return False
+    except (ValueError, ValidationError):
+        outcome = Outcome.UNREADABLE
+    except OrderAckError:
+        outcome = Outcome.REFUSED
+    log.error("event cannot be announced", event=row.id, kind=row.kind, outcome=outcome)
+    await _announced(parts, row, outcome)
+    return False
+
+
+async def _order(parts: GatewayParts, row: InboxEvent) -> str:
+    order = parse_order(row.body)
+    if isinstance(order, tuple):
+        raise ValueError("the order no longer parses")
+    return (await announce_order(parts, row, order)).verdict
+
+
+async def _receipt(parts: GatewayParts, row: InboxEvent) -> str:
+    return await announce_receipt(parts, row, ErpReceipt.model_validate_json(row.body))
+
+
+async def _evidence(parts: GatewayParts, row: InboxEvent) -> str:
+    return await announce_evidence(parts, row, EvidenceFact.model_validate_json(row.body))
+
+
+async def _channel_event(parts: GatewayParts, row: InboxEvent) -> str:
+    channel = row.source.removeprefix("webhooks/")
+    event = ChannelEvent.model_validate_json(row.body)
+    return await announce_channel_event(parts, row, channel, event, weigh=False)
+
+
+_ANNOUNCE: Mapping[InboxKind, Callable[[GatewayParts, InboxEvent], Awaitable[str]]] = {
+    InboxKind.ORDER: _order,
+    InboxKind.ERP_RECEIPT: _receipt,
+    InboxKind.CHANNEL_EVENT: _channel_event,
+    InboxKind.EVIDENCE: _evidence,
+}

@@ -1,0 +1,63 @@
+"""What the gateway is made of: ports, and the few settings that its routes need."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from orderack.contracts.queries import OrderStatus
+from orderack.contracts.updates import SubmitReply
+from orderack.domain.evidence import EvidenceFact
+from orderack.domain.order import Order, OrderRef
+from orderack.domain.receipt import ErpReceipt
+from orderack.domain.store import StoreProfile
+from orderack.gateway.keys import ApiKeys
+from orderack.links import PageLinks
+from orderack.ports import Channel, Erp, Ledger
+from orderack.temporal.orders import Told
+
+
+class OrdersDoor(Protocol):
+    """The part of `orderack.temporal.orders.Orders` that the gateway uses."""
+
+    async def submit(self, order: Order) -> SubmitReply: ...
+
+    async def receipt(self, receipt: ErpReceipt) -> Told: ...
+
+    async def evidence(self, ref: OrderRef, fact: EvidenceFact) -> Told: ...
+
+    async def status(self, ref: OrderRef) -> OrderStatus: ...
+
+    async def ping(self) -> None: ...
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class GatewayParts:
+    """Filled by whoever starts the gateway; tests fill it with fakes."""
+
+    ledger: Ledger
+    orders: OrdersDoor
+    channels: Mapping[str, Channel]
+    erps: Mapping[str, Erp]
+    stores: Mapping[str, StoreProfile]
+    keys: ApiKeys
+    links: PageLinks
+    public_url: str
+    """How the world reaches us: signatures over the URL are checked against this, never against `Host`."""
+    now: Callable[[], datetime] = utc_now
+    sweep_every: timedelta = timedelta(seconds=5)
+
+
+def parts_of(request: Request) -> GatewayParts:
+    parts = request.app.state.parts
+    assert isinstance(parts, GatewayParts)
+    return parts
+
+
+Parts = Annotated[GatewayParts, Depends(parts_of)]

@@ -1,0 +1,100 @@
+"""`GET /orders/{store}/{number}`: the storefront's hook (R157): may it say "confirmed" yet?"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from pydantic import AwareDatetime
+
+from orderack.contracts.journal import Stage
+from orderack.contracts.queries import OrderStatus
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.order import Name, OrderRef, Text
+from orderack.domain.value import Value
+from orderack.gateway.failures import errors
+from orderack.gateway.openapi import KEYED
+from orderack.gateway.parts import Parts
+from orderack.gateway.paths import StoreName
+from orderack.gateway.requests import demand_store
+
+router = APIRouter(tags=["orders"])
+
+Number = Annotated[str, Path(min_length=1, max_length=200, description="the order's number, percent-encoded")]
+
+
+class Standing(Value):
+    """Where an order stands, for a machine and for a person at the telephone."""
+
+    reference: Text
+    state: Stage
+    revision: int
+    erp_receipt: bool
+    """The ERP has booked the order under this document."""
+    erp_document_id: Name | None
+    confirmed_revision: int | None
+    may_confirm: bool
+    """True when the current revision is confirmed: only then may a storefront send a confirmation of its own."""
+    acknowledged_at: AwareDatetime | None
+    say: Text
+    """What is true and safe to tell the buyer."""
+
+
+@router.get(
+    "/orders/{store}/{number:path}",
+    response_model=Standing,
+    responses=errors(401, 403, 404, 422, 503),
+    openapi_extra=KEYED,
+    summary="Where does an order stand?",
+)
+async def standing(store: StoreName, number: Number, request: Request, parts: Parts) -> Standing:
+    """Ask before you send a confirmation of your own; each call costs a Temporal Action, so do not poll."""
+    demand_store(request, parts, store)
+    return standing_of(await parts.orders.status(OrderRef(store=store, number=number)))
+
+
+def standing_of(status: OrderStatus) -> Standing:
+    """The order's status as a shop may know it."""
+    confirmed = status.confirmed_revision is not None and status.confirmed_revision == status.revision
+    out = [sent.out_at for sent in status.acknowledgements if sent.out_at]
+    return Standing(
+        reference=str(status.ref),
+        state=status.stage,
+        revision=status.revision,
+        erp_receipt=status.erp_document_id is not None,
+        erp_document_id=status.erp_document_id,
+        confirmed_revision=status.confirmed_revision,
+        may_confirm=confirmed and not called_off(status),
+        acknowledged_at=min(out, default=None),
+        say=sayable(status),
+    )
+
+
+def called_off(status: OrderStatus) -> bool:
+    """Cancelled or rejected, also when it has closed since."""
+    ended = status.stage in (Stage.CANCELLED, Stage.REJECTED)
+    return ended or any(said.kind in (Kind.CANCELLATION, Kind.REJECTION) for said in status.acknowledgements)
+
+
+_NOT_YET = "Order {number} has arrived. It is not confirmed yet."
+_SAY: Mapping[Stage, str] = {
+    Stage.AWAITING_ORDER: "Order {number} has not reached us yet.",
+    Stage.ASSESSING: _NOT_YET,
+    Stage.REVIEW: "Order {number} has arrived and a person is looking at it. It is not confirmed yet.",
+    Stage.AWAITING_ERP: _NOT_YET,
+    Stage.CONFIRMED: "Order {number} is confirmed.",
+    Stage.HANDED_OFF: "Order {number} is confirmed and with the team that does the work.",
+    Stage.CANCELLED: "Order {number} is cancelled.",
+    Stage.REJECTED: "Order {number} cannot be fulfilled.",
+    Stage.CLOSED: "Order {number} is closed.",
+}
+_CHANGING = (
+    "Order {number} is confirmed as revision {confirmed}; the change (revision {revision}) is not confirmed yet."
+)
+_OPEN = (Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP)
+
+
+def sayable(status: OrderStatus) -> str:
+    """One sentence that promises nothing beyond what is confirmed."""
+    changing = status.confirmed_revision is not None and status.stage in _OPEN
+    words = _CHANGING if changing else _SAY[status.stage]
+    return words.format(number=status.ref.number, confirmed=status.confirmed_revision, revision=status.revision)
