@@ -17,6 +17,7 @@ class Credentials:
     twilio_account_sid: str
     twilio_auth_token: str
     slack_token: str
+    slack_signing_secret: str
     erp_api_key: str
     erp_webhook_secret: str
     """Standard Webhooks: `whsec_` and base64."""
@@ -30,6 +31,7 @@ class Credentials:
             twilio_account_sid=f"AC{secrets.token_hex(16)}",
             twilio_auth_token=secrets.token_hex(16),
             slack_token=f"xoxb-sandbox-{secrets.token_urlsafe(18)}",
+            slack_signing_secret=secrets.token_hex(16),
             erp_api_key=secrets.token_urlsafe(24),
             erp_webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, ClassVar
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from orderack.embedded.sandbox.look_alike import LookAlike, bearer
 from orderack.embedded.sandbox.state import SandboxState
 
 CALLBACK = f"/receipts/{ERP}"
+ORDER = "/orders/{order:path}"
+"""Store and number, percent-encoded: either may hold a slash, so they are read from the path as it was sent."""
 _REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)])
 
 
@@ -31,7 +34,7 @@ class Submission(BaseModel):
     @property
     def key(self) -> str:
         """The idempotency key that this submission must carry."""
-        return f"{self.order.ref}/{self.revision}"
+        return f"{quote(self.order.store, safe='')}/{quote(self.order.number, safe='')}/{self.revision}"
 
 
 class Cancellation(BaseModel):
@@ -61,12 +64,8 @@ class Erp(LookAlike):
     def routes(self) -> Sequence[BaseRoute]:
         return (
             Route("/orders", self.endpoint(Operation.SEND, self._submit), methods=["POST"]),
-            Route("/orders/{store}/{number}", self.endpoint(Operation.LOOKUP, self._find), methods=["GET"]),
-            Route(
-                "/orders/{store}/{number}/cancellation",
-                self.endpoint(Operation.CANCEL, self._cancel),
-                methods=["POST"],
-            ),
+            Route(ORDER, self.endpoint(Operation.LOOKUP, self._find), methods=["GET"]),
+            Route(f"{ORDER}/cancellation", self.endpoint(Operation.CANCEL, self._cancel), methods=["POST"]),
             Route("/availability", self.endpoint(Operation.AVAILABILITY, self._availability), methods=["POST"]),
             Route("/announce", self._announce, methods=["POST"]),
         )
@@ -151,9 +150,9 @@ class Erp(LookAlike):
     async def _find(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
             return stranger
-        ref = _ref(request)
         asked = request.query_params.get("revision")
         try:
+            ref = _ref(request)
             booking = self._books.get(ref, _REVISION.validate_python(asked)) if asked else self._books.latest(ref)
         except ValidationError as error:
             return _invalid(error)
@@ -166,9 +165,9 @@ class Erp(LookAlike):
             return stranger
         try:
             Cancellation.model_validate_json(await request.body())
+            ref = _ref(request)
         except ValidationError as error:
             return _invalid(error)
-        ref = _ref(request)
         document_id = self._books.cancel(ref)
         if document_id is None:
             return _problem(404, "unknown order")
@@ -208,7 +207,10 @@ class Erp(LookAlike):
 
 
 def _ref(request: Request) -> OrderRef:
-    return OrderRef(store=request.path_params["store"], number=request.path_params["number"])
+    """The order in the path. Raises ValidationError when it names none."""
+    sent = bytes(request.scope["raw_path"]).decode("ascii").split("/orders/", 1)[1]
+    store, _, rest = sent.partition("/")
+    return OrderRef(store=unquote(store), number=unquote(rest.partition("/")[0]))
 
 
 def _booking(booking: Booking, status: int) -> Response:

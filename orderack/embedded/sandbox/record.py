@@ -149,11 +149,14 @@ class Outbox:
         return next((message for message in self._messages if message.id == message_id), None)
 
     def find(self, text: str = "", channel: Target | None = None) -> tuple[Posted, ...]:
-        """Newest first; `text` is looked for, whatever its case, in recipient, key and subject."""
+        """Newest first; `text` is looked for, whatever its case, in recipient, key, subject and plain text."""
         wanted = text.casefold()
         return tuple(
             message
             for message in reversed(self._messages)
-            if (channel is None or message.channel is channel)
-            and wanted in f"{message.recipient}\n{message.key or ''}\n{message.subject}".casefold()
+            if (channel is None or message.channel is channel) and wanted in _searched(message)
         )
+
+
+def _searched(message: Posted) -> str:
+    return "\n".join((message.recipient, message.key or "", message.subject, message.text)).casefold()
