@@ -4,6 +4,7 @@ Messages are hostile until shown otherwise: text is escaped, HTML is shown only 
 policy loads nothing and runs nothing.
 """
 
+import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
@@ -18,6 +19,7 @@ from orderack.embedded.sandbox.state import SandboxState
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'"
 MESSAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 SHOWN = 200
 """Messages on one page."""
 
@@ -105,7 +107,9 @@ class _Links(HTMLParser):
 
 
 def links(message: Posted) -> tuple[str, ...]:
-    """The web addresses that the HTML links to, each once, in order."""
+    """The web addresses that the HTML links to, or that a plain text holds: each once, in order."""
+    if message.html is None:
+        return tuple(dict.fromkeys(_WEB_ADDRESS.findall(message.text)))
     parser = _Links()
-    parser.feed(message.html or "")
+    parser.feed(message.html)
     return tuple(parser.found)

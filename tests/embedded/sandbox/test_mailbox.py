@@ -79,6 +79,14 @@ async def test_links_out_of_a_message_are_listed_and_only_web_addresses_are(sand
     assert "javascript:" not in page
 
 
+async def test_a_link_in_a_text_message_can_be_followed(sandbox, http):
+    text = "Order A-1: http://127.0.0.1:8090/o/t?a=1&b=2 <javascript:alert(1)>"
+    sandbox.state.outbox.put(Target.TWILIO, recipient="+15005550010", provider_id="SM1", text=text)
+    page = (await http.get("/mailbox/1")).text
+    assert page.count("<li><a href") == 1
+    assert 'href="http://127.0.0.1:8090/o/t?a=1&amp;b=2" rel="noreferrer noopener"' in page
+
+
 async def test_a_filter_that_is_hostile_is_shown_as_text(http):
     page = (await http.get("/mailbox", params={"q": '"><script>alert(1)</script>', "channel": "nonsense"})).text
     assert "<script" not in page
