@@ -26,7 +26,7 @@ def accept_order(state: OrderState, order: Order, now: datetime) -> None:
     state.hashes.append(order.content_hash)
     state.stage = Stage.ASSESSING
     state.revised_at = now
-    state.meet(ClockName.ORPHAN, now)
+    state.stop(ClockName.ORPHAN, now)
     state.note(now, Event.ORDER_ACCEPTED, f"from {order.source}")
 
 

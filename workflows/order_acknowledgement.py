@@ -56,10 +56,12 @@ class OrderAcknowledgement(Effects):
     @workflow.run
     async def run(self, start: RawValue) -> OrderStatus:
         """Live the order's story until it is closed."""
-        while self._state.stage is not Stage.CLOSED:
+        while True:
             self._news = False
             self._live()
             self._show()
+            if self._state.stage is Stage.CLOSED:
+                break
             if self._should_continue_as_new():
                 await self._continue_as_new()
             self._arm()

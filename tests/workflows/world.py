@@ -225,3 +225,19 @@ async def submit(world: World, order: Order, *, continue_as_new_after: int | Non
 
 def a_number() -> str:
     return f"T-{uuid4().hex[:8]}"
+
+
+async def receipt_first(world: World, order: Order, receipt: ErpReceipt) -> Story:
+    """The ERP's receipt beats the order: signal-with-start."""
+    handle = await world.env.client.start_workflow(
+        names.WORKFLOW,
+        Start(store=order.store, number=order.number),
+        id=order_workflow_id(order.ref),
+        task_queue=names.ORDERS_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=names.SIGNAL_ERP_RECEIPT,
+        start_signal_args=[receipt],
+        result_type=OrderStatus,
+    )
+    return Story(world=world, order=order, handle=handle, script=world.script(order.number))
