@@ -202,7 +202,7 @@ class StoredRevision(Value):
 class StoredSend(Value):
     """One send's row: the bytes as rendered once, and how it stands."""
 
-    key: Name
+    key: Text
     channel: Name
     state: SendState
     provider_id: Text | None = None

@@ -1,7 +1,7 @@
 """The ledger on both databases: whoever asks for `ledger` runs twice."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,15 @@ DATABASES = ("sqlite", "postgres")
 
 
 @pytest.fixture(params=DATABASES)
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without a schema."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        return
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    url = server.new_database()
+    yield url
+    server.drop_database(url)
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -42,14 +45,17 @@ async def postgres_template(postgres: Postgres) -> str:
 
 
 @pytest.fixture(params=DATABASES)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated database of the test's own."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
-        return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        return
     template: str = request.getfixturevalue("postgres_template")
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database(template)
+    url = server.new_database(template)
+    yield url
+    server.drop_database(url)
 
 
 @pytest_asyncio.fixture

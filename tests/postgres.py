@@ -36,6 +36,18 @@ class Postgres:
             )
         return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{name}"
 
+    def drop_database(self, url: str) -> None:
+        """Give its room back; whoever is still connected is cut off."""
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
+            name = psycopg.sql.Identifier(url.rpartition("/")[2])
+            admin.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+    def drop_connections(self, url: str) -> None:
+        """End every connection to that database, as a restart or a fail-over does."""
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            admin.execute(query, [url.rpartition("/")[2]])
+
     def answers(self) -> bool:
         try:
             psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()

@@ -1,16 +1,18 @@
 """Connections and transactions: one short transaction per call, and what the ledger's weather is called outside."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import CursorResult, event, inspect
 from sqlalchemy import Table as SqlTable
+from sqlalchemy import event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -50,13 +52,9 @@ def _sqlite(url: URL, foreign_keys: bool) -> AsyncEngine:
     def _prepare(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
         cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"foreign_keys={int(foreign_keys)}",
-        ):
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", f"foreign_keys={int(foreign_keys)}"):
             cursor.execute(f"PRAGMA {pragma}")
+        _write_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -66,6 +64,20 @@ def _sqlite(url: URL, foreign_keys: bool) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _write_ahead(cursor: DBAPICursor) -> None:
+    """Switch a new file to WAL, once for ever. SQLite does not wait for its lock here, so we do."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class Database:
@@ -113,9 +125,8 @@ def translated() -> Generator[None]:
 
 async def insert_new(session: AsyncSession, table: type[Table], row: Mapping[str, object]) -> bool:
     """Insert the row unless its key is taken; whether it went in. A concurrent insert of the key is waited for."""
-    statement = _insert(session, table).values(row).on_conflict_do_nothing()
-    result = cast("CursorResult[tuple[object]]", await session.execute(statement))
-    return result.rowcount == 1
+    statement = _insert(session, table).values(row).on_conflict_do_nothing().returning(*_sql(table).primary_key)
+    return (await session.execute(statement)).first() is not None
 
 
 async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:

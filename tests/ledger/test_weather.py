@@ -1,0 +1,105 @@
+"""A database that is locked, gone or contended: Unavailable in plain words, and no lost or half-written work."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orderack.errors import Unavailable
+from orderack.ledger import database
+from orderack.ledger.database import Database, make_engine
+from orderack.ledger.repository import SqlLedger, open_ledger
+from tests.ledger.samples import LEASE, NOW, REF, entry, journal, key, message, stored
+from tests.postgres import Postgres
+
+
+async def test_a_locked_file_is_unavailable_and_says_neither_sql_nor_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    await (await open_ledger(url)).aclose()
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    holder, ledger = Database(make_engine(url)), SqlLedger(Database(make_engine(url)))
+    async with holder.write() as session:
+        await session.connection()
+        with pytest.raises(Unavailable) as caught:
+            await ledger.claim(key(), message(key()), NOW, LEASE)
+        assert "does not answer (OperationalError)" in str(caught.value)
+        assert not any(word in str(caught.value) for word in ("SELECT", "INSERT", "ada@", REF.number))
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+        await ledger.ping()  # readers are not in the writer's way
+    assert (await ledger.claim(key(), message(key()), NOW, LEASE)).first
+    await ledger.aclose()
+    await holder.aclose()
+
+
+async def test_a_server_that_is_gone_is_unavailable(postgres: Postgres) -> None:
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{postgres.port}/no_such_database"
+    ledger = SqlLedger(Database(make_engine(url)))
+    with pytest.raises(Unavailable, match="does not answer"):
+        await ledger.ping()
+    with pytest.raises(Unavailable, match="does not answer"):
+        await open_ledger("postgresql+psycopg://nobody@127.0.0.1:1/ledger")
+    await ledger.aclose()
+
+
+async def test_after_lost_connections_the_next_call_gets_a_new_one(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    ledger = await open_ledger(url)
+    await ledger.ping()
+    postgres.drop_connections(url)
+    await ledger.ping()
+    await ledger.aclose()
+
+
+async def test_a_call_cancelled_half_way_writes_nothing_and_blocks_nobody(ledger: SqlLedger) -> None:
+    for delay in (0, 0.0005, 0.001, 0.002, 0.004):
+        task = asyncio.create_task(ledger.save_revision(stored(), "f-1", journal([entry(1), entry(2)])))
+        await asyncio.sleep(delay)
+        task.cancel()
+        await asyncio.wait([task])
+    await ledger.save_revision(stored(), "f-1", journal([entry(1), entry(2)]))
+    assert await ledger.verify_chain(REF) == []
+    assert len(await ledger.entries(REF)) == 2
+
+
+WRITER = """
+import asyncio, sys
+from tests.ledger.samples import NOW, entry, journal
+from orderack.ledger.database import Database, make_engine
+from orderack.ledger.repository import SqlLedger
+
+async def main(url, writer, count):
+    ledger = SqlLedger(Database(make_engine(url)))
+    for n in range(count):
+        await ledger.write(journal([entry(writer * count + n + 1)]))
+    await ledger.aclose()
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+async def test_four_processes_that_read_then_write_never_fail_and_never_fork_the_chain(
+    ledger: SqlLedger, ledger_url: str
+) -> None:
+    count = 40
+    commands = [[sys.executable, "-c", WRITER, ledger_url, str(writer), str(count)] for writer in range(4)]
+    started = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE) for command in commands]
+    ended = [await process.communicate() for process in started]
+    assert [errors.decode() for _, errors in ended] == [""] * 4
+    assert [found.seq for found in await ledger.entries(REF)] == list(range(1, 4 * count + 1))
+    assert await ledger.verify_chain(REF) == []
+
+
+async def test_four_writers_in_one_process_never_fail(ledger: SqlLedger) -> None:
+    async def writer(name: int) -> None:
+        for n in range(50):
+            mine = key(n=name * 50 + n)
+            assert (await ledger.claim(mine, message(mine), NOW, timedelta(seconds=30))).mine
+
+    await asyncio.gather(*(writer(name) for name in range(4)))
+    assert len(await ledger.sends(REF)) == 200
