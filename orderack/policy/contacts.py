@@ -5,6 +5,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from orderack.domain.order import Contacts
 
+_SHORTEST_NUMBER = 5
+"""Some countries call anything from two digits on possible; those are service numbers, not buyers."""
+
 
 def reachable(contacts: Contacts, country: str | None) -> frozenset[str]:
     """The kinds of contact that have the right form: `email`, `phone`, `chat:<platform>`.
@@ -30,6 +33,8 @@ def _is_email(text: str) -> bool:
 
 def _is_phone(text: str, country: str | None) -> bool:
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(text, country))
+        number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return False
+    long_enough = len(phonenumbers.national_significant_number(number)) >= _SHORTEST_NUMBER
+    return long_enough and phonenumbers.is_possible_number(number)

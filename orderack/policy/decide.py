@@ -97,7 +97,7 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
     decision = Decision(
         rule=found.rule,
         policy_version=policy.version,
-        why=" ".join((found.why, *reasons)).strip()[:2_000],
+        why=" ".join((found.why, *reasons, *_flagged(flags))).strip()[:2_000],
         route=Route.REVIEW if review else Route.STRAIGHT,
         gate=gate.gate,
         gate_why=gate.why,
@@ -145,6 +145,11 @@ def _reasons(policy: Policy, order: Order, found: Match, legs: Sequence[Leg]) ->
     if not legs:
         reasons.append("No channel of the policy reaches this buyer: add a contact that works.")
     return reasons
+
+
+def _flagged(flags: Sequence[Flag]) -> list[str]:
+    names = ", ".join(dict.fromkeys(flag.name.value for flag in flags))
+    return [f"Flagged: {names}."] if names else []
 
 
 def _gate(found: Match, order: Order, source: SourcePolicy | None) -> tuple[GateChoice, str]:

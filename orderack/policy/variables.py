@@ -3,7 +3,8 @@
 Amounts are CEL doubles. Two decimals of up to 15 significant digits are never the same double and keep their
 order (IEEE 754), so `order.total > 5000.01` compares as it reads; CEL compares int with double by value, so
 `order.total > 5000` does too. Minor units in integers would be exact for arithmetic as well, but people would have
-to write 500000 for 5,000 EUR and 5000000 for 5,000 KWD: comparisons are what rules do.
+to write 500000 for 5,000 EUR and 5000000 for 5,000 KWD: comparisons are what rules do. Every number is a double, so
+calculations need a decimal point (`order.total * 1.19`): CEL does not mix types, and lint tries it out.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -62,7 +63,7 @@ VARIABLES: Mapping[str, Variable] = {
     "order.discount": _number("the discount", lambda o: float(o.totals.discount)),
     "order.currency": _text("ISO 4217 code of every amount", lambda o: o.currency),
     "order.country": _text("delivery country, else billing country, ISO 3166; empty: neither is known", _country),
-    "order.line_count": _number("number of lines", lambda o: len(o.lines)),
+    "order.line_count": _number("number of lines", lambda o: float(len(o.lines))),
     "order.quantity": _number("all quantities added up", lambda o: float(sum(line.quantity for line in o.lines))),
     "order.skus": Variable(
         kind=Kind.NAMES, meaning="the items' numbers", read=lambda o: [line.sku for line in o.lines]

@@ -1,0 +1,203 @@
+"""Lint: one test for each mistake that a business person can make and still have a policy that loads."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderack.domain.problem import Problem
+from orderack.policy.lint import lint
+from orderack.policy.load import load_policy
+from orderack.policy.model import Policy
+from tests.policy.conftest import CHANNELS, WORDINGS
+
+Edit = Callable[[dict[str, Any]], object]
+Load = Callable[..., Policy]
+
+
+def findings(policy: Policy, **changes: Any) -> tuple[Problem, ...]:
+    known = {"channels": CHANNELS, "wordings": WORDINGS, "erps": ("sandbox", "http"), **changes}
+    return lint(policy, **known)
+
+
+def the_finding(policy: Policy, **changes: Any) -> Problem:
+    (problem,) = findings(policy, **changes)
+    return problem
+
+
+def when(condition: str) -> Edit:
+    return lambda d: d["rules"][0].update(when=condition)
+
+
+def then(**changes: object) -> Edit:
+    return lambda d: d["rules"][1]["then"].update(changes)
+
+
+def test_a_sound_policy_has_no_findings(load: Load) -> None:
+    assert findings(load()) == ()
+
+
+def test_the_shipped_policy_is_sound_for_the_channels_and_erps_we_ship() -> None:
+    from orderack.cli.policy_commands import installed_channels
+
+    policy = load_policy(Path(__file__).parents[2] / "policy")
+    wordings = {(language, kind) for language in policy.languages for _, kind in WORDINGS}
+    assert lint(policy, installed_channels(), wordings, ("sandbox", "http")) == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "problem", "remedy"),
+    [
+        ("order.totl > 3", "order.totl", "`order.total`"),
+        ("total > 3", "total", "`order.total`"),
+        ('order["source"] == "web"', "order", "order."),
+        ("lower(order.source) == 'web'", "lower", "startsWith"),
+        ("order.total", "answers float", "like"),
+        ("order.source", "answers str", "like"),
+        ("order.total > order.source", "No such overload", "like"),
+        ("order.source == 'web' && order.total", "No such overload", "like"),
+        ("order.line_count * 2 > 10", "Unsupported operation", "like"),
+        ("order.total == '3000'", "a number, with text", "a number"),
+        ("order.source == 'wbe'", '"wbe"', '"web"'),
+        ("order.source in ['web', 'edj']", '"edj"', '"edi"'),
+        ("order.store == 'damo'", '"damo"', '"demo"'),
+        ("'new_clients' in flags", '"new_clients"', '"new_client"'),
+        ("order.customer.relation == 'news'", '"news"', '"new"'),
+        ("order.skus.exists(s, flags.exists(f, f == s))", "nests", "split"),
+        ("'x' in order.source", "looks inside", "=="),
+    ],
+)
+def test_a_condition_that_cannot_work_is_found(load: Load, condition: str, problem: str, remedy: str) -> None:
+    found = the_finding(load(when(condition)))
+    assert found.field == "rules[0].when"
+    assert problem in found.problem
+    assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "order.total > 3000",
+        "order.total > 3000.50 || order.line_count >= 10",
+        "order.source in ['web', 'edi'] && !order.pickup",
+        "order.skus.exists(sku, sku.startsWith('GIFT-'))",
+        "size(flags) > 0 && !('new_client' in flags)",
+        "order.country != 'DE' // abroad",
+        "order.payment.terms.contains('net') ? order.total > 100 : false",
+    ],
+)
+def test_a_condition_that_works_is_left_alone(load: Load, condition: str) -> None:
+    assert findings(load(when(condition))) == ()
+
+
+def test_a_mistake_behind_a_short_cut_is_found(load: Load) -> None:
+    found = the_finding(load(when('order.source == "edi" && order.total.startsWith("x")')))
+    assert "fails on a sample order" in found.problem
+
+
+def test_a_rule_after_an_always_true_one_is_unreachable(load: Load) -> None:
+    found = the_finding(load(when("true || 1 > 2")))
+    assert (found.field, found.problem) == ("rules[1]", "is never reached: rules[0] is always true")
+
+
+def test_a_rule_that_never_holds_is_found(load: Load) -> None:
+    assert the_finding(load(when("1 > 2"))).problem == "never holds"
+
+
+def test_a_second_rule_with_the_same_condition_is_unreachable(load: Load) -> None:
+    found = the_finding(load(when('order.customer.relation  ==   "enterprise"')))
+    assert (found.field, "same condition" in found.problem) == ("rules[1]", True)
+
+
+def test_two_rules_of_one_name_are_found(load: Load) -> None:
+    assert the_finding(load(lambda d: d["rules"][1].update(name="big_web"))).field == "rules[1].name"
+
+
+@pytest.mark.parametrize("path", ["channels", "internal"])
+def test_an_unknown_channel_is_found(load: Load, path: str) -> None:
+    found = the_finding(load(then(**{path: [["mial", "mail"]] if path == "channels" else [["chart"]]})))
+    assert found.field == f"rules[1].then.{path}"
+    assert "did you mean" in found.remedy
+
+
+def test_an_unknown_channel_of_a_source_is_found(load: Load) -> None:
+    assert the_finding(load(lambda d: d["sources"]["web"].update(fallback=["pgae"]))).field == "sources.web.fallback"
+
+
+def test_an_internal_channel_never_stands_for_the_buyer(load: Load) -> None:
+    found = the_finding(load(then(channels=[["mail", "chat"]])))
+    assert found.problem == "names chat, which reaches people inside only"
+
+
+def test_a_buyers_channel_is_not_for_internal_alerts(load: Load) -> None:
+    assert the_finding(load(then(internal=[["mail"]]))).remedy == "move it to `channels`"
+
+
+def test_a_channel_that_cannot_bring_the_evidence_asked_of_it_is_found(load: Load) -> None:
+    found = the_finding(load(then(channels=[["mail", "sms"]], evidence_needed="E3p")))
+    assert found.field == "rules[1].then.evidence_needed"
+    assert found.problem == "asks E3p of sms, which brings E2 at best"
+
+
+def test_work_that_could_never_begin_is_found(load: Load) -> None:
+    found = the_finding(load(then(channels=[["mail", "sms"]], work_needs="E5")))
+    assert found.field == "rules[1].then.work_needs"
+
+
+def test_a_source_without_a_fallback_is_found(load: Load) -> None:
+    problems = findings(load(lambda d: d["sources"]["edi"].update(fallback=[])))
+    assert [problem.field for problem in problems] == ["sources.edi.fallback"]
+
+
+def test_a_rule_with_one_channel_needs_sources_with_a_fallback(load: Load) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        document["sources"]["web"]["fallback"] = []
+        document["rules"][1]["then"]["channels"] = [["mail"]]
+
+    assert the_finding(load(edit)).field == "rules[1].then.channels"
+
+
+def test_a_missing_wording_is_found(load: Load) -> None:
+    found = the_finding(load(lambda d: d.update(languages=["en", "de"])))
+    assert found.field == "languages"
+    assert "de has no wording for received, holding" in found.problem
+    assert "holding" in the_finding(load(), wordings=WORDINGS - {("en", "holding")}).problem
+
+
+def test_a_team_without_a_rota_is_found(load: Load) -> None:
+    assert the_finding(load(lambda d: d["teams"]["sales"].update(rota=[]))).field == "teams.sales.rota"
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        (lambda d: d["stores"]["demo"].pop("team"), "stores.demo.team"),
+        (lambda d: d["stores"]["demo"].update(team="opperations"), "stores.demo.team"),
+        (lambda d: d["sources"]["web"].update(team="nobody"), "sources.web.team"),
+        (lambda d: d["rules"][1]["then"].update(team="nobody"), "rules[1].then.team"),
+        (lambda d: d["stores"]["demo"]["erp"].update(name="sandbux"), "stores.demo.erp.name"),
+        (lambda d: d["stores"]["demo"]["calendar"].update(region="XX"), "stores.demo.calendar.country"),
+        (lambda d: d["stores"]["demo"]["calendar"].update(country="QQ"), "stores.demo.calendar.country"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_found(load: Load, edit: Edit, field: str) -> None:
+    assert the_finding(load(edit)).field == field
+
+
+@pytest.mark.parametrize(
+    ("levels", "shorter"),
+    [
+        ({"erp_budget": "60s"}, "erp_budget"),
+        ({"acknowledge_within": "15m"}, "acknowledge_within"),
+        ({"erp_receipt_within": "45s"}, "erp_budget"),
+        ({"review_within": "15m", "claim_within": "5m"}, "hold_after"),
+        ({"claim_within": "4h"}, "claim_within"),
+        ({"fallback_after": "20m"}, "fallback_after"),
+    ],
+)
+def test_service_levels_that_contradict_each_other_are_found(load: Load, levels: dict[str, str], shorter: str) -> None:
+    assert the_finding(load(lambda d: d.update(service_levels=levels))).field == f"service_levels.{shorter}"
+    store = the_finding(load(lambda d: d["stores"]["demo"].update(service_levels=levels)))
+    assert store.field == f"stores.demo.service_levels.{shorter}"
+    assert the_finding(load(then(service_levels=levels))).field == f"rules[1].then.service_levels.{shorter}"
