@@ -20,7 +20,7 @@ from sendgrid.helpers.mail import CustomArg, From, Mail, To  # type: ignore[impo
 from sendgrid.helpers.mail.exceptions import ApiKeyIncludedException  # type: ignore[import-untyped]
 
 from orderack.clients.email_address import one_address
-from orderack.clients.http import Clock, Http, utc_now
+from orderack.clients.http import BaseUrl, Clock, Http, utc_now
 from orderack.clients.wire import read, scrub, within
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -80,7 +80,7 @@ class SendgridSettings(BaseSettings):
     webhook_public_key: Annotated[str, AfterValidator(_public_key)] = Field(
         description="verification key of the signed event webhook"
     )
-    base_url: str = Field(
+    base_url: BaseUrl = Field(
         default="https://api.sendgrid.com", description="https://api.eu.sendgrid.com for EU accounts, or the sandbox"
     )
 

@@ -18,7 +18,7 @@ import httpx
 from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings
 
-from orderack.clients.http import Clock, Http, utc_now
+from orderack.clients.http import BaseUrl, Clock, Http, utc_now
 from orderack.clients.wire import not_an_event, read, same, within
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -83,7 +83,7 @@ class SlackSettings(BaseSettings):
     signing_secret: SecretStr = Field(description="signs the clicks on our buttons")
     default_channel: str = Field(description="the channel's id for alerts to a role that has none of its own")
     channels: dict[str, str] = Field(default={}, description='channel id by role, as JSON: {"ops": "C0123456789"}')
-    base_url: str = Field(default="https://slack.com", description="the sandbox's address in tests")
+    base_url: BaseUrl = Field(default="https://slack.com", description="the sandbox's address in tests")
 
 
 class _Posted(BaseModel):

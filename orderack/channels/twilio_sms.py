@@ -22,7 +22,7 @@ from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator, add_port, remove_port  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from orderack.clients.http import NO_HEADERS, Clock, Http, utc_now
+from orderack.clients.http import NO_HEADERS, WRONG_KEY_OR_URL, BaseUrl, Clock, Http, utc_now
 from orderack.clients.wire import not_an_event, same
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -88,7 +88,7 @@ class TwilioSettings(BaseSettings):
     auth_token: SecretStr = Field(description="the account's primary auth token; it also signs callbacks")
     sender: str | None = Field(default=None, description="a number of yours in E.164, or an alphanumeric sender")
     messaging_service_sid: str | None = Field(default=None, description="a messaging service (MG…) instead of a sender")
-    base_url: str = Field(default="https://api.twilio.com", description="the sandbox's address in tests")
+    base_url: BaseUrl = Field(default="https://api.twilio.com", description="the sandbox's address in tests")
 
     @model_validator(mode="after")
     def _one_sender(self) -> Self:
@@ -248,7 +248,7 @@ def _fate(status: int, code: int | None) -> Unavailable | Refused | Misconfigure
     word = str(code or status)
     if code in NOT_NOW:
         return Unavailable(f"Twilio cannot take it now ({word})")
-    if code in OURS_TO_MEND or (code not in REFUSED_CODE and status in {401, 403, 404, 405}):
+    if code in OURS_TO_MEND or (code not in REFUSED_CODE and status in WRONG_KEY_OR_URL):
         return Misconfigured(f"Twilio refuses us ({word}): check {_PREFIX}ACCOUNT_SID, _AUTH_TOKEN and _SENDER")
     return Refused(f"Twilio refused the message ({word})", REFUSED_CODE.get(code or 0, Reason.OTHER), word)
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from orderack.errors import InDoubt, Misconfigured, Unavailable
 
@@ -27,7 +27,8 @@ LONGEST_WAIT = timedelta(hours=1)
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_OURS_TO_MEND = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407})
+WRONG_KEY_OR_URL = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407})
+"""Statuses that no other message would fare better with."""
 _IN_DOUBT = frozenset({408})
 
 
@@ -43,13 +44,27 @@ def segment(text: str) -> str:
     return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
 
 
+def _http_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
+        raise ValueError("not an http(s) URL without login, query and fragment")
+    return text.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_http_url)]
+"""A vendor's base URL as a setting; our paths are appended to it."""
+
+
 class Http:
     """One vendor's base URL, login and connection pool."""
 
     def __init__(
         self,
         vendor: str,
-        base_url: str,
+        base_url: BaseUrl,
         *,
         headers: Mapping[str, str] = NO_HEADERS,
         repeatable: bool = False,
@@ -59,7 +74,7 @@ class Http:
         self.vendor = vendor
         self._repeatable = repeatable
         self.clock = clock
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url
         self._client = httpx.AsyncClient(
             headers=dict(headers), timeout=httpx.Timeout(10.0, connect=5.0, pool=2.0), follow_redirects=False
         )
@@ -90,8 +105,8 @@ class Http:
                 response = await self._client.send(request, auth=httpx.BasicAuth(*auth) if auth else None)
         except _NEVER_LEFT as error:
             raise Unavailable(f"{self.vendor} cannot be reached ({type(error).__name__})") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
-            raise Misconfigured(f"{self.vendor}: the base URL or the key cannot be sent as it is set") from None
+        except httpx.LocalProtocolError:  # a line end in a key, for one
+            raise Misconfigured(f"{self.vendor}: the key cannot be sent as it is set") from None
         except (httpx.HTTPError, TimeoutError) as error:
             word = type(error).__name__
             raise self._doubt(f"{self.vendor} did not answer after the request went out ({word})") from None
@@ -111,7 +126,7 @@ class Http:
 
     def ours_to_mend(self, response: httpx.Response, setting: str) -> None:
         """Raise Misconfigured for the answers that mean a wrong key or a wrong URL, and return for all others."""
-        if response.status_code in _OURS_TO_MEND:
+        if response.status_code in WRONG_KEY_OR_URL:
             raise Misconfigured(f"{self.vendor} answered {response.status_code}: check {setting}")
 
     def read(self, model: type[M], response: httpx.Response) -> M:

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings
 
 from orderack.clients import standard_webhooks
-from orderack.clients.http import NO_HEADERS, Clock, Http, retry_after, segment, utc_now
+from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http, retry_after, segment, utc_now
 from orderack.clients.wire import read, scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Line, Name, Order, OrderRef
@@ -48,7 +48,7 @@ class HttpErpSettings(BaseSettings):
 
     model_config = settings_config("ORDERACK_ERP_HTTP_")
 
-    base_url: str = Field(description="the ERP's base URL; our paths are appended to it")
+    base_url: BaseUrl = Field(description="the ERP's base URL; our paths are appended to it")
     api_key: SecretStr = Field(description="sent as `Authorization: Bearer …`")
     webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] = Field(
         description="`whsec_<base64>`: signs the receipts the ERP pushes; two, comma separated, while rotating"
