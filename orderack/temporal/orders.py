@@ -1,5 +1,6 @@
 """The one typed door to orders for every caller: gateway, commands, tests, other teams' Python."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -105,6 +106,7 @@ class Orders:
             search_attributes=_attributes(order.ref, order.customer.id),
             priority=Priority(priority_key=_PRIORITY[order.priority], fairness_key=order.store[:64]),
         )
+        unused = asyncio.ensure_future(start.workflow_handle())
         try:
             reply: SubmitReply = await bounded(
                 self._client.execute_update_with_start_workflow(
@@ -118,6 +120,10 @@ class Orders:
             )
         except WorkflowAlreadyStartedError:
             return _closed(order.ref)
+        finally:
+            # The operation keeps a second future with the same failure; asyncio complains if nobody looks at it.
+            unused.cancel()
+            await asyncio.wait([unused])
         return reply
 
     async def receipt(self, receipt: ErpReceipt) -> Told:

@@ -50,6 +50,11 @@ async def bounded(call: Awaitable[R], within: timedelta) -> R:
         raise Refused(f"the order could not answer: {error.message}") from error
     except RPCError as error:
         raise _told(error) from error
+    except RuntimeError as error:
+        # A lazy client connects at its first call and fails in this way (temporalio 1.35).
+        if "connect" not in str(error):
+            raise
+        raise Unavailable("Temporal does not answer", RETRY_AFTER) from error
 
 
 def _told(error: RPCError) -> OrderAckError:
