@@ -40,6 +40,11 @@ def assert_described(path: str, host: str, request: Received) -> None:
 
     `host` is the vendor's own, because the request went to a peer of ours.
     """
+    described_as(_description(spec(path)), host, request)
+
+
+def described_as(description: OpenAPI, host: str, request: Received) -> None:
+    """Raise what openapi-core finds wrong with `request` under a description that is loaded."""
     target = urlsplit(request.target)
     described = MockRequest(
         host_url=host,
@@ -51,4 +56,4 @@ def assert_described(path: str, host: str, request: Received) -> None:
         content_type=request.headers.get("content-type", "").partition(";")[0],
     )
     with _login_schemes_it_does_not_know():
-        _description(spec(path)).validate_request(described)
+        description.validate_request(described)
