@@ -1,0 +1,65 @@
+"""The composition root: settings in, ports out. The only place that knows concrete adapters; tests build their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from orderack import channels, erps
+from orderack.domain.order import OrderRef
+from orderack.domain.store import StoreProfile
+from orderack.ledger.repository import open_ledger
+from orderack.links import PageLinks
+from orderack.messages import MessageRenderer
+from orderack.policy.load import CurrentPolicy
+from orderack.ports import Channel, Erp, Ledger, Renderer, Traits
+from orderack.registry import Built
+from orderack.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a worker, the gateway or a command is made of, but the connection to Temporal."""
+
+    settings: Settings
+    ledger: Ledger
+    channels: Built[Channel]
+    erps: Built[Erp]
+    policy: CurrentPolicy
+    renderer: Renderer
+    links: PageLinks
+
+    def store(self, name: str) -> StoreProfile:
+        """The store's profile; a store that the policy does not know speaks for itself, plainly."""
+        known = self.policy().stores.get(name)
+        return known.profile if known else StoreProfile(id=name, display_name=name)
+
+    def status_url(self, channel: str) -> str:
+        """Where this channel's provider reports to."""
+        return f"{self.settings.public_url.rstrip('/')}/webhooks/{channel}"
+
+    def page_url(self, ref: OrderRef) -> str:
+        """The buyer's page of this order."""
+        return self.links.url(ref)
+
+
+def channel_traits() -> dict[str, Traits]:
+    """Every channel's traits, configured or not: what the policy may name."""
+    return {name: spec.adapter.traits for name, spec in channels.load().items()}
+
+
+@asynccontextmanager
+async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
+    """Build the parts, and release them at the end. Raises Misconfigured or Unavailable, saying what to do."""
+    settings = settings or Settings()
+    policy = CurrentPolicy(settings.policy_dir, settings.policy_divisor)
+    renderer = MessageRenderer(settings.policy_dir / "messages")
+    links = PageLinks(settings.secret.get_secret_value(), settings.public_url)
+    async with AsyncExitStack() as stack:
+        ledger = await open_ledger(settings.ledger_url)
+        stack.push_async_callback(ledger.aclose)
+        built_channels, built_erps = channels.build(), erps.build()
+        for channel in built_channels.ready.values():
+            stack.push_async_callback(channel.aclose)
+        for erp in built_erps.ready.values():
+            stack.push_async_callback(erp.aclose)
+        yield Parts(settings, ledger, built_channels, built_erps, policy, renderer, links)

@@ -67,7 +67,7 @@ class Message(Value):
     """What a channel is given to send; `key` is its identity and never changes between attempts."""
 
     key: SendKey
-    recipient: Name
+    recipient: Text
     """One address of the channel's kind, already checked."""
     kind: Kind
     language: Name

@@ -18,6 +18,11 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(default=SecretStr(""), description="signs the buyer's links; made once by `orderack up`")
     api_keys: SecretStr = Field(default=SecretStr(""), description="`name:store:sha256` triples, comma separated")
 
+    policy_divisor: float = Field(
+        default=1.0, gt=0, description="divides every service level; for demos and tests only"
+    )
+    send_lease_seconds: float = Field(default=45.0, gt=0, description="how long a send attempt may hold its claim")
+
     @property
     def ledger_url(self) -> str:
         """The ledger's SQLAlchemy URL (async driver)."""

@@ -86,6 +86,8 @@ class ServiceLevels(Value):
     claim_within: timedelta = timedelta(minutes=30)
     partner_margin: timedelta = timedelta(minutes=30)
     evidence_within: timedelta | None = None
+    fallback_after: timedelta = timedelta(minutes=2)
+    """A channel out of reach for this long is given up for its fallback."""
     change_window: timedelta = timedelta(days=7)
     orphan_window: timedelta = timedelta(days=3)
 
@@ -120,6 +122,8 @@ class Decision(Value):
     time_zone: Name = "UTC"
     quiet_hours: QuietHours | None = None
     work_needs: Name = "E2"
+    work_on_account: bool = False
+    """Work may begin before payment (customers with terms); never by default (R22)."""
     evidence_needed: Name = "E2"
     levels: ServiceLevels = ServiceLevels()
 

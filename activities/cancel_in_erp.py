@@ -1,0 +1,35 @@
+"""`cancel_in_erp`: tell the ERP that an order is off."""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from activities._boundary import boundary
+from orderack.contracts import names
+from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
+from orderack.ports import Erp, Ledger
+
+
+class CancelInErp:
+    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
+        self._ledger = ledger
+        self._erps = erps
+
+    @activity.defn(name=names.CANCEL_IN_ERP)
+    @boundary
+    async def cancel_in_erp(self, request: CancelInErpRequest) -> ErpSubmission:
+        """`not_found`: it does not know the order (yet); the workflow waits for it to land."""
+        await self._ledger.write(request.journal)
+        erp = self._erps.get(request.erp)
+        if erp is None:
+            raise Misconfigured(f"the ERP {request.erp} is not configured")
+        try:
+            known = await erp.cancel(request.ref, request.document_id, request.reason)
+        except Refused as refusal:
+            return ErpSubmission(answer=ErpAnswer.REFUSED, document_id=request.document_id, reason=str(refusal)[:500])
+        except InDoubt as doubt:
+            raise Unavailable(f"cut off while cancelling; cancelling twice is harmless: {doubt}") from None
+        return ErpSubmission(
+            answer=ErpAnswer.SUBMITTED if known else ErpAnswer.NOT_FOUND, document_id=request.document_id
+        )

@@ -1,0 +1,41 @@
+"""`submit_to_erp`: book one revision in the ERP, once, however often it is asked."""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from activities._boundary import boundary
+from orderack.contracts import names
+from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
+from orderack.ports import Erp, Ledger
+
+
+class SubmitToErp:
+    """The external id makes it one booking; where we were cut off, the ERP is asked before anything is repeated."""
+
+    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
+        self._ledger = ledger
+        self._erps = erps
+
+    @activity.defn(name=names.SUBMIT_TO_ERP)
+    @boundary
+    async def submit_to_erp(self, request: SubmitToErpRequest) -> ErpSubmission:
+        """Submitted, refused with the ERP's reason, or booked on the spot. Raises Unavailable to be tried again."""
+        await self._ledger.write(request.journal)
+        stored = await self._ledger.revision(request.ref, request.revision)
+        if stored is None:
+            raise Unavailable(f"revision {request.revision} is not in the ledger yet")
+        erp = self._erps.get(request.erp)
+        if erp is None:
+            raise Misconfigured(f"the ERP {request.erp} is not configured")
+        try:
+            booking = await erp.submit(stored.order, request.revision)
+        except Refused as refusal:
+            return ErpSubmission(answer=ErpAnswer.REFUSED, reason=str(refusal)[:500])
+        except InDoubt as doubt:
+            receipt = await erp.find(request.ref, request.revision)
+            if receipt is None:
+                raise Unavailable(f"cut off while submitting, and the ERP does not have it: {doubt}") from None
+            return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=receipt.document_id, receipt=receipt)
+        return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=booking.document_id, receipt=booking.receipt)

@@ -1,0 +1,57 @@
+"""`python -m orderack.gateway [--host H] [--port P]`: the HTTP gateway in the foreground."""
+
+import argparse
+import asyncio
+import sys
+
+import uvicorn
+
+from orderack.bootstrap import Parts, assemble
+from orderack.errors import OrderAckError
+from orderack.gateway.app import create_app
+from orderack.gateway.keys import ApiKeys
+from orderack.gateway.parts import GatewayParts
+from orderack.temporal.connect import connect
+from orderack.temporal.ending import end
+from orderack.temporal.orders import Orders
+
+
+def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
+    """What the gateway needs of the whole."""
+    return GatewayParts(
+        ledger=parts.ledger,
+        orders=orders,
+        channels=parts.channels.ready,
+        erps=parts.erps.ready,
+        stores={name: store.profile for name, store in parts.policy().stores.items()},
+        keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
+        links=parts.links,
+        public_url=parts.settings.public_url,
+    )
+
+
+async def serve(host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM. Temporal may be away: requests are recorded and announced later."""
+    client = await connect(lazy=True)
+    async with assemble() as parts:
+        app = create_app(gateway_parts(parts, Orders(client)))
+        await uvicorn.Server(
+            uvicorn.Config(app, host=host, port=port, log_level="warning", proxy_headers=False)
+        ).serve()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="orderack.gateway", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(serve(arguments.host, arguments.port))
+    except OrderAckError as error:
+        sys.stderr.write(f"gateway: {error}\n")
+        end(3)
+    end(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""`python -m workers [orders] [messaging] [erp]`: run workers for these task queues, or for all, until stopped."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from orderack.bootstrap import assemble
+from orderack.errors import OrderAckError
+from orderack.temporal.connect import connect
+from orderack.temporal.ending import end
+from workers.queues import QUEUES
+
+
+async def serve(queues: Sequence[str]) -> None:
+    """Run until SIGINT or SIGTERM; what is in flight may end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    client = await connect()
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(assemble())
+        for queue in queues:
+            await stack.enter_async_context(QUEUES[queue](client, parts))
+        sys.stdout.write(f"working: {', '.join(queues)}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="orderack-worker", description=__doc__)
+    parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"{', '.join(QUEUES)}; none: all")
+    queues = parser.parse_args().queues or list(QUEUES)
+    unknown = sorted(set(queues) - set(QUEUES))
+    if unknown:
+        parser.error(f"no such queue: {', '.join(unknown)}; there are {', '.join(QUEUES)}")
+    try:
+        asyncio.run(serve(queues))
+    except OrderAckError as error:
+        sys.stderr.write(f"orderack-worker: {error}\n")
+        end(3)
+    end(0)
+
+
+if __name__ == "__main__":
+    main()
