@@ -17,6 +17,15 @@ from orderack.policy.model import Policy, PolicyFile
 
 FILE = "policy.yaml"
 MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 20
+
+_OPENS = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSES = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +106,7 @@ def _read(file: Path) -> bytes:
 def _parse(file: Path, content: bytes) -> tuple[object, dict[str, int]]:
     """The document, and the line on which each of its paths begins."""
     try:
-        _refuse_aliases(file, content)
+        _refuse_tricks(file, content)
         root = yaml.compose(content, Loader=yaml.SafeLoader)
         lines, repeats = dict[str, int](), list[Problem]()
         if root is not None:
@@ -118,13 +127,23 @@ def _parse(file: Path, content: bytes) -> tuple[object, dict[str, int]]:
     return document, lines
 
 
-def _refuse_aliases(file: Path, content: bytes) -> None:
-    """Aliases can unfold a small file into a huge one, and people read a matrix more easily written out."""
+def _refuse_tricks(file: Path, content: bytes) -> None:
+    """What lets a small file cost a lot. People read a matrix more easily written out, anyway."""
+    depth = 0
     for token in yaml.scan(content, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AliasToken):
-            where = f"line {token.start_mark.line + 1}"
-            problem = Problem(field=where, problem="is a YAML alias", remedy="write the value out")
-            raise PolicyInvalid(file, [problem])
+        depth += isinstance(token, _OPENS) - isinstance(token, _CLOSES)
+        if depth > MAX_DEPTH or isinstance(token, yaml.AliasToken):
+            alias = isinstance(token, yaml.AliasToken)
+            raise PolicyInvalid(
+                file,
+                [
+                    Problem(
+                        field=f"line {token.start_mark.line + 1}",
+                        problem="is a YAML alias" if alias else f"is nested more than {MAX_DEPTH} levels deep",
+                        remedy="write the value out" if alias else "see policy/README.md for the shape",
+                    )
+                ],
+            )
 
 
 def _index(node: yaml.Node, path: tuple[int | str, ...], lines: dict[str, int], repeats: list[Problem]) -> None:

@@ -140,6 +140,7 @@ def test_what_cannot_be_read_is_one_problem_with_a_remedy(raw: object, field: st
             "delivery_window.end",
         ),
         ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": True}, "schema_version"),
         ({"contacts": {"language": "English!"}}, "contacts.language"),
         ({"billing_address": address(street="Main\r\nRoad")}, "billing_address.street"),
     ],

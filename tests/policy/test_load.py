@@ -100,7 +100,7 @@ def test_the_line_is_the_one_to_edit(write_policy: Write) -> None:
         (b"\x00", "file"),
         (b"\xff\xff", "file"),
         (b"a: !!python/object/apply:os.system [echo]", "line 1"),
-        (b"[" * 20_000, "file"),
+        (b"[" * 900_000, "line 1"),
         (b"a: " + b"x" * (1024 * 1024), "file"),
     ],
 )
