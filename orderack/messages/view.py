@@ -1,0 +1,72 @@
+"""What the layouts see: finished words, cleaned of anything hidden. Nothing here is looked at as a template again."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    name: str
+    postal_address: str
+    brand: str
+    """`#rrggbb`."""
+    on_brand: str
+    """Black or white, whichever reads better on the brand colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and its value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactView:
+    """One way to reach the store; `href` is its `mailto:` or `tel:` link, if it has one."""
+
+    label: str
+    value: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One ordered line. `stock` is empty before the ERP's answer; `tone` (`good`, `late`, `bad`) colours its badge."""
+
+    title: str
+    ids: str
+    price: str
+    amount: str
+    stock: str
+    tone: str
+    notes: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One message's content in the recipient's language; an empty part is not shown."""
+
+    store: StoreView
+    details: tuple[Row, ...] = ()
+    changes: tuple[ChangeView, ...] = ()
+    more_changes: str = ""
+    notices: tuple[str, ...] = ()
+    more_notices: str = ""
+    lines: tuple[LineView, ...] = ()
+    more_lines: str = ""
+    totals: tuple[Row, ...] = ()
+    total: Row | None = None
+    address: tuple[str, ...] = ()
+    instructions: str = ""
+    question: str = ""
+    contact: tuple[ContactView, ...] = ()
+    link: str = ""
+    footer: str = ""
