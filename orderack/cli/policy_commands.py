@@ -10,10 +10,11 @@ import typer
 from pydantic import TypeAdapter
 
 from orderack import channels, erps
-from orderack.domain.acknowledgement import Kind
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
+from orderack.messages.check import check_wordings
+from orderack.messages.wording import wordings
 from orderack.policy.assessing import Assessed, Findings, assess_order
 from orderack.policy.decide import Circumstances
 from orderack.policy.explain import explain
@@ -46,7 +47,7 @@ Exit code 0: explained; 1: the policy is broken; 2: the order file is.
 
 @app.command()
 def check(policy_dir: Directory = None, as_json: Json = False) -> None:
-    """Find everything that is wrong with policy.yaml, and say how to mend it.
+    """Find everything that is wrong with policy.yaml and the wording, and say how to mend it.
 
     Example: orderack policy check
 
@@ -89,7 +90,11 @@ def check_policy(directory: Path) -> tuple[Problem, ...]:
         policy = load_policy(directory)
     except PolicyInvalid as error:
         return error.problems
-    return lint(policy, installed_channels(), worded(directory / "messages"), tuple(erps.load()))
+    messages = directory / "messages"
+    if not messages.is_dir():
+        return (Problem(field="messages", problem="is missing", remedy=f"put the wording into {messages}"),)
+    worded = {(language, kind.value) for language, kind in wordings(messages)}
+    return (*lint(policy, installed_channels(), worded, tuple(erps.load())), *check_wordings(messages))
 
 
 def explain_order(
@@ -103,16 +108,6 @@ def explain_order(
 def installed_channels() -> Mapping[str, ChannelFacts]:
     """Every channel that has a file, configured or not."""
     return {name: channel_facts(spec.adapter.traits) for name, spec in channels.load().items()}
-
-
-def worded(messages: Path) -> frozenset[tuple[str, str]]:
-    """The (language, kind) pairs that have a wording: `<language>/<kind>.<ending>`."""
-    return frozenset(
-        (file.parent.name, kind.value)
-        for kind in Kind
-        for file in messages.glob(f"*/{kind.value}.*")
-        if not file.parent.name.startswith("_")
-    )
 
 
 def _read_order(file: Path) -> Order | tuple[Problem, ...]:

@@ -1,6 +1,7 @@
 """`orderack policy`: exit codes, words and JSON."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,22 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from orderack.cli.policy_commands import app
-from orderack.domain.acknowledgement import Kind
 from tests.policy.conftest import ORDER
 
-SHIPPED = Path(__file__).parents[2] / "policy" / "policy.yaml"
+SHIPPED = Path(__file__).parents[2] / "policy"
 
 
 @pytest.fixture
 def shipped(tmp_path: Path) -> Path:
-    """The shipped matrix with a wording for everything."""
-    for language in ("en", "de", "fr", "es"):
-        folder = tmp_path / "messages" / language
-        folder.mkdir(parents=True)
-        for kind in Kind:
-            (folder / f"{kind.value}.txt").write_text("words")
-    (tmp_path / "policy.yaml").write_text(SHIPPED.read_text())
-    return tmp_path
+    """A copy of the shipped policy and wording, to be edited."""
+    return shutil.copytree(SHIPPED, tmp_path / "policy")
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -70,9 +64,21 @@ def test_a_policy_of_the_wrong_shape_has_exit_code_1(shipped: Path) -> None:
 
 
 def test_a_missing_wording_is_a_finding(shipped: Path) -> None:
-    (shipped / "messages" / "fr" / "holding.txt").unlink()
+    (shipped / "messages" / "fr" / "holding.txt.j2").unlink()
     code, _, err = run("check", "--policy-dir", shipped)
     assert (code, "fr has no wording for holding" in err) == (1, True)
+
+
+def test_a_policy_without_wording_is_a_finding(shipped: Path) -> None:
+    shutil.rmtree(shipped / "messages")
+    code, _, err = run("check", "--policy-dir", shipped)
+    assert (code, err.startswith("messages: is missing")) == (1, True)
+
+
+def test_a_wording_that_breaks_is_a_finding(shipped: Path) -> None:
+    (shipped / "messages" / "fr" / "holding.txt.j2").write_text("{{ no_such_word.at_all }}")
+    code, _, err = run("check", "--policy-dir", shipped)
+    assert (code, "messages/fr/holding" in err) == (1, True)
 
 
 def test_a_policy_that_cannot_be_read_has_exit_code_2(tmp_path: Path) -> None:
