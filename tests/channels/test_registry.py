@@ -71,3 +71,10 @@ def test_a_channel_with_its_settings_is_ready(monkeypatch: pytest.MonkeyPatch) -
     built = build(["smtp_email", "portal"])
     assert set(built.ready) == {"smtp_email", "portal"}
     assert built["smtp_email"].name == "smtp_email"
+
+
+@pytest.mark.parametrize("name", sorted(load()))
+def test_the_documentation_lists_every_channel_with_its_ceiling(name: str) -> None:
+    page = (HERE.parents[1] / "docs" / "adding-a-channel.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+    assert f"| {load()[name].adapter.traits.evidence_ceiling} " in row

@@ -17,7 +17,7 @@ from orderack.clients import standard_webhooks
 from orderack.clients.wire import scrub
 from orderack.domain.order import OrderRef
 from orderack.erps import http as http_erp
-from orderack.erps.http import HttpErp, HttpErpSettings
+from orderack.erps.http import HttpErp, HttpErpSettings, Submission, Submitted
 from orderack.errors import BadSignature, Refused
 from orderack.ports import RawRequest
 from tests.conformance.erp import LINES, NOW, REF, ErpConformance, an_order
@@ -232,3 +232,13 @@ def test_the_published_signature_verifies_and_one_changed_byte_does_not() -> Non
 )
 def test_a_systems_sentence_loses_people_and_control_characters(text: str, shown: str) -> None:
     assert scrub(text) == shown
+
+
+async def test_the_examples_in_the_documentation_are_what_the_adapter_sends_and_reads() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "erp-http.md").read_text()
+    submission, answer, receipt = (block.partition("```")[0] for block in page.split("```json\n")[1:])
+    assert Submission.model_validate_json(submission).order.number == "A-1001"
+    assert Submitted.model_validate_json(answer).document_id == "SO-100001"
+    suite = TestHttpErp()
+    async with suite.erp() as erp:
+        suite.the_receipt(erp.receipts(suite.pushed(receipt.encode()))[0])
