@@ -20,7 +20,10 @@ _FOUR = "CLF UYW"
 MINOR_DIGITS: Mapping[str, int] = MappingProxyType(
     {code: digits for codes, digits in ((_TWO, 2), (_NONE, 0), (_THREE, 3), (_FOUR, 4)) for code in codes.split()}
 )
-"""Decimals of each currency's minor unit (ISO 4217, list one; metals, bond units and testing codes left out, and what the locale library cannot name yet)."""
+"""Decimals of each currency's minor unit (ISO 4217, list one).
+
+Left out: metals, bond units, testing codes, and what the locale library cannot name yet.
+"""
 
 
 def minor_unit(currency: str) -> Decimal:
