@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RawValue, VersioningBehavior
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from orderack.contracts import names
@@ -39,7 +39,7 @@ from workflows._effects import Effects
 from workflows._state import Begin, OrderState, Quarantined
 
 
-@workflow.defn(name=names.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=names.WORKFLOW)
 class OrderAcknowledgement(Effects):
     """See docs/flow.md. Queries: `status`, `timeline`."""
 

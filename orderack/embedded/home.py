@@ -1,0 +1,96 @@
+"""The embedded run's folder: its data, its secrets (made once, readable by their owner only) and its process ids."""
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from signal import SIGKILL
+
+from orderack.domain.value import Value
+
+KEY_NAME = "local"
+
+
+class Secrets(Value):
+    """Made at the first start; the API key is shown to whoever started it and stored hashed for the gateway."""
+
+    page: str
+    api_key: str
+
+    def grants(self, stores: Iterable[str]) -> str:
+        """`ORDERACK_API_KEYS` for one key that serves these stores."""
+        digest = hashlib.sha256(self.api_key.encode()).hexdigest()
+        return ",".join(f"{KEY_NAME}:{store}:{digest}" for store in stores)
+
+
+class Home:
+    """Where one embedded installation lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def temporal_database(self) -> Path:
+        return self.folder / "temporal.db"
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def set_logs_aside(self) -> None:
+        """Keep the last run's logs as `.previous`, so that this run's begin empty."""
+        for log in self.folder.glob("*.log"):
+            log.replace(log.with_suffix(".log.previous"))
+
+    def secrets(self) -> Secrets:
+        """The installation's secrets, made on the first call."""
+        file = self.folder / "secrets.json"
+        with suppress(FileNotFoundError):
+            return Secrets.model_validate_json(file.read_text())
+        made = Secrets(page=secrets.token_urlsafe(32), api_key=secrets.token_urlsafe(24))
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as written:
+            written.write(made.model_dump_json())
+        return made
+
+    # -- processes ------------------------------------------------------------------------------------------------
+
+    @property
+    def _pids(self) -> Path:
+        return self.folder / "processes.json"
+
+    def remember(self, processes: dict[str, int]) -> None:
+        """Note who is running, so that the next start can end what a kill -9 left behind."""
+        self._pids.write_text(json.dumps(processes))
+
+    def end_leftovers(self) -> list[str]:
+        """End processes of an earlier run that still live; returns their names. A reused process id is left alone."""
+        with suppress(FileNotFoundError, ValueError):
+            left = json.loads(self._pids.read_text())
+            return [name for name, pid in left.items() if self._is_ours(pid) and _kill(pid)]
+        return []
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process runs from this folder: each of ours has it in its environment or command line."""
+        try:
+            shown = subprocess.run(  # noqa: S603  # fixed words and a number
+                ["ps", "eww", "-o", "command=", "-p", str(pid)],  # noqa: S607
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+        except OSError:
+            return False
+        return str(self.folder) in shown
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
