@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 USER = "orderack"
 
@@ -27,26 +28,29 @@ class Postgres:
     port: int
     _names: Iterator[int] = field(default_factory=count)
 
-    def new_database(self, template: str = "template0") -> str:
-        """The SQLAlchemy URL of a database nobody else uses, made empty or as a copy of another one."""
+    def new_database(self) -> str:
+        """The SQLAlchemy URL of an empty database that nobody else uses."""
         name = f"test_{next(self._names)}"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
-            admin.execute(
-                psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(psycopg.sql.Identifier, (name, template)))
-            )
+            admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:
         """Give its room back; whoever is still connected is cut off."""
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
-            name = psycopg.sql.Identifier(url.rpartition("/")[2])
-            admin.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(_name(url))))
+
+    def empty(self, url: str, tables: Sequence[str]) -> None:
+        """Delete every row, in this order of tables."""
+        with psycopg.connect(self._dsn(_name(url))) as connection:
+            for table in tables:
+                connection.execute(SQL("DELETE FROM {}").format(Identifier(table)))
 
     def drop_connections(self, url: str) -> None:
         """End every connection to that database, as a restart or a fail-over does."""
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as admin:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            admin.execute(query, [url.rpartition("/")[2]])
+            admin.execute(query, [_name(url)])
 
     def answers(self) -> bool:
         try:
@@ -57,6 +61,10 @@ class Postgres:
 
     def _dsn(self, database: str) -> str:
         return f"host=127.0.0.1 port={self.port} user={USER} dbname={database}"
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture(scope="session")

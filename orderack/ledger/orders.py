@@ -42,9 +42,12 @@ async def lock_order(session: AsyncSession, ref: OrderRef) -> Orders:
     return order
 
 
-async def write_journal(session: AsyncSession, order: Orders, journal: Journal) -> None:
-    """Append the entries not yet there, and move the order's standing on unless a later journal already has."""
-    known = await _known_seqs(session, journal)
+async def write_journal(session: AsyncSession, order: Orders, journal: Journal, *, new_row: bool = False) -> None:
+    """Append the entries not yet there, and move the order's standing on unless a later journal already has.
+
+    `new_row`: the caller made a row that the timeline, perhaps written earlier, has something to say about.
+    """
+    known = await _known_seqs(session, order, journal)
     fresh = {entry.seq: entry for entry in journal.entries if entry.seq not in known}
     for _, entry in sorted(fresh.items()):
         row = Timeline(store=order.store, number=order.number, **entry.model_dump())
@@ -56,14 +59,14 @@ async def write_journal(session: AsyncSession, order: Orders, journal: Journal) 
         order.stage, order.revision = journal.stage, journal.revision
         order.owner, order.next_due_at = journal.owner, journal.next_due_at
     order.updated_at = datetime.now(UTC)
-    if any(entry.event in PROJECTED for entry in fresh.values()):
-        await apply_projection(session, journal.ref)
+    if new_row or any(entry.event in PROJECTED for entry in fresh.values()):
+        await _apply_projection(session, journal.ref)
 
 
-async def _known_seqs(session: AsyncSession, journal: Journal) -> set[int]:
-    if not journal.entries:
+async def _known_seqs(session: AsyncSession, order: Orders, journal: Journal) -> set[int]:
+    seqs = [entry.seq for entry in journal.entries if entry.seq <= order.journal_seq]
+    if not seqs:
         return set()
-    seqs = [entry.seq for entry in journal.entries]
     query = select(col(Timeline.seq)).filter_by(store=journal.ref.store, number=journal.ref.number)
     return set((await session.execute(query.where(col(Timeline.seq).in_(seqs)))).scalars())
 
@@ -74,7 +77,7 @@ async def entries(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
     return [Entry.model_validate(row.model_dump()) for row in (await session.execute(query)).scalars()]
 
 
-async def apply_projection(session: AsyncSession, ref: OrderRef) -> None:
+async def _apply_projection(session: AsyncSession, ref: OrderRef) -> None:
     """Bring deadlines, reviews, ERP times and acceptances in line with the timeline."""
     await session.flush()
     told = project(await entries(session, ref))
@@ -104,7 +107,8 @@ async def _mark_revisions(session: AsyncSession, ref: OrderRef, told: Projection
 async def save_revision(session: AsyncSession, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
     """Store the revision unless it is there, then its journal."""
     order = await lock_order(session, stored.order.ref)
-    if await session.get(Revisions, (order.store, order.number, stored.revision)) is None:
+    new = await session.get(Revisions, (order.store, order.number, stored.revision)) is None
+    if new:
         content = stored.order.model_dump_json()
         row = Revisions(
             store=order.store,
@@ -126,8 +130,7 @@ async def save_revision(session: AsyncSession, stored: StoredRevision, fingerpri
         for external in stored.order.external_ids:
             ids = {"store": order.store, "number": order.number, "system": external.system, "id": external.id}
             await insert_new(session, OrderIds, ids)
-    await write_journal(session, order, journal)
-    await apply_projection(session, stored.order.ref)
+    await write_journal(session, order, journal, new_row=new)
 
 
 def _describe(order: Orders, stored: StoredRevision, fingerprint: str) -> None:
@@ -175,7 +178,8 @@ async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: dat
     ref = request.ref
     order = await lock_order(session, ref)
     id_ = handoff_id(ref, request.revision)
-    if await session.get(Handoffs, id_) is None:
+    new = await session.get(Handoffs, id_) is None
+    if new:
         answers = json.dumps([answer.model_dump(mode="json") for answer in request.answers])
         session.add(
             Handoffs(
@@ -190,8 +194,7 @@ async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: dat
         if request.document_id:
             ids = {"store": ref.store, "number": ref.number, "system": ERP_SYSTEM, "id": request.document_id}
             await insert_new(session, OrderIds, ids)
-    await write_journal(session, order, request.journal)
-    await apply_projection(session, ref)
+    await write_journal(session, order, request.journal, new_row=new)
     return id_
 
 

@@ -50,6 +50,7 @@ class Orders(Table, table=True):
     owner: str | None = Field(default=None, sa_type=Words)
     next_due_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
     journal_seq: int = 0
+    """The highest seq in the timeline."""
     # Content: from the highest revision stored.
     content_revision: int = 0
     source: str | None = Field(default=None, sa_type=Words)

@@ -15,6 +15,8 @@ from orderack.ledger.repository import SqlLedger, open_ledger
 from tests.ledger.samples import LEASE, NOW, REF, entry, journal, key, message, stored
 from tests.postgres import Postgres
 
+ROOT = Path(__file__).parents[2]
+
 
 async def test_a_locked_file_is_unavailable_and_says_neither_sql_nor_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -88,7 +90,7 @@ async def test_four_processes_that_read_then_write_never_fail_and_never_fork_the
 ) -> None:
     count = 40
     commands = [[sys.executable, "-c", WRITER, ledger_url, str(writer), str(count)] for writer in range(4)]
-    started = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE) for command in commands]
+    started = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE, cwd=ROOT) for command in commands]
     ended = [await process.communicate() for process in started]
     assert [errors.decode() for _, errors in ended] == [""] * 4
     assert [found.seq for found in await ledger.entries(REF)] == list(range(1, 4 * count + 1))
