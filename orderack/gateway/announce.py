@@ -4,12 +4,12 @@ The routes announce what they have just recorded; `announce_stragglers` announce
 away, left behind. Both may happen to one event: update ids, receipt ids and evidence ids make it one all the same.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
 import structlog
-from pydantic import ValidationError
 
 from orderack.contracts.updates import SubmitReply
 from orderack.domain.acknowledgement import SendKey, SendState
@@ -31,6 +31,8 @@ PATIENCE = timedelta(minutes=15)
 """How long an event may wait for the send it belongs to: it can overtake our own record of the provider's id."""
 
 BATCH = 200
+AT_ONCE = 8
+"""Orders that the sweep works on at a time: one whose worker hangs must not hold up the others."""
 
 
 class InboxKind(StrEnum):
@@ -156,20 +158,50 @@ async def announce_stragglers(parts: GatewayParts, limit: int = BATCH) -> int:
     rows = await parts.ledger.unannounced(parts.now() - GRACE, limit)
     if rows:
         await parts.orders.ping()
-    return sum([await _try(parts, row) for row in rows])
+    turns = asyncio.Semaphore(AT_ONCE)
+    by_order: dict[str, list[InboxEvent]] = {}
+    for row in rows:
+        by_order.setdefault(str(row.ref or row.id), []).append(row)
+    return sum(await asyncio.gather(*(_in_turn(parts, of_one, turns) for of_one in by_order.values())))
 
 
-async def _try(parts: GatewayParts, row: InboxEvent) -> bool:
+async def announce_earlier(parts: GatewayParts, row: InboxEvent) -> None:
+    """Announce what was recorded for the same order before this: an order must never look like a change to its change.
+
+    Raises Unavailable when something earlier can't be announced now.
+    """
+    waiting = await parts.ledger.unannounced(parts.now() + GRACE, BATCH)
+    for earlier in waiting:
+        if earlier.ref == row.ref and earlier.kind == row.kind and earlier.id < row.id:
+            await _settle(parts, earlier)
+
+
+async def _in_turn(parts: GatewayParts, rows: Sequence[InboxEvent], turns: asyncio.Semaphore) -> int:
+    """One order's events in the order in which they came; after one that must wait, the others wait as well."""
+    done = 0
+    async with turns:
+        for row in rows:
+            try:
+                done += await _settle(parts, row)
+            except (Unavailable, Misconfigured) as error:
+                log.info("event still unannounced", row=row.id, kind=row.kind, why=type(error).__name__)
+                break
+            except Exception:
+                log.exception("event cannot be announced", row=row.id, kind=row.kind)
+    return done
+
+
+async def _settle(parts: GatewayParts, row: InboxEvent) -> bool:
+    """Announce one row, or mark it when that can never succeed. Raises Unavailable or Misconfigured: not now."""
     try:
         return await _ANNOUNCE[InboxKind(row.kind)](parts, row) != Outcome.WAITING
-    except (Unavailable, Misconfigured) as error:
-        log.info("event still unannounced", event=row.id, kind=row.kind, why=type(error).__name__)
-        return False
-    except (ValueError, ValidationError):
+    except (Unavailable, Misconfigured):
+        raise
+    except ValueError:  # pydantic's ValidationError is one too
         outcome = Outcome.UNREADABLE
     except OrderAckError:
         outcome = Outcome.REFUSED
-    log.error("event cannot be announced", event=row.id, kind=row.kind, outcome=outcome)
+    log.error("event will not be announced", row=row.id, kind=row.kind, outcome=outcome)
     await _announced(parts, row, outcome)
     return False
 

@@ -1,5 +1,6 @@
 """`POST /intake/{store}`: the canonical order in; its reference and what happens next out."""
 
+import structlog
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime
 
@@ -8,13 +9,15 @@ from orderack.contracts.updates import SubmitReply, SubmitVerdict
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order, Text
 from orderack.domain.value import Value
-from orderack.errors import InvalidInput, Unavailable
-from orderack.gateway.announce import InboxKind, announce_order
+from orderack.errors import InvalidInput, Misconfigured, Unavailable
+from orderack.gateway.announce import InboxKind, announce_earlier, announce_order
 from orderack.gateway.failures import Denied, errors, problem
 from orderack.gateway.openapi import KEYED, body_of
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.paths import StoreName, status_url
 from orderack.gateway.requests import demand_store, read_json
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["orders"])
 
@@ -61,8 +64,11 @@ async def take_order(parts: GatewayParts, order: Order, body: str) -> IntakeRepl
     source = f"intake/{order.store}"
     row = await parts.ledger.receive(source, external_id, InboxKind.ORDER, order.ref, body, parts.now())
     try:
+        if row.announced_at is None:
+            await announce_earlier(parts, row)
         reply = await announce_order(parts, row, order)
-    except Unavailable as away:
+    except (Unavailable, Misconfigured) as away:
+        log.warning("order recorded, not announced", row=row.id, why=str(away))
         message = "We have recorded the order and will work on it as soon as we can; sending it again is harmless."
         raise Denied(503, "unavailable", message, recorded=True) from away
     return _reply(parts, order, reply, seen=row.announced_at is not None)

@@ -79,7 +79,7 @@ async def _record(parts: GatewayParts, link: PageLink, revision: int) -> None:
     try:
         await announce_evidence(parts, row, first)
     except OrderAckError as error:
-        log.info("affirmation left to the sweep", event=row.id, why=type(error).__name__)
+        log.info("affirmation left to the sweep", row=row.id, why=type(error).__name__)
 
 
 async def _page(parts: GatewayParts, link: PageLink, token: str, code: int = 200) -> HTMLResponse:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Path, Request
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,13 +11,15 @@ from orderack.domain.order import Name, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.validation import problems_of
 from orderack.domain.value import Value
-from orderack.errors import InvalidInput, Unavailable
+from orderack.errors import InvalidInput, Misconfigured, Unavailable
 from orderack.gateway.announce import InboxKind, announce_receipt
 from orderack.gateway.failures import Denied, errors, problem
 from orderack.gateway.keys import Grant
 from orderack.gateway.openapi import KEYED_OR_SIGNED, body_of
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import grants, raw_request, read_body
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["receipts"])
 
@@ -117,5 +120,6 @@ async def _one(parts: GatewayParts, erp: str, receipt: ErpReceipt) -> ReceiptOut
         return ReceiptOutcome.REPEATED
     try:
         return ReceiptOutcome(await announce_receipt(parts, row, receipt))
-    except Unavailable:
+    except (Unavailable, Misconfigured) as away:
+        log.warning("receipt recorded, not announced", row=row.id, why=str(away))
         return ReceiptOutcome.RECORDED

@@ -58,4 +58,4 @@ async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> None:
     try:
         await announce_channel_event(parts, row, channel, event, weigh=True)
     except OrderAckError as error:
-        log.info("event left to the sweep", event=row.id, channel=channel, why=type(error).__name__)
+        log.info("event left to the sweep", row=row.id, channel=channel, why=type(error).__name__)

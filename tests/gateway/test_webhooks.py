@@ -1,0 +1,147 @@
+"""What providers report: bound to its message, kept as evidence, and signalled only where it is news."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from orderack.domain.acknowledgement import Kind, SendKey
+from orderack.domain.evidence import EvidenceEvent, Grade
+from orderack.domain.order import OrderRef
+from orderack.gateway.announce import PATIENCE, announce_stragglers
+from orderack.ports import ChannelEvent, Message, Rendered
+from tests.gateway.conftest import PUBLIC, Gateway
+from tests.gateway.fakes import signed
+from tests.temporal.server import now
+
+URL = f"{PUBLIC}/webhooks/email"
+REF = OrderRef(store="demo", number="1001")
+
+
+def an_event(
+    id: str,
+    event: EvidenceEvent = EvidenceEvent.DELIVERED,
+    grade: Grade | None = Grade.E2,
+    key: SendKey | None = None,
+    provider_id: str | None = "p-1001",
+) -> ChannelEvent:
+    return ChannelEvent(
+        id=id,
+        event=event,
+        grade=grade,
+        key=str(key) if key else None,
+        provider_id=provider_id,
+        occurred_at=now(),
+        basis="email:word",
+        raw="the provider's own words",
+    )
+
+
+async def report(gateway: Gateway, *events: ChannelEvent) -> httpx.Response:
+    body = b"[" + b",".join(event.model_dump_json().encode() for event in events) + b"]"
+    return await gateway.http.post("/webhooks/email", content=body, headers=signed(body, URL))
+
+
+async def test_a_delivery_becomes_evidence_for_its_message_and_is_signalled(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    answer = await report(gateway, an_event("e1"))
+    assert (answer.status_code, answer.json()) == (202, {"events": 1})
+    (fact,) = gateway.orders.facts
+    assert (fact.id, fact.grade, fact.kind, fact.revision, fact.n) == ("e1", Grade.E2, Kind.CONFIRMATION, 1, 1)
+    assert list(await gateway.ledger.evidence(REF)) == [fact]
+    assert await gateway.inbox() == []
+
+
+async def test_our_own_key_finds_the_message_where_the_provider_gives_it_back(gateway: Gateway) -> None:
+    key = await gateway.accepted_send(REF)
+    await report(gateway, an_event("e1", key=key, provider_id=None))
+    assert [fact.id for fact in gateway.orders.facts] == ["e1"]
+
+
+async def test_the_same_event_twice_is_one_fact_and_one_signal(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    event = an_event("e1")
+    for _ in range(3):
+        assert (await report(gateway, event, event)).status_code == 202
+    assert len(gateway.orders.facts) == len(await gateway.ledger.evidence(REF)) == 1
+
+
+async def test_evidence_that_raises_no_grade_is_recorded_but_costs_no_signal(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    await report(
+        gateway,
+        an_event("e0", EvidenceEvent.ACCEPTED, Grade.E1),
+        an_event("e1", EvidenceEvent.DISPLAYED, Grade.E3P),
+        an_event("e2", EvidenceEvent.DELIVERED, Grade.E2),
+        an_event("e3", EvidenceEvent.DISPLAYED, Grade.E3P),
+        an_event("e4", EvidenceEvent.MACHINE_TOUCH, Grade.M),
+        an_event("e5", EvidenceEvent.ENGAGED, Grade.E4),
+    )
+    assert [fact.id for fact in gateway.orders.facts] == ["e1", "e5"]
+    assert len(await gateway.ledger.evidence(REF)) == 6
+    assert await gateway.inbox() == []
+
+
+@pytest.mark.parametrize("event", [EvidenceEvent.BOUNCED, EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT])
+async def test_bad_news_is_always_signalled(event: EvidenceEvent, gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    await report(gateway, an_event("e1", EvidenceEvent.ENGAGED, Grade.E4), an_event("e2", event, None))
+    assert [fact.id for fact in gateway.orders.facts] == ["e1", "e2"]
+
+
+async def test_an_echo_of_a_send_in_doubt_is_signalled_whatever_its_grade(gateway: Gateway) -> None:
+    key = SendKey(ref=REF, revision=1, kind=Kind.HOLDING, n=1, channel="email")
+    message = Message(
+        key=key, recipient="ada@example.com", kind=Kind.HOLDING, language="en", content=Rendered(text="Still with us.")
+    )
+    await gateway.ledger.claim(key, message, now(), timedelta(minutes=1))
+    await gateway.ledger.doubt(key, "read timeout", now())
+    await report(gateway, an_event("e1", EvidenceEvent.ACCEPTED, Grade.E1, key=key))
+    assert [fact.id for fact in gateway.orders.facts] == ["e1"]
+
+
+async def test_while_temporal_is_away_evidence_is_kept_and_signalled_later_though_an_equal_came_since(
+    gateway: Gateway,
+) -> None:
+    await gateway.accepted_send(REF)
+    gateway.orders.away = True
+    assert (await report(gateway, an_event("e1"))).status_code == 202
+    assert (await report(gateway, an_event("e2"))).status_code == 202
+    gateway.orders.away = False
+    gateway.clock.ahead = timedelta(minutes=1)
+    assert await announce_stragglers(gateway.parts) == 1
+    assert [fact.id for fact in gateway.orders.facts] == ["e1"]
+    assert await gateway.inbox() == []
+
+
+async def test_an_event_that_overtakes_our_record_of_its_message_waits_for_it(gateway: Gateway) -> None:
+    assert (await report(gateway, an_event("e1"))).status_code == 202
+    gateway.clock.ahead = timedelta(minutes=1)
+    assert await announce_stragglers(gateway.parts) == 0
+    await gateway.accepted_send(REF)
+    assert await announce_stragglers(gateway.parts) == 1
+    assert [fact.id for fact in gateway.orders.facts] == ["e1"]
+
+
+async def test_an_event_about_no_message_of_ours_is_kept_and_given_up_in_the_end(gateway: Gateway) -> None:
+    await report(gateway, an_event("e1", provider_id="somebody-else's"))
+    gateway.clock.ahead = PATIENCE + timedelta(minutes=1)
+    await announce_stragglers(gateway.parts)
+    assert gateway.orders.facts == []
+    row = await gateway.ledger.receive("webhooks/email", "e1", "channel_event", None, "", now())
+    assert row.outcome == "unmatched"
+
+
+async def test_an_event_cannot_speak_for_another_channels_message(gateway: Gateway) -> None:
+    key = await gateway.accepted_send(REF, channel="alerts")
+    await report(gateway, an_event("e1", key=key, provider_id=None))
+    assert gateway.orders.facts == []
+
+
+async def test_forged_unknown_and_unreadable_reports_are_refused(gateway: Gateway) -> None:
+    body = b"[]"
+    forged = await gateway.http.post("/webhooks/email", content=body, headers=signed(body, URL, secret=b"guessed"))
+    unknown = await gateway.http.post("/webhooks/nosuch", content=body)
+    unreadable = await gateway.http.post("/webhooks/email", content=b"?", headers=signed(b"?", URL))
+    long = await gateway.http.post(f"/webhooks/email?{'x' * 3_000}", content=body)
+    assert [a.status_code for a in (forged, unknown, unreadable, long)] == [401, 404, 422, 414]
