@@ -93,7 +93,7 @@ class Erp(LookAlike):
         except ValidationError as error:
             return _invalid(error)
         if request.headers.get("idempotency-key") != submission.key:
-            return _problem(400, f"Idempotency-Key must be {submission.key}")
+            return _problem(422, f"Idempotency-Key must be {submission.key}")
         known = self._books.get(submission.order.ref, submission.revision)
         if known is not None and known.order.content_hash != submission.order.content_hash:
             return _problem(409, "this revision was submitted with another content")
@@ -150,10 +150,9 @@ class Erp(LookAlike):
     async def _find(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
             return stranger
-        asked = request.query_params.get("revision")
         try:
-            ref = _ref(request)
-            booking = self._books.get(ref, _REVISION.validate_python(asked)) if asked else self._books.latest(ref)
+            revision = _REVISION.validate_python(request.query_params.get("revision"))
+            booking = self._books.get(_ref(request), revision)
         except ValidationError as error:
             return _invalid(error)
         if booking is None or booking.receipt is None:
@@ -227,4 +226,4 @@ def _invalid(error: ValidationError) -> Response:
 
 
 def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": detail}, status_code=status, headers=headers)
+    return JSONResponse({"reason": detail}, status_code=status, headers=headers)

@@ -33,11 +33,6 @@ class Books:
     def get(self, ref: OrderRef, revision: int) -> Booking | None:
         return self._bookings.get((ref, revision))
 
-    def latest(self, ref: OrderRef) -> Booking | None:
-        """The order's highest revision."""
-        found = (booking for (known, _), booking in self._bookings.items() if known == ref)
-        return max(found, key=lambda booking: booking.revision, default=None)
-
     def open(self, order: Order, revision: int) -> Booking:
         """Enter a revision that is not known yet."""
         document_id = self._documents.setdefault(order.ref, f"SO-{100_001 + len(self._documents)}")

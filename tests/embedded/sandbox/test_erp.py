@@ -6,14 +6,17 @@ import hashlib
 import hmac
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
 
+import orderack.erps
 from orderack.domain.order import Order, Totals
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.embedded.sandbox import Action, Behaviour, Fault, Operation, Sandbox, SkuStock, Target, signatures
 
+ERP_PROTOCOL = str(Path(orderack.erps.__file__).with_name("http.openapi.yaml"))
 ORDER = Order.model_validate(
     {
         "store": "shop",
@@ -48,6 +51,11 @@ class Client:
 
     async def post(self, path: str, body: object) -> httpx.Response:
         return await self._http.post(f"/erp{path}", json=body, headers=self._auth)
+
+
+@pytest.fixture
+def described(description):
+    return description(ERP_PROTOCOL, "https://erp.example.com", "/erp")
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ async def test_another_content_under_the_same_key_is_a_conflict(erp):
 async def test_a_key_that_is_not_the_orders_and_a_body_that_is_no_order_are_refused(http, erp, sandbox):
     headers = {"Authorization": f"Bearer {sandbox.state.credentials.erp_api_key}", "Idempotency-Key": "shop/A-2/1"}
     body = {"order": ORDER.model_dump(mode="json"), "revision": 1}
-    assert (await http.post("/erp/orders", json=body, headers=headers)).status_code == 400
+    assert (await http.post("/erp/orders", json=body, headers=headers)).status_code == 422
     assert (await erp.post("/orders", {"order": {"store": "shop"}})).status_code == 422
     assert (await http.post("/erp/orders", json=body)).status_code == 401
 
@@ -183,12 +191,31 @@ async def test_an_order_cancelled_before_it_was_booked_never_is(erp, gateway, sa
     assert [entry.operation for entry in sandbox.state.log.entries()] == [Operation.SEND, Operation.CANCEL]
 
 
-async def test_the_latest_revision_answers_when_none_is_named(erp, gateway):
+async def test_only_the_revision_that_is_asked_for_answers(erp, gateway):
     await erp.submit()
     await erp.submit(revision=2)
     await gateway.wait_for(2)
-    assert (await erp.find(revision=None)).json()["revision"] == 2
+    assert [(await erp.find(revision)).json()["revision"] for revision in (1, 2)] == [1, 2]
     assert (await erp.find(revision=3)).status_code == 404
+    assert (await erp.find(revision=None)).status_code == 422
+
+
+async def test_every_answer_is_as_the_protocols_description_has_it(erp, sandbox, described):
+    sandbox.state.stock.set("CUP", STOCK["partial"])
+    sandbox.state.behaviour = Behaviour(books_after=0)
+    other = ORDER.model_copy(update={"totals": Totals(total=Decimal(99))})
+    for action in (Action.REFUSE, Action.FAIL, Action.THROTTLE):
+        sandbox.state.faults.add(Fault(target=Target.ERP, action=action, retry_after=3))
+    answers = [await erp.submit() for _ in range(5)]
+    answers += [await erp.submit(other), await erp.find(), await erp.find(revision=7)]
+    answers += [
+        await erp.post("/availability", {"lines": [{"line_id": "1", "sku": "CUP", "quantity": "9"}]}),
+        await erp.post("/orders/shop/A-1/cancellation", {"document_id": None, "reason": "buyer"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 503, 429, 201, 200, 409, 200, 404, 200, 200]
+    for answer in answers:
+        described.check(answer)
+        assert described.accepts(answer.request)
 
 
 async def test_receipts_are_signed_by_standard_webhooks(erp, gateway, sandbox):
