@@ -106,7 +106,7 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
         erp=store.erp.name if store and store.erp else None,
         erp_mode=store.erp.mode if store and store.erp else ErpMode.PUSH,
         legs=legs,
-        internal=_internal(then, around.channels),
+        internal=_internal(then.internal or team.internal, around.channels),
         team=team_name,
         rota=team.rota,
         reviewers=team.reviewers or team.rota,
@@ -202,6 +202,6 @@ def _why_not(facts: ChannelFacts | None) -> str:
     return f"the order has no {facts.address} that can be reached" if facts.buyer else "it reaches people inside only"
 
 
-def _internal(then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[Leg, ...]:
-    legs = (tuple(name for name in leg if name in channels) for leg in then.internal)
+def _internal(asked: Sequence[Sequence[str]], channels: Mapping[str, ChannelFacts]) -> tuple[Leg, ...]:
+    legs = (tuple(name for name in leg if name in channels) for leg in asked)
     return tuple(Leg(channels=leg) for leg in legs if leg)

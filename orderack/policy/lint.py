@@ -146,6 +146,8 @@ def _outcomes(policy: Policy, channels: Channels) -> Iterator[Problem]:
         yield from _internal_legs(f"{path}.internal", then.internal, channels)
         yield from _grades(row, policy, channels)
         yield from _single(row, policy)
+    for name, team in policy.teams.items():
+        yield from _internal_legs(f"teams.{name}.internal", team.internal, channels)
 
 
 def _buyer_legs(path: str, legs: Sequence[Sequence[str]], channels: Channels) -> Iterator[Problem]:

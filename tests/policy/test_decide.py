@@ -196,11 +196,12 @@ def test_service_levels_rule_over_store_over_policy_over_default(load: Load) -> 
     assert levels.claim_within == ServiceLevels().claim_within
 
 
-def test_a_scaled_policy_divides_every_clock_and_nothing_else(load: Load) -> None:
+def test_a_scaled_policy_divides_every_clock_the_quick_ones_by_twenty_at_most(load: Load) -> None:
     policy = load(lambda d: d.update(service_levels={"resolve_within": "10h"}))
     plain, scaled = (decided(order(), policy=p) for p in (policy, policy.scaled(60)))
     for name, value in plain.levels:
-        expected = value / 60 if isinstance(value, timedelta) else value
+        divisor = 20 if isinstance(value, timedelta) and value <= timedelta(minutes=2) else 60
+        expected = value / divisor if isinstance(value, timedelta) else value
         assert getattr(scaled.levels, name) == expected, name
     assert scaled.levels.hold_after == timedelta(seconds=15)
     assert scaled.model_copy(update={"levels": plain.levels}) == plain
