@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from orderack.contracts import names
 from orderack.temporal.connect import connect
-from orderack.temporal.deployment import make_current, version
 from orderack.temporal.orders import Orders
 from orderack.temporal.search_attributes import register
 from tests.workflows.world import World
@@ -26,7 +25,6 @@ IDLE = "idle"
 """A namespace that has no worker but those that a test starts."""
 BARE = "bare"
 """A namespace without search attributes."""
-BUILD = "test-build"
 FRESH = "fresh"
 """Another, for the test that registers them."""
 
@@ -68,7 +66,6 @@ async def temporal() -> AsyncIterator[Temporal]:
 async def working(temporal: Temporal, namespace: str = "default") -> AsyncIterator[World]:
     """Workers for the three queues in this namespace while it lasts; the world around them is scripted."""
     world = World(temporal.env)
-    pinned = WorkerDeploymentConfig(version=version(BUILD), use_worker_versioning=True)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
     workers = [
         Worker(
@@ -77,12 +74,10 @@ async def working(temporal: Temporal, namespace: str = "default") -> AsyncIterat
             workflows=WORKFLOWS if queue == names.ORDERS_QUEUE else [],
             activities=world.activities,
             workflow_runner=runner,
-            deployment_config=pinned if queue == names.ORDERS_QUEUE else None,
         )
         for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
     ]
     async with workers[0], workers[1], workers[2]:
-        await make_current(await temporal.client(namespace), BUILD)
         yield world
 
 
