@@ -57,7 +57,7 @@ def indent_with(text: str, margin: str) -> str:
 def compiled_mjml(messages_dir: Path, name: str) -> str:
     """The HTML layout: MJML made into tables once, template marks untouched, so that no data ever meets MJML."""
     try:
-        return mjml2html((messages_dir / name).read_text(encoding="utf-8"), disable_comments=True)
+        return mjml2html((messages_dir / name).read_text(encoding="utf-8"), disable_comments=True, fonts={})
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise Misconfigured(f"messages/{name}: not readable as MJML: {error}") from None
 

@@ -30,6 +30,8 @@ class Labels(Value):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    colon: Word
+    """Between a label and its value (French puts a space before it)."""
     order_number: Word
     revision: Word
     source: Word
