@@ -25,6 +25,8 @@ IDLE = "idle"
 """A namespace that has no worker but those that a test starts."""
 BARE = "bare"
 """A namespace without search attributes."""
+DOCUMENTED = "documented"
+"""The namespace in which the documentation's commands run."""
 FRESH = "fresh"
 """Another, for the test that registers them."""
 
@@ -51,10 +53,21 @@ class Temporal:
 async def temporal() -> AsyncIterator[Temporal]:
     speed = [("transferProcessorMaxPollRPS", 2000), ("timerProcessorMaxPollRPS", 2000)]
     extra = [part for name, n in speed for part in ("--dynamic-config-value", f"history.{name}={n}")]
+    spaces = [part for name in (IDLE, BARE, FRESH, DOCUMENTED) for part in ("--namespace", name)]
     async with await WorkflowEnvironment.start_local(
         ip="127.0.0.1",
         dev_server_existing_path=binary(),
-        dev_server_extra_args=[*extra, "--namespace", IDLE, "--namespace", BARE, "--namespace", FRESH],
+        dev_server_extra_args=[
+            *extra,
+            "--namespace",
+            IDLE,
+            "--namespace",
+            BARE,
+            "--namespace",
+            FRESH,
+            "--namespace",
+            DOCUMENTED,
+        ],
     ) as env:
         started = Temporal(env, env.client.service_client.config.target_host)
         for namespace in ("default", IDLE):
