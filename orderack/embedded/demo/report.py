@@ -1,0 +1,150 @@
+"""What the demo found: one record per story, for the screen and for build/demo.json."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from orderack.contracts.journal import ClockName, Entry, Event
+from orderack.contracts.queries import ClockStatus, OrderStatus
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.assessment import ServiceLevels
+from orderack.domain.value import Value
+from orderack.embedded.demo.driver import Accepted, told
+
+CLOCK_OF = {
+    Kind.RECEIVED: "acknowledge_within",
+    Kind.HOLDING: "hold_after",
+    Kind.UPDATE: "update_every",
+}
+"""The clock that times a kind: from the trigger, and for updates from the escalation or the update before."""
+
+
+class MessageRecord(Value):
+    kind: Kind
+    revision: int
+    channel: str
+    after_seconds: float
+    clock: str | None = None
+    multiple: float | None = None
+    """How much of that clock had passed: 1.00 is exactly on time, for `received` anything below is in time."""
+
+
+class ClockRecord(Value):
+    name: ClockName
+    due_after_seconds: float
+    outcome: str
+
+
+class EvidenceRecord(Value):
+    kind: Kind
+    revision: int
+    grade: str
+
+
+class StoryRecord(Value):
+    name: str
+    sentence: str
+    ok: bool
+    why_not: str = ""
+    order: str
+    stage: str = ""
+    messages: tuple[MessageRecord, ...] = ()
+    service_levels: tuple[ClockRecord, ...] = ()
+    evidence: tuple[EvidenceRecord, ...] = ()
+    timeline: tuple[str, ...] = ()
+    ui: str = ""
+
+
+class DemoRecord(Value):
+    ok: bool
+    divisor: float
+    seconds: float
+    stories: tuple[StoryRecord, ...]
+    ui: str
+    mailbox: str
+
+
+def messages(status: OrderStatus, levels: ServiceLevels) -> tuple[MessageRecord, ...]:
+    """The buyer's messages with their times as multiples of the clock that promised them."""
+    start = status.received_at
+    if start is None:
+        return ()
+    durations: Mapping[str, timedelta] = {k: v for k, v in dict(levels).items() if isinstance(v, timedelta)}
+    previous = _escalated_at(status)
+    found = []
+    for message in told(status):
+        since = previous if message.kind is Kind.UPDATE and previous else start
+        if message.kind is Kind.UPDATE:
+            previous = message.at
+        found.append(_record(message, start, since, durations))
+    return tuple(found)
+
+
+def _record(message: Accepted, start: datetime, since: datetime, durations: Mapping[str, timedelta]) -> MessageRecord:
+    clock = CLOCK_OF.get(message.kind)
+    return MessageRecord(
+        kind=message.kind,
+        revision=message.revision,
+        channel=message.channel,
+        after_seconds=round((message.at - start).total_seconds(), 2),
+        clock=clock,
+        multiple=round((message.at - since) / durations[clock], 2) if clock else None,
+    )
+
+
+def _escalated_at(status: OrderStatus) -> datetime | None:
+    return next((clock.started_at for clock in status.clocks if clock.name is ClockName.RESOLVE), None)
+
+
+def clocks(status: OrderStatus) -> tuple[ClockRecord, ...]:
+    """The promised clocks and how they ended."""
+    start = status.received_at
+    return tuple(
+        ClockRecord(
+            name=clock.name,
+            due_after_seconds=round((clock.due_at - start).total_seconds(), 1) if start else 0.0,
+            outcome=outcome(clock),
+        )
+        for clock in status.clocks
+        if clock.name not in (ClockName.ORPHAN, ClockName.STAY_OPEN, ClockName.ERP_BUDGET)
+    )
+
+
+def outcome(clock: ClockStatus) -> str:
+    if clock.met_at:
+        return "met"
+    if clock.breached_at:
+        return "breached"
+    return "fell away" if clock.stopped_at else "running"
+
+
+def evidence(status: OrderStatus) -> tuple[EvidenceRecord, ...]:
+    return tuple(
+        EvidenceRecord(kind=ack.kind, revision=ack.revision, grade=ack.grade)
+        for ack in status.acknowledgements
+        if ack.grade and ack.kind is not Kind.ALERT
+    )
+
+
+def line(entry: Entry, start: datetime | None) -> str:
+    """One line of a timeline: seconds from the trigger, what, and the detail."""
+    at = f"{(entry.at - start).total_seconds():7.2f} s" if start else "          "
+    words = " ".join(part for part in (entry.clock, entry.note, f"({entry.owner})" if entry.owner else "") if part)
+    return f"{at}  {entry.event.replace('_', ' ')}{': ' if words else ''}{words}"
+
+
+def rule_broken(status: OrderStatus, entries: Sequence[Entry]) -> str:
+    """A rule of DESIGN §5 that this order broke, in words; empty when it broke none."""
+    booked: set[int] = set()
+    for entry in entries:
+        if entry.event is Event.ERP_RECEIPT:
+            booked.add(entry.revision)
+        confirms = entry.event is Event.ACKNOWLEDGED and entry.note.startswith(Kind.CONFIRMATION)
+        if confirms and entry.revision not in booked:
+            return f"revision {entry.revision} was confirmed before the ERP's receipt"
+    out = told(status)
+    if sum(m.kind is Kind.HOLDING for m in out) > 1:
+        return "more than one holding message"
+    confirmations = [m.revision for m in out if m.kind is Kind.CONFIRMATION]
+    if len(set(confirmations)) < len(confirmations):
+        return "a revision was confirmed twice"
+    return ""
