@@ -57,17 +57,7 @@ async def temporal() -> AsyncIterator[Temporal]:
     async with await WorkflowEnvironment.start_local(
         ip="127.0.0.1",
         dev_server_existing_path=binary(),
-        dev_server_extra_args=[
-            *extra,
-            "--namespace",
-            IDLE,
-            "--namespace",
-            BARE,
-            "--namespace",
-            FRESH,
-            "--namespace",
-            DOCUMENTED,
-        ],
+        dev_server_extra_args=[*extra, *spaces],
     ) as env:
         started = Temporal(env, env.client.service_client.config.target_host)
         for namespace in ("default", IDLE):
