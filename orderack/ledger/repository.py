@@ -10,7 +10,7 @@ from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.domain.evidence import EvidenceFact
 from orderack.domain.order import OrderRef
-from orderack.ledger import audit, inbox, orders, schema, searches, sends
+from orderack.ledger import attention, audit, inbox, orders, schema, searches, sends
 from orderack.ledger.database import Database, make_engine
 from orderack.ports import ClaimResult, InboxEvent, Ledger, Message, OrderRow, PastOrder, StoredRevision, StoredSend
 
@@ -121,6 +121,16 @@ class SqlLedger:
     async def entries(self, ref: OrderRef) -> Sequence[Entry]:
         async with self._database.read() as session:
             return await orders.entries(session, ref)
+
+    async def open_handoffs(self, limit: int = 200) -> Sequence[attention.OpenHandoff]:
+        """Handoffs that nobody has accepted, the longest waiting first."""
+        async with self._database.read() as session:
+            return await attention.open_handoffs(session, limit)
+
+    async def doubts(self, limit: int = 200) -> Sequence[attention.Doubt]:
+        """Sends of which nobody knows whether they went out, the longest waiting first."""
+        async with self._database.read() as session:
+            return await attention.doubts(session, limit)
 
     async def verify_chain(self, ref: OrderRef) -> Sequence[audit.Break]:
         """Every place where the order's record was tampered with; empty when it stands as written."""

@@ -1,0 +1,75 @@
+"""`orderack`: the operators' commands. Every failure is one sentence and an exit code (`exits`), never a traceback."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from orderack.cli import policy_commands, review_commands, temporal_commands
+from orderack.cli.accept_command import accept
+from orderack.cli.cancel_command import cancel
+from orderack.cli.change_command import change
+from orderack.cli.claim_command import claim
+from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
+from orderack.cli.find_command import find
+from orderack.cli.queue_command import queue
+from orderack.cli.receipt_command import receipt
+from orderack.cli.sandbox_command import sandbox
+from orderack.cli.settle_command import settle
+from orderack.cli.status_command import status
+from orderack.cli.submit_command import submit
+from orderack.cli.timeline_command import timeline
+from orderack.cli.watch_command import watch
+from orderack.temporal.ending import end
+
+BUG = 70
+"""Ours to mend (EX_SOFTWARE of sysexits.h)."""
+
+# Typer asks for the shell by name (`--show-completion bash`) only under this switch; guessing it from the parent
+# process fails in scripts and containers.
+os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+
+app = typer.Typer(
+    name="orderack",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Durable order acknowledgement: tells the buyer what is true, when it is true.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 a service is out of reach.",
+)
+
+COMMANDS = (submit, status, timeline, find, queue, watch, receipt, change, cancel, claim, accept, settle, sandbox)
+
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(review_commands.app, name="review")
+app.add_typer(policy_commands.app, name="policy")
+app.add_typer(temporal_commands.app, name="temporal")
+
+
+def main() -> NoReturn:
+    """The console script."""
+    end(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = app(list(arguments), prog_name="orderack", standalone_mode=False)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else NO if done.code else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return NO
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            traceback.print_exc()
+            return BUG
+        return report(failure, as_json=as_json)
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,42 @@
+"""`orderack queue`: everything that waits for a person."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orderack.cli.options import AsJson
+from orderack.cli.printing import print_json, print_table, words
+from orderack.cli.session import orders_door, run, the_ledger
+from orderack.cli.waiting import Waiting, waiting
+from orderack.domain.value import Value
+
+Store = Annotated[str | None, typer.Option("--store", help="Only this store's orders.", metavar="NAME")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")]
+
+
+class Queue(Value):
+    waiting: tuple[Waiting, ...]
+
+
+def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> None:
+    """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in doubt.
+
+    Example: orderack queue --store demo
+
+    Exit code 0, also when nothing waits; 3: Temporal or the ledger did not answer.
+    """
+    found = run(_waiting(store, limit))
+    if as_json:
+        print_json(Queue(waiting=tuple(found)))
+    elif found:
+        rows = ((words(row.why), row.order, row.owner, row.due_at, row.do) for row in found)
+        print_table(("why", "order", "owner", "due", "do"), rows)
+    else:
+        typer.echo("Nothing waits for a person.")
+
+
+async def _waiting(store: str | None, limit: int) -> Sequence[Waiting]:
+    orders = await orders_door()
+    async with the_ledger() as ledger:
+        return await waiting(orders, ledger, store, limit)
