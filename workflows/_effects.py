@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, RetryState, TimeoutError
 
 from orderack.contracts.activities import (
     AcknowledgeRequest,
@@ -40,6 +40,8 @@ class Effects:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = True
         self._assess_failed = False
+        self._sent_before: set[int] = set()
+        self._watched: set[str] = set()
         self._bug: BaseException | None = None
 
     @property
@@ -49,10 +51,7 @@ class Effects:
     @property
     def _telling(self) -> bool:
         """A word to the buyer is on its way, and its own expiry watches the minute's promise."""
-        return any(
-            f"send/{ack.batch}" in self._tasks and ack.pending and ack.audience is Audience.BUYER
-            for ack in self._state.acknowledgements
-        )
+        return bool(self._watched & self._tasks.keys())
 
     def _do(self, name: str, effect: Coroutine[object, object, None]) -> None:
         """Run one side effect, at most one of a name at a time; its end is news."""
@@ -68,11 +67,12 @@ class Effects:
             return
         self._news = True
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, ActivityError) and not isinstance(error.cause, TimeoutError | CancelledError):
+        if isinstance(error, ActivityError) and not _expired(error):
             self._state.note(workflow.now(), Event.QUARANTINED, f"{name} failed and is tried again later")
             self._tasks[name] = asyncio.create_task(self._rest(name))
             return
         del self._tasks[name]
+        self._watched.discard(name)
         if error and not isinstance(error, ActivityError | CancelledError):
             self._bug = error
 
@@ -140,11 +140,14 @@ class Effects:
         now = workflow.now()
         first = turns[0][0]
         promised = levels(state)
-        patience = promised.fallback_after
-        expires_at = now + EXPIRES_AFTER
-        if (clock := state.clock(ClockName.ACKNOWLEDGE)) and any(a.audience is Audience.BUYER for a, _, _ in turns):
+        patience, expires_at = promised.fallback_after, now + EXPIRES_AFTER
+        clock = state.clock(ClockName.ACKNOWLEDGE)
+        if clock and clock.due_at > now and any(ack.audience is Audience.BUYER for ack, _, _ in turns):
             patience = min(patience, promised.acknowledge_within / 2)
-            expires_at = max(clock.due_at, now + timedelta(seconds=1)) if clock.due_at > now else expires_at
+            if batch not in self._sent_before:
+                self._watched.add(f"send/{batch}")
+                expires_at = max(clock.due_at, now + timedelta(seconds=1))
+        self._sent_before.add(batch)
         request = AcknowledgeRequest(
             ref=state.ref,
             revision=first.revision,
@@ -207,3 +210,8 @@ class Effects:
             task.cancel()
         if self._state.unwritten:
             await _calls.record(self._journal())
+
+
+def _expired(error: ActivityError) -> bool:
+    """Its time ran out or it was withdrawn: the loop decides anew. Anything else is a failure to be looked at."""
+    return error.retry_state is RetryState.TIMEOUT or isinstance(error.cause, TimeoutError | CancelledError)

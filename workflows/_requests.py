@@ -160,7 +160,7 @@ def decide_review(state: OrderState, decision: ReviewDecision, now: datetime) ->
         new_revision(state, decision.order, now)
         return reply(state, True, f"amended: revision {state.revision} is being checked")
     if FlagName.ERP_REFUSED in names:
-        state.erp.submitted_revision = 0
+        state.erp.submitted_revision = state.erp.expected_revision = 0
     state.stage = Stage.AWAITING_ERP
     return reply(state, True, f"approved: it waits for {waiting_for(state)}")
 

@@ -133,6 +133,8 @@ class Erp(Mutable):
     """What we did at the ERP and what it told us."""
 
     submitted_revision: int = 0
+    expected_revision: int = 0
+    """The revision whose receipt clock has been started: it runs once for each."""
     submitted_at: datetime | None = None
     answered: bool = False
     document_id: str | None = None

@@ -106,7 +106,8 @@ def budget_spent(state: OrderState, now: datetime) -> None:
 
 def expect_receipt(state: OrderState, now: datetime) -> None:
     """The order is the ERP's turn: its clock starts with the submission (or, when we only wait, with our waiting)."""
-    if state.clock(ClockName.ERP_RECEIPT) is None and state.receipt is None:
+    if state.erp.expected_revision < state.revision and state.receipt is None:
+        state.erp.expected_revision = state.revision
         state.start_clock(ClockName.ERP_RECEIPT, now, now + levels(state).erp_receipt_within)
 
 

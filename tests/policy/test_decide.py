@@ -13,7 +13,7 @@ from orderack.domain.order import Order
 from orderack.policy.decide import Circumstances, decide, left_out, match
 from orderack.policy.expression import judge
 from orderack.policy.gate import Latency, measure
-from orderack.policy.model import Policy, PolicyFile
+from orderack.policy.model import QUICK, Policy, PolicyFile
 from orderack.policy.samples import sample_values
 from orderack.policy.variables import DOCUMENTED, values_of
 from tests.policy.conftest import CHANNELS, DOCUMENT, order, worth
@@ -196,11 +196,11 @@ def test_service_levels_rule_over_store_over_policy_over_default(load: Load) -> 
     assert levels.claim_within == ServiceLevels().claim_within
 
 
-def test_a_scaled_policy_divides_every_clock_the_quick_ones_by_twenty_at_most(load: Load) -> None:
+def test_a_scaled_policy_divides_every_clock_the_quick_ones_less(load: Load) -> None:
     policy = load(lambda d: d.update(service_levels={"resolve_within": "10h"}))
     plain, scaled = (decided(order(), policy=p) for p in (policy, policy.scaled(60)))
     for name, value in plain.levels:
-        divisor = 20 if isinstance(value, timedelta) and value <= timedelta(minutes=2) else 60
+        divisor = QUICK if isinstance(value, timedelta) and value <= timedelta(minutes=2) else 60
         expected = value / divisor if isinstance(value, timedelta) else value
         assert getattr(scaled.levels, name) == expected, name
     assert scaled.levels.hold_after == timedelta(seconds=15)

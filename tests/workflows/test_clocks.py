@@ -138,7 +138,9 @@ async def test_a_breached_minute_is_recorded_alerted_and_the_word_still_goes_out
     down = {"until": late}
 
     def send(dispatch: object, attempt: int) -> SendState:
-        return SendState.CLAIMED if attempt <= 6 and getattr(dispatch, "kind", "") == "received" else SendState.ACCEPTED
+        return (
+            SendState.CLAIMED if attempt <= 11 and getattr(dispatch, "kind", "") == "received" else SendState.ACCEPTED
+        )
 
     script.send = send
     story = await submit(world, order)

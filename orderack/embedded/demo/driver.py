@@ -87,6 +87,11 @@ class Driver:
         body = {"verdict": verdict, "expected_on": expected_on}
         (await self.http.put(f"{self.stack.sandbox_url}/stock/{sku}", json=body)).raise_for_status()
 
+    async def erp_takes(self, seconds: float) -> None:
+        """How long the ERP takes to book what it is given."""
+        change = {"books_after": seconds}
+        (await self.http.patch(f"{self.stack.sandbox_url}/behaviour", json=change)).raise_for_status()
+
     async def erp_books(self, order: Order) -> None:
         """The ERP books the order by itself, and signals its receipt."""
         body = {"order": order.model_dump(mode="json"), "revision": 1}

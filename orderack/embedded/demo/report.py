@@ -144,7 +144,7 @@ def rule_broken(status: OrderStatus, entries: Sequence[Entry]) -> str:
     out = told(status)
     if sum(m.kind is Kind.HOLDING for m in out) > 1:
         return "more than one holding message"
-    confirmations = [m.revision for m in out if m.kind is Kind.CONFIRMATION]
-    if len(set(confirmations)) < len(confirmations):
+    confirmations = {(m.revision, m.n) for m in out if m.kind is Kind.CONFIRMATION}
+    if len({revision for revision, _ in confirmations}) < len(confirmations):
         return "a revision was confirmed twice"
     return ""

@@ -29,6 +29,8 @@ DIVISOR = 180.0
 """15 minutes become 5 seconds, 2 hours 40; what is promised within a minute or two is divided by 20 only."""
 
 LEASE_SECONDS = "3"
+BOOKS_AFTER = 0.2
+"""Seconds that the sandbox ERP takes to book."""
 
 
 @dataclass
@@ -67,6 +69,7 @@ async def demo(
         client = await connect(env=stack.environment)
         async with httpx.AsyncClient(timeout=30) as http:
             driver = Driver(stack, Orders(client), http)
+            await driver.erp_takes(BOOKS_AFTER)
             record = await tell_all(driver, Show(draw))
         if keep:
             keep(record)

@@ -116,7 +116,7 @@ async def changed(driver: Driver, order: Order) -> None:
 
 
 async def cancelled(driver: Driver, order: Order) -> None:
-    await driver.fault("erp", "lose", order.number, times=None)
+    await driver.fault("erp", "fail", order.number, times=None)
     await driver.hand_in(order)
     await driver.until(order.ref, lambda s: any(m.kind is Kind.RECEIVED for m in told(s)), "be acknowledged")
     await driver.cancel(order.ref, "ordered by mistake")
