@@ -41,7 +41,8 @@ class Postgres:
             admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(_name(url))))
 
     def empty(self, url: str, tables: Sequence[str]) -> None:
-        """Delete every row, in this order of tables."""
+        """Delete every row, in this order of tables, whatever a failed test left hanging."""
+        self.drop_connections(url)
         with psycopg.connect(self._dsn(_name(url))) as connection:
             for table in tables:
                 connection.execute(SQL("DELETE FROM {}").format(Identifier(table)))
