@@ -89,8 +89,9 @@ def _first_words(state: OrderState, now: datetime) -> None:
     if state.assessment is None or state.revision > 1:
         return
     decision = state.assessment.decision
-    if decision.withhold_received or state.receipt is not None:
-        return
+    hold = state.clock(ClockName.HOLD)
+    if decision.withhold_received or state.receipt is not None or (hold and hold.due_at <= now):
+        return  # after an outage `holding` is due already and says it all: no burst of two
     if decision.gate is Gate.ACK_GATED or state.stage is Stage.REVIEW:
         say(state, now, [Kind.RECEIVED], Facts())
     elif state.trigger_at is not None:

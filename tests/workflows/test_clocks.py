@@ -158,7 +158,7 @@ async def test_slots_missed_in_an_outage_are_skipped_and_not_burst(world: World)
     world.script(order.number).assess = lambda r: an_assessment(r.order, r.revision, a_decision())
     story = await submit(world, order)
     await story.settle()
-    assert story.script.kinds() == ["received", "holding"]
+    assert story.script.kinds() == ["holding"]
     clocks = {c.name: c for c in (await story.status()).clocks}
     assert clocks[ClockName.HOLD].breached_at is not None
 

@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help: ## what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@echo "installing into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMP) ## make .venv from requirements.lock, with `orderack` in its bin
+
+demo: $(STAMP) ## the main job: eleven order stories on a real Temporal server, about two minutes
+	@$(BIN)/orderack demo --json build/demo.json
+
+test: $(STAMP) ## the tests
+	@$(BIN)/pytest
+
+check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/orderack policy check
+	@$(BIN)/pytest
+
+bench-history: $(STAMP) ## events, bytes and billed Actions of each story, beside a bare workflow
+	@$(BIN)/python -m tests.bench.history --json build/bench-history.json
+
+histories: $(STAMP) ## record the stories' histories anew (for the replay gate)
+	@$(BIN)/python -m tests.replay.record
+
+fingerprints: $(STAMP) ## take over the workflows' commands after a deliberate change
+	@$(BIN)/python -m tests.replay.fingerprints --write
+
+lock: ## pin every dependency with its hashes (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove what was built
+	rm -rf build dist .venv
+
+.PHONY: help install demo test check bench-history histories fingerprints lock clean
