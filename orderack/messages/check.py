@@ -6,6 +6,7 @@ from pathlib import Path
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.problem import Problem
 from orderack.errors import Misconfigured
+from orderack.messages.labels import LABELS, load_labels
 from orderack.messages.renderer import MessageRenderer
 from orderack.messages.samples import samples
 from orderack.messages.wording import SUFFIX, wordings
@@ -23,7 +24,9 @@ def check_wordings(messages_dir: Path) -> tuple[Problem, ...]:
         renderer = MessageRenderer(messages_dir)
     except Misconfigured as error:
         return (Problem(field=messages_dir.name, problem=str(error)[:1_000], remedy=_REMEDY),)
-    return (*_absent(messages_dir), *_broken(renderer, messages_dir))
+    labels = tuple(_mislabelled(messages_dir))
+    skipped = {problem.field for problem in labels}
+    return (*labels, *_absent(messages_dir), *_broken(renderer, messages_dir, skipped))
 
 
 def _absent(messages_dir: Path) -> Iterator[Problem]:
@@ -38,8 +41,18 @@ def _absent(messages_dir: Path) -> Iterator[Problem]:
                 )
 
 
-def _broken(renderer: MessageRenderer, messages_dir: Path) -> Iterator[Problem]:
+def _mislabelled(messages_dir: Path) -> Iterator[Problem]:
+    for language in sorted({language for language, _ in wordings(messages_dir)}):
+        try:
+            load_labels(messages_dir / language / LABELS)
+        except Misconfigured as error:
+            yield Problem(field=f"messages/{language}/{LABELS}", problem=str(error)[:1_000], remedy=_REMEDY)
+
+
+def _broken(renderer: MessageRenderer, messages_dir: Path, skipped: set[str]) -> Iterator[Problem]:
     for language, kind in sorted(wordings(messages_dir)):
+        if f"messages/{language}/{LABELS}" in skipped:
+            continue
         told = dict.fromkeys(filter(None, (_failure(renderer, sample) for sample in samples(kind, language))))
         for problem in told:
             yield Problem(field=f"messages/{language}/{kind}{SUFFIX}", problem=problem[:1_000], remedy=_REMEDY)

@@ -1,10 +1,11 @@
 """The template engine, fenced in: business people write words, not programs (reliability.md §3.5)."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, Undefined
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -38,7 +39,7 @@ class WordingEnvironment(ImmutableSandboxedEnvironment):
         self.tests = {name: self.tests[name] for name in ("defined", "undefined")}
 
     def is_safe_callable(self, obj: object) -> bool:
-        return isinstance(obj, Macro)
+        return isinstance(obj, Macro | Undefined)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
         raise SecurityError(f"the operator {operator} is not allowed in a wording")
@@ -57,9 +58,10 @@ def indent_with(text: str, margin: str) -> str:
 def compiled_mjml(messages_dir: Path, name: str) -> str:
     """The HTML layout: MJML made into tables once, template marks untouched, so that no data ever meets MJML."""
     try:
-        return mjml2html((messages_dir / name).read_text(encoding="utf-8"), disable_comments=True, fonts={})
+        html = mjml2html((messages_dir / name).read_text(encoding="utf-8"), disable_comments=True, fonts={})
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise Misconfigured(f"messages/{name}: not readable as MJML: {error}") from None
+    return re.sub(r"<table (?![^>]*role=)", '<table role="presentation" ', html)  # MRML drops the role of an mj-table
 
 
 def guarded(where: str, work: Callable[[], T]) -> T:

@@ -13,6 +13,8 @@ from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages.formats import PluralForm
 
+LABELS = "labels.yaml"
+
 Word = Annotated[str, Field(min_length=1, max_length=300)]
 
 

@@ -12,7 +12,7 @@ from orderack.messages.compose import compose
 from orderack.messages.environment import WordingEnvironment, capped, compiled_mjml, guarded
 from orderack.messages.formats import Formats, Masked, locale_for, zone_for
 from orderack.messages.guard import commitments, masked
-from orderack.messages.labels import Labels, load_labels
+from orderack.messages.labels import LABELS, Labels, load_labels
 from orderack.messages.promises import PROMISES
 from orderack.messages.required import missing
 from orderack.messages.wording import DEFAULT_LANGUAGE, SUFFIX, word, wordings
@@ -41,7 +41,7 @@ class MessageRenderer:
         self._html = guarded(HTML_LAYOUT, lambda: html.from_string(source))
         rows = self._words.overlay(trim_blocks=True, lstrip_blocks=True)
         self._text = guarded(TEXT_LAYOUT, lambda: rows.get_template(TEXT_LAYOUT))
-        self._labels = lru_cache(maxsize=64)(lambda language: load_labels(messages_dir / language / "labels.yaml"))
+        self._labels = lru_cache(maxsize=64)(lambda language: load_labels(messages_dir / language / LABELS))
 
     def render(self, content: Content) -> Rendered:
         """Every shape of this message, in the recipient's language, else its base language, else the default.
