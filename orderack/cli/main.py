@@ -13,6 +13,7 @@ from orderack.cli.accept_command import accept
 from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
 from orderack.cli.claim_command import claim
+from orderack.cli.demo_command import run_demo
 from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
 from orderack.cli.find_command import find
 from orderack.cli.queue_command import queue
@@ -22,6 +23,7 @@ from orderack.cli.settle_command import settle
 from orderack.cli.status_command import status
 from orderack.cli.submit_command import submit
 from orderack.cli.timeline_command import timeline
+from orderack.cli.up_command import up
 from orderack.cli.watch_command import watch
 from orderack.temporal.ending import end
 
@@ -43,6 +45,8 @@ app = typer.Typer(
 
 COMMANDS = (submit, status, timeline, find, queue, watch, receipt, change, cancel, claim, accept, settle, sandbox)
 
+app.command()(up)
+app.command("demo")(run_demo)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(review_commands.app, name="review")
@@ -57,7 +61,7 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
-    as_json = "--json" in arguments
+    as_json = "--json" in arguments and "demo" not in arguments[:1]  # there it names a file
     try:
         code = app(list(arguments), prog_name="orderack", standalone_mode=False)
     except SystemExit as done:

@@ -1,6 +1,5 @@
 """`GET /orders/{store}/{number}`: the storefront's hook (R157): may it say "confirmed" yet?"""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -10,6 +9,7 @@ from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Name, OrderRef, Text
+from orderack.domain.sayable import sayable
 from orderack.domain.value import Value
 from orderack.gateway.failures import errors
 from orderack.gateway.openapi import KEYED
@@ -73,28 +73,3 @@ def called_off(status: OrderStatus) -> bool:
     """Cancelled or rejected, also when it has closed since."""
     ended = status.stage in (Stage.CANCELLED, Stage.REJECTED)
     return ended or any(said.kind in (Kind.CANCELLATION, Kind.REJECTION) for said in status.acknowledgements)
-
-
-_NOT_YET = "Order {number} has arrived. It is not confirmed yet."
-_SAY: Mapping[Stage, str] = {
-    Stage.AWAITING_ORDER: "Order {number} has not reached us yet.",
-    Stage.ASSESSING: _NOT_YET,
-    Stage.REVIEW: "Order {number} has arrived and a person is looking at it. It is not confirmed yet.",
-    Stage.AWAITING_ERP: _NOT_YET,
-    Stage.CONFIRMED: "Order {number} is confirmed.",
-    Stage.HANDED_OFF: "Order {number} is confirmed and with the team that does the work.",
-    Stage.CANCELLED: "Order {number} is cancelled.",
-    Stage.REJECTED: "Order {number} cannot be fulfilled.",
-    Stage.CLOSED: "Order {number} is closed.",
-}
-_CHANGING = (
-    "Order {number} is confirmed as revision {confirmed}; the change (revision {revision}) is not confirmed yet."
-)
-_OPEN = (Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP)
-
-
-def sayable(status: OrderStatus) -> str:
-    """One sentence that promises nothing beyond what is confirmed."""
-    changing = status.confirmed_revision is not None and status.stage in _OPEN
-    words = _CHANGING if changing else _SAY[status.stage]
-    return words.format(number=status.ref.number, confirmed=status.confirmed_revision, revision=status.revision)

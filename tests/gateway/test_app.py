@@ -31,7 +31,7 @@ async def test_the_storefronts_hook_says_whether_it_may_confirm(gateway: Gateway
     assert answer.status_code == 200
     told = answer.json()
     assert (told["erp_receipt"], told["may_confirm"], told["confirmed_revision"]) == (True, True, 1)
-    assert told["say"] == "Order A/1 ü is confirmed."
+    assert told["say"] == "Order A/1 ü is confirmed as revision 1 (ERP SO-1)."
 
 
 @pytest.mark.parametrize("stage", list(Stage))
