@@ -93,12 +93,10 @@ def _installed() -> Path | None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         return None
     print("installing Debian's postgresql package for the tests", flush=True)
-    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
-    wait = ["-o", "DPkg::Lock::Timeout=300"]
-    subprocess.run(["apt-get", *wait, "update", "-qq"], check=False, **quiet)
-    subprocess.run(
-        ["apt-get", *wait, "install", "-y", "-qq", "--no-install-recommends", "postgresql"], check=False, **quiet
-    )
+    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]):
+        subprocess.run([*apt, *words], check=False, env=quiet, stdout=subprocess.DEVNULL)
     return _found()
 
 
@@ -107,39 +105,16 @@ def running(binaries: Path) -> Iterator[Postgres]:
     """Start a server in a folder of its own; end it, by its process id, afterwards."""
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="orderack-postgres-"))
+    server = Postgres(_free_port())
+    options = ["listen_addresses=127.0.0.1", f"port={server.port}", f"unix_socket_directories={folder}", "fsync=off"]
     try:
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
-        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        subprocess.run(
-            [
-                binaries / "initdb",
-                "-D",
-                folder / "data",
-                "-U",
-                USER,
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--no-sync",
-                "--locale=C",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=folder,
-            **identity,
-        )
-        server = Postgres(_free_port())
-        options = (
-            "listen_addresses=127.0.0.1",
-            f"port={server.port}",
-            f"unix_socket_directories={folder}",
-            "fsync=off",
-        )
-        flags = [word for option in options for word in ("-c", option)]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", folder / "data", *flags], stdout=log, stderr=log, cwd=folder, **identity
-            )
+        words = ["-D", str(folder / "data"), "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        if _start(binaries / "initdb", words, folder, account).wait() != 0:
+            pytest.fail(f"initdb failed:\n{(folder / 'log').read_text()}")
+        words = ["-D", str(folder / "data"), *(word for option in options for word in ("-c", option))]
+        process = _start(binaries / "postgres", words, folder, account)
         try:
             _wait_for(server, process, folder / "log")
             yield server
@@ -148,6 +123,21 @@ def running(binaries: Path) -> Iterator[Postgres]:
             process.wait(timeout=30)
     finally:
         shutil.rmtree(folder)
+
+
+def _start(
+    program: Path, words: Sequence[str], folder: Path, account: pwd.struct_passwd | None
+) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [str(program), *words],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -27,6 +27,7 @@ async def claim(session: AsyncSession, key: SendKey, message: Message, now: date
     """See `orderack.ports.Ledger.claim`.
 
     `first` is also true after `unavailable`: nothing can be in doubt then. A lease that ran out is a doubt.
+    `claimed_at` stays the first claim's, so that a lookup at the provider reaches back to the attempt in doubt.
     """
     await lock_order(session, key.ref)
     row = await _row(session, key)
@@ -39,7 +40,7 @@ async def claim(session: AsyncSession, key: SendKey, message: Message, now: date
     row.state = SendState.CLAIMED
     row.reason = row.detail = ""
     row.attempts += 1
-    row.claimed_at, row.lease_until, row.finished_at = now, now + lease, None
+    row.lease_until, row.finished_at = now + lease, None
     return ClaimResult(mine=True, first=row.in_doubt_since is None, send=_stored(row))
 
 

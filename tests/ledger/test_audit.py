@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Column, ColumnElement, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Executable, delete, insert, select, update
 from sqlalchemy import Table as SqlTable
 
 from orderack.contracts.journal import ClockName, Event
@@ -43,7 +43,7 @@ async def recorded(ledger: SqlLedger) -> SqlLedger:
     return ledger
 
 
-async def _run(url: str, *statements: object) -> None:
+async def _run(url: str, *statements: Executable) -> None:
     engine = make_engine(url, foreign_keys=False)
     async with engine.begin() as connection:
         for statement in statements:

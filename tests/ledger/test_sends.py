@@ -64,6 +64,7 @@ async def test_a_lease_that_ran_out_is_a_doubt_until_the_send_ends(ledger: SqlLe
     await ledger.claim(key(), message(key()), NOW, LEASE)
     again = await ledger.claim(key(), message(key()), LATER, LEASE)
     assert again.send.in_doubt_since == LATER
+    assert (again.send.claimed_at, again.send.lease_until) == (NOW, LATER + LEASE)
     ended = await ledger.finish(key(), outcome(SendState.ACCEPTED, "p-1"), LATER)
     assert (ended.state, ended.in_doubt_since, ended.provider_id) == (SendState.ACCEPTED, None, "p-1")
 

@@ -26,7 +26,7 @@ async def test_a_locked_file_is_unavailable_and_says_neither_sql_nor_data(
     monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
     holder, ledger = Database(make_engine(url)), SqlLedger(Database(make_engine(url)))
     async with holder.write() as session:
-        await session.connection()
+        _ = await session.connection()
         with pytest.raises(Unavailable) as caught:
             await ledger.claim(key(), message(key()), NOW, LEASE)
         assert "does not answer (OperationalError)" in str(caught.value)
