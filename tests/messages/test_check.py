@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orderack.domain.acknowledgement import Kind
 from orderack.errors import Misconfigured
 from orderack.messages import MessageRenderer, check_wordings
+from orderack.messages.labels import LABELS, load_labels
 from orderack.messages.samples import samples
 
 REQUIRED_BLOCKS = (
@@ -135,3 +137,9 @@ def test_a_layout_that_is_not_mjml_is_named(own_english: Path) -> None:
     (own_english / "_layout" / "email.mjml.j2").write_text("<mjml><mj-body>")
     with pytest.raises(Misconfigured, match=r"_layout/email\.mjml\.j2"):
         MessageRenderer(own_english)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_every_source_of_the_shipped_policy_has_words(messages_dir: Path, language: str) -> None:
+    policy = yaml.safe_load((messages_dir.parent / "policy.yaml").read_text())
+    assert set(policy["sources"]) <= set(load_labels(messages_dir / language / LABELS).sources)
