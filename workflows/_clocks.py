@@ -12,6 +12,9 @@ from workflows._state import OrderState
 TICK = timedelta(seconds=1)
 """What is due within the same second is done in the same step: one timer and one send instead of two."""
 
+OF_HOLDING = 20
+"""Where clocks are scaled down, the tick is at most this part of `hold_after`."""
+
 LATE = timedelta(seconds=60)
 """Later than this, a message that was due is recorded as late (its promise broken), and still goes out."""
 
@@ -40,7 +43,12 @@ def deadlines(state: OrderState, *, telling: bool) -> list[Deadline]:
 
 def due(state: OrderState, now: datetime, *, telling: bool) -> list[ClockName]:
     """The names of what is due now, earliest first, each once."""
-    return list(dict.fromkeys(d.name for d in deadlines(state, telling=telling) if d.at <= now + TICK))
+    return list(dict.fromkeys(d.name for d in deadlines(state, telling=telling) if d.at <= now + tick(state)))
+
+
+def tick(state: OrderState) -> timedelta:
+    """How far apart two deadlines may be to be met together."""
+    return min(TICK, levels(state).hold_after / OF_HOLDING)
 
 
 def levels(state: OrderState) -> ServiceLevels:
@@ -66,7 +74,7 @@ def resolve_by(state: OrderState, start: datetime) -> datetime:
 def next_update(state: OrderState, previous: datetime, now: datetime) -> datetime:
     """The next slot of the two-hourly grid after now. Slots missed in an outage are skipped, not burst."""
     every = levels(state).update_every
-    missed = max(0, (now + TICK - previous) // every)
+    missed = max(0, (now + tick(state) - previous) // every)
     slot = previous + (missed + 1) * every
     quiet = state.assessment.decision.quiet_hours if state.assessment else None
     return after_quiet_hours(slot, quiet, zone(state)) if quiet else slot

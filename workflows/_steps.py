@@ -1,6 +1,6 @@
 """The story's steps: accepted, assessed, booked, confirmed, handed off. Each changes the state and nothing else."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, Facts
 from orderack.contracts.journal import ClockName, Event, Stage
@@ -10,7 +10,7 @@ from orderack.domain.evidence import Grade, stronger
 from orderack.domain.order import Order, PaymentStatus
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person
-from workflows._clocks import LATE, enough, levels
+from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
 from workflows._state import Handoff, LegState, OrderState
 from workflows._telling import WAITING, may_tell_waiting, say, supersede
@@ -292,7 +292,7 @@ def confirmation_grade(state: OrderState) -> Grade | None:
 def evidence_missing(state: OrderState, now: datetime) -> None:
     """Accepted, but no evidence of the grade required in time: the fallback channel's turn."""
     for ack in state.acknowledgements:
-        if not ack.evidence_due_at or ack.evidence_due_at > now + timedelta(seconds=1):
+        if not ack.evidence_due_at or ack.evidence_due_at > now + tick(state):
             continue
         ack.evidence_due_at = None
         needed = state.assessment.decision.evidence_needed if state.assessment else Grade.E2

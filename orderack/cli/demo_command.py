@@ -25,7 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="no live table; the result 
 def run_demo(json_file: JsonFile = None, keep: Keep = False, quiet: Quiet = False) -> None:
     """Run eleven order stories at once on a real Temporal server, and check that each ended as told.
 
-    Clocks are scaled: 15 minutes take 5 seconds. Exit code 1 when a story did not end as told.
+    Clocks are scaled: 15 minutes take 6 seconds. Exit code 1 when a story did not end as told.
 
     Example: orderack demo --json build/demo.json --keep
     """

@@ -84,7 +84,7 @@ class Updates(StrEnum):
     WITHHOLD = "withhold"
 
 
-QUICK = 15.0
+QUICK = 12.0
 WITHIN_MINUTES = timedelta(minutes=2)
 
 
