@@ -22,6 +22,9 @@ class Queue(Value):
 def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> None:
     """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in doubt.
 
+    Reviews and escalations come from Temporal's lists; each order offered to a team, or with a send in doubt, is
+    asked itself (one query, which Temporal Cloud bills).
+
     Example: orderack queue --store demo
 
     Exit code 0, also when nothing waits; 3: Temporal or the ledger did not answer.

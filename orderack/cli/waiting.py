@@ -1,13 +1,14 @@
 """What waits for a person: one list from Temporal (reviews, escalations) and the ledger (handoffs, sends in doubt)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
 
 from orderack.contracts.journal import Stage
+from orderack.contracts.queries import OrderStatus
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown
@@ -17,6 +18,8 @@ from orderack.temporal.open_orders import OpenOrder, OpenOrders
 from orderack.temporal.orders import Orders
 
 _LAST = datetime.max.replace(tzinfo=UTC)
+_AT_ONCE = 20
+"""Orders asked at the same time."""
 
 
 class Why(StrEnum):
@@ -48,13 +51,31 @@ async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: i
         ledger.open_handoffs(limit),
         ledger.doubts(limit),
     )
+    handoffs = [row for row in handoffs if store in (None, row.ref.store)]
+    doubts = [row for row in doubts if store in (None, row.ref.store)]
+    now = await _standings(orders, {row.ref for row in handoffs} | {row.ref for row in doubts})
     found = [
-        *(_review(row) for row in reviews),
-        *(_escalated(row) for row in escalated),
-        *(_handoff(row) for row in handoffs),
-        *[_doubt(row) async for row in _still_in_doubt(orders, doubts)],
+        *(_open(row, Why.REVIEW, f"orderack review approve|amend|ask|reject {row.ref}") for row in reviews),
+        *(_open(row, Why.ESCALATED, f"orderack status {row.ref}") for row in escalated),
+        *(_handoff(row, now[row.ref]) for row in handoffs if row.ref in now and _offered(row, now[row.ref])),
+        *(_doubt(row, now[row.ref]) for row in doubts if row.ref in now and row.key in now[row.ref].unknown_sends),
     ]
-    return ordered(row for row in found if store in (None, row.order.store))[:limit]
+    return ordered(found)[:limit]
+
+
+async def _standings(orders: Orders, refs: Collection[OrderRef]) -> Mapping[OrderRef, OrderStatus]:
+    """The ledger lags by a step, and a person's word is no step: the orders themselves say what still waits."""
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(ref: OrderRef) -> OrderStatus | None:
+        async with turn:
+            try:
+                return await orders.status(ref)
+            except OrderUnknown:
+                return None
+
+    found = await asyncio.gather(*(ask(ref) for ref in refs))
+    return {status.ref: status for status in found if status}
 
 
 def ordered(rows: Iterable[Waiting]) -> Sequence[Waiting]:
@@ -62,40 +83,31 @@ def ordered(rows: Iterable[Waiting]) -> Sequence[Waiting]:
     return sorted(rows, key=lambda row: (row.due_at or _LAST, row.since))
 
 
-async def _still_in_doubt(orders: Orders, doubts: Sequence[Doubt]) -> AsyncIterator[Doubt]:
-    """The ledger keeps a send as it ended; the order knows whether a person has settled it since."""
-    for ref in dict.fromkeys(doubt.ref for doubt in doubts):
-        try:
-            unknown = (await orders.status(ref)).unknown_sends
-        except OrderUnknown:
-            continue
-        for doubt in doubts:
-            if doubt.ref == ref and doubt.key in unknown:
-                yield doubt
-
-
-def _review(row: OpenOrder) -> Waiting:
-    return _open(row, Why.REVIEW, f"orderack review approve|amend|ask|reject {row.ref}")
-
-
-def _escalated(row: OpenOrder) -> Waiting:
-    return _open(row, Why.ESCALATED, f"orderack status {row.ref}")
-
-
 def _open(row: OpenOrder, why: Why, do: str) -> Waiting:
     return Waiting(why=why, order=row.ref, owner=row.owner or None, since=row.started_at, due_at=row.next_due_at, do=do)
 
 
-def _handoff(row: OpenHandoff) -> Waiting:
+def _offered(row: OpenHandoff, now: OrderStatus) -> bool:
+    return now.stage is Stage.HANDED_OFF and now.revision == row.revision and now.handoff_accepted_by is None
+
+
+def _handoff(row: OpenHandoff, now: OrderStatus) -> Waiting:
     return Waiting(
         why=Why.HANDOFF,
         order=row.ref,
-        owner=row.owner or row.team,
+        owner=now.handoff_owner or row.team,
         since=row.offered_at,
-        due_at=row.next_due_at,
+        due_at=now.next_due_at,
         do=f"orderack accept {row.ref} --revision {row.revision}",
     )
 
 
-def _doubt(row: Doubt) -> Waiting:
-    return Waiting(why=Why.IN_DOUBT, order=row.ref, owner=row.owner, since=row.since, do=f"orderack settle {row.key} …")
+def _doubt(row: Doubt, now: OrderStatus) -> Waiting:
+    return Waiting(
+        why=Why.IN_DOUBT,
+        order=row.ref,
+        owner=now.owner,
+        since=row.since,
+        due_at=now.next_due_at,
+        do=f"orderack settle {row.key} …",
+    )

@@ -123,7 +123,7 @@ class SqlLedger:
             return await orders.entries(session, ref)
 
     async def open_handoffs(self, limit: int = 200) -> Sequence[attention.OpenHandoff]:
-        """Handoffs that nobody has accepted, the longest waiting first."""
+        """Handoffs that were offered and, as far as the ledger knows, not accepted; the longest waiting first."""
         async with self._database.read() as session:
             return await attention.open_handoffs(session, limit)
 

@@ -1,0 +1,1 @@
+"""The operators' commands, run as people run them."""
