@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, RetryState, TimeoutError
@@ -134,20 +134,36 @@ class Effects:
             state.erp.cancelled = True
             state.note(workflow.now(), Event.ERP_CANCELLED, state.erp.document_id or "")
 
-    async def _send(self, batch: int) -> None:
+    def _start_sending(self, batch: int) -> None:
+        """Send a batch. While the buyer is owed a word within the minute, the first call's own expiry watches that."""
+        name, now = f"send/{batch}", workflow.now()
+        if name in self._tasks:
+            return
+        expires_at = now + EXPIRES_AFTER
+        if batch not in self._sent_before and (due_at := self._word_owed_by(batch)):
+            expires_at = max(due_at, now + timedelta(seconds=1))
+            self._watched.add(name)
+        self._sent_before.add(batch)
+        self._do(name, self._send(batch, expires_at))
+
+    def _word_owed_by(self, batch: int) -> datetime | None:
+        """When the minute's promise ends, if this batch would keep it."""
+        clock = self._state.clock(ClockName.ACKNOWLEDGE)
+        acks = [ack for ack in self._state.acknowledgements if ack.batch == batch]
+        keeps = any(ack.audience is Audience.BUYER for ack in acks)
+        return clock.due_at if clock and keeps and clock.due_at > workflow.now() else None
+
+    async def _send(self, batch: int, expires_at: datetime) -> None:
         state = self._state
         turns = _telling.dispatches(state, batch)
+        if not turns:
+            return  # withdrawn before it could begin
         now = workflow.now()
         first = turns[0][0]
         promised = levels(state)
-        patience, expires_at = promised.fallback_after, now + EXPIRES_AFTER
-        clock = state.clock(ClockName.ACKNOWLEDGE)
-        if clock and clock.due_at > now and any(ack.audience is Audience.BUYER for ack, _, _ in turns):
+        patience = promised.fallback_after
+        if self._word_owed_by(batch):
             patience = min(patience, promised.acknowledge_within / 2)
-            if batch not in self._sent_before:
-                self._watched.add(f"send/{batch}")
-                expires_at = max(clock.due_at, now + timedelta(seconds=1))
-        self._sent_before.add(batch)
         request = AcknowledgeRequest(
             ref=state.ref,
             revision=first.revision,

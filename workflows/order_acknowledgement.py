@@ -87,7 +87,7 @@ class OrderAcknowledgement(Effects):
             self._cancel_submission()
             self._do("erp_cancel", self._cancel_in_erp())
         for batch in _telling.pending_batches(state):
-            self._do(f"send/{batch}", self._send(batch))
+            self._start_sending(batch)
         if _steps.needs_handoff(state):
             self._do("handoff", self._hand_off())
 
