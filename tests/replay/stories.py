@@ -1,0 +1,302 @@
+"""Orders of every shape, told once to be recorded: each must replay on every later version of the workflow."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from orderack.contracts.activities import ErpAnswer, ErpSubmission
+from orderack.contracts.updates import (
+    AcceptHandoff,
+    CancelRequest,
+    ChangeRequest,
+    Claim,
+    ClaimTarget,
+    HandoffReply,
+    PaymentChanged,
+    Reply,
+    ReviewDecision,
+    ReviewVerdict,
+    SettleSend,
+    SettleVerdict,
+)
+from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.assessment import Flag, Gate
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.order import Order, PaymentStatus
+from tests.workflows.orders import HIGH_VALUE, HOUR, INCOMPLETE, MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.world import Story, World, a_number, receipt_first, submit
+
+CLOSED_AFTER = timedelta(days=8)
+
+
+async def begin(world: World, *, flags: tuple[Flag, ...] = (), can: int | None = None, **decision: object) -> Story:
+    order = an_order(a_number(), await world.now())
+    made = a_decision(**decision)  # type: ignore[arg-type]
+    world.script(order.number).assess = lambda r: an_assessment(
+        r.order, r.revision, made, tuple(f for f in flags if f.name not in r.waived and r.revision == 1)
+    )
+    return await submit(world, order, continue_as_new_after=can)
+
+
+async def booked(story: Story, revision: int = 1, **verdicts: str) -> None:
+    now = await story.world.now()
+    await story.receipt(a_receipt(story.order, now, id=f"R{revision}", revision=revision, **verdicts))
+    await story.settle()
+
+
+async def review(story: Story, id: str, verdict: ReviewVerdict, **more: object) -> None:
+    request = ReviewDecision(id=id, verdict=verdict, by="ann", **more)
+    await story.ask("decide_review", request, Reply)
+    await story.settle()
+
+
+async def evidence(story: Story, event: EvidenceEvent, grade: Grade, kind: Kind = Kind.CONFIRMATION) -> None:
+    at = await story.world.now()
+    fact = EvidenceFact(
+        id=f"{event}-{kind}", event=event, grade=grade, channel="email", revision=1, kind=kind, occurred_at=at
+    )
+    await story.handle.signal("evidence", fact)
+    await story.settle()
+
+
+def changed(order: Order) -> Order:
+    line = order.lines[0].model_copy(update={"quantity": Decimal(5)})
+    return order.model_copy(update={"lines": (line, *order.lines[1:])})
+
+
+async def erp_gated(world: World) -> Story:
+    story = await begin(world, gate=Gate.ERP_GATED)
+    await booked(story)
+    await story.sleep(MINUTE)
+    return story
+
+
+async def ack_gated_to_its_close(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    hand = AcceptHandoff(id="a1", revision=1, content_hash=story.order.content_hash, by="warehouse")
+    await story.ask("accept_handoff", hand, HandoffReply)
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2)
+    await evidence(story, EvidenceEvent.DISPLAYED, Grade.E3)
+    await story.sleep(CLOSED_AFTER)
+    await story.result()
+    return story
+
+
+async def received_within_the_minute(world: World) -> Story:
+    story = await begin(world, gate=Gate.ERP_GATED)
+    await story.sleep(MINUTE)
+    await booked(story)
+    return story
+
+
+async def holding(world: World) -> Story:
+    story = await begin(world)
+    await story.sleep(MINUTE * 20)
+    await booked(story)
+    return story
+
+
+async def escalated(world: World) -> Story:
+    story = await begin(world)
+    await story.sleep(HOUR * 7)
+    await story.ask("claim", Claim(id="c", target=ClaimTarget.ESCALATION, by="bob"), Reply)
+    await story.sleep(HOUR * 20)
+    await booked(story)
+    return story
+
+
+async def approved(world: World) -> Story:
+    story = await begin(world, flags=(HIGH_VALUE,), withhold=True)
+    await story.sleep(MINUTE * 20)
+    await story.ask("claim", Claim(id="c", target=ClaimTarget.REVIEW, by="ann"), Reply)
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await booked(story)
+    return story
+
+
+async def asked_and_amended(world: World) -> Story:
+    story = await begin(world, flags=(INCOMPLETE,), withhold=True)
+    await review(story, "r0", ReviewVerdict.APPROVE)
+    await review(story, "r1", ReviewVerdict.ASK, question="Where shall it go?")
+    await review(story, "r2", ReviewVerdict.AMEND, order=changed(story.order))
+    await booked(story, 2)
+    return story
+
+
+async def rejected(world: World) -> Story:
+    story = await begin(world, flags=(HIGH_VALUE,))
+    await review(story, "r", ReviewVerdict.REJECT, note="we don't deliver there")
+    await story.sleep(CLOSED_AFTER)
+    return story
+
+
+async def review_overdue(world: World) -> Story:
+    story = await begin(world, flags=(HIGH_VALUE,))
+    await story.sleep(HOUR * 9)
+    await review(story, "r", ReviewVerdict.APPROVE)
+    return story
+
+
+async def changed_after_confirmation(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    await story.ask("change", ChangeRequest(id="c1", order=changed(story.order)), Reply)
+    await story.settle()
+    await booked(story, 2)
+    await evidence(story, EvidenceEvent.AFFIRMED, Grade.E5)
+    return story
+
+
+async def cancelled_before_the_erp_knew(world: World) -> Story:
+    story = await begin(world)
+    await story.settle()
+    story.script.cancel_answer = ErpAnswer.NOT_FOUND
+    await story.ask("cancel", CancelRequest(id="x", reason="changed my mind"), Reply)
+    await story.settle()
+    story.script.cancel_answer = ErpAnswer.SUBMITTED
+    await booked(story)
+    return story
+
+
+async def cancelled_after_confirmation(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    await story.ask("cancel", CancelRequest(id="x", dispute=True), Reply)
+    await story.settle()
+    return story
+
+
+async def receipt_before_the_order(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    world.script(order.number).assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    await receipt_first(world, order, a_receipt(order, await world.now()))
+    story = await submit(world, order)
+    await story.settle()
+    return story
+
+
+async def partial_stock(world: World) -> Story:
+    story = await begin(world, gate=Gate.ERP_GATED)
+    await booked(story, l1="backordered")
+    return story
+
+
+async def stock_gone(world: World) -> Story:
+    story = await begin(world)
+    await booked(story, l1="unavailable")
+    await review(story, "r", ReviewVerdict.APPROVE)
+    return story
+
+
+async def refused_by_the_erp(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    script.submit = lambda r: ErpSubmission(answer=ErpAnswer.REFUSED, reason="customer is blocked")
+    story = await submit(world, order)
+    await story.settle()
+    script.submit = lambda r: ErpSubmission(answer=ErpAnswer.SUBMITTED)
+    await review(story, "r", ReviewVerdict.APPROVE)
+    return story
+
+
+async def sent_by_its_fallback(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    script.send = lambda d, n: SendState.REJECTED if d.channel == "email" else SendState.ACCEPTED
+    story = await submit(world, order)
+    await booked(story)
+    return story
+
+
+async def in_doubt_then_settled(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    script.send = lambda d, n: SendState.UNKNOWN
+    story = await submit(world, order)
+    await story.settle()
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2, Kind.RECEIVED)
+    await booked(story)
+    script.send = lambda d, n: SendState.ACCEPTED
+    key = (await story.status()).unknown_sends[0]
+    again = SettleSend(id="s", key=key, verdict=SettleVerdict.SEND_AGAIN, by="ann")
+    await story.ask("settle_send", again, Reply)
+    await story.settle()
+    return story
+
+
+async def continued_as_new(world: World) -> Story:
+    story = await begin(world, can=25)
+    await story.sleep(HOUR * 7)
+    await booked(story)
+    return story
+
+
+async def malformed(world: World) -> Story:
+    story = await begin(world)
+    await story.handle.signal("erp_receipt", {"id": "R1"})
+    await story.handle.signal("evidence", "not an object")
+    await story.handle.signal("erp_receipt", args=["one", "two"])
+    await story.handle.signal("no_such_signal", {"a": 1})
+    await story.settle()
+    await booked(story)
+    return story
+
+
+async def payment_flagged(world: World) -> Story:
+    story = await begin(world)
+    at = await world.now()
+    flagged = PaymentChanged(id="p1", status=PaymentStatus.FLAGGED, occurred_at=at)
+    await story.handle.signal("payment_changed", flagged)
+    await story.settle()
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await booked(story)
+    return story
+
+
+async def ledger_down(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script, calls = world.script(order.number), []
+
+    def assess(request: object) -> object:
+        calls.append(request)
+        if len(calls) < 4:
+            raise RuntimeError("the ledger is down")
+        return an_assessment(order, 1, a_decision())
+
+    script.assess = assess  # type: ignore[assignment]
+    story = await submit(world, order)
+    await story.sleep(MINUTE)
+    return story
+
+
+STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
+    told.__name__: told
+    for told in (
+        erp_gated,
+        ack_gated_to_its_close,
+        received_within_the_minute,
+        holding,
+        escalated,
+        approved,
+        asked_and_amended,
+        rejected,
+        review_overdue,
+        changed_after_confirmation,
+        cancelled_before_the_erp_knew,
+        cancelled_after_confirmation,
+        receipt_before_the_order,
+        partial_stock,
+        stock_gone,
+        refused_by_the_erp,
+        sent_by_its_fallback,
+        in_doubt_then_settled,
+        continued_as_new,
+        malformed,
+        payment_flagged,
+        ledger_down,
+    )
+}
