@@ -74,7 +74,7 @@ class Acknowledge:
     @activity.defn(name=names.ACKNOWLEDGE)
     @boundary
     async def acknowledge(self, request: AcknowledgeRequest) -> AcknowledgeResult:
-        """One outcome per dispatch, or the ERP's receipt instead. Raises Unavailable while something is to be retried."""
+        """One outcome per dispatch, or the ERP's receipt instead. Raises Unavailable while one is worth a retry."""
         await self._ledger.write(request.journal)
         if request.ask_erp and (receipt := await self._ask(request.ask_erp, request.ref, request.revision)):
             return AcknowledgeResult(receipt=receipt)
@@ -83,8 +83,7 @@ class Acknowledge:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
         before = request.facts.changed_from
         previous = await self._ledger.revision(request.ref, before) if before else None
-        # A worker that stops, or a message superseded in flight, must not cut a send in half.
-        results = await asyncio.shield(
+        results = await _whole(
             asyncio.gather(*(self._one(request, stored, previous, dispatch) for dispatch in request.dispatches))
         )
         waits = [result for result in results if isinstance(result, Unavailable)]
@@ -123,8 +122,10 @@ class Acknowledge:
     async def _or_give_up(
         self, request: AcknowledgeRequest, key: SendKey, error: Unavailable, reason: Reason | None
     ) -> SendOutcome | Unavailable:
-        """Out of reach for longer than the policy waits: the fallback's turn, unless a send is in doubt."""
+        """Out of reach for longer than the policy waits: the fallback's turn, unless it is in doubt or has ended."""
         send = await self._ledger.send(str(key))
+        if send and send.state not in (SendState.CLAIMED, SendState.UNAVAILABLE):
+            return self._finished(send)
         if self._now() < request.give_up_at or (send and send.state is SendState.CLAIMED):
             return error
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
@@ -171,7 +172,9 @@ class Acknowledge:
         first_rendered = Message.model_validate_json(claim.send.message_json)
         if not claim.first and (settled := await self._settle(channel, key, first_rendered, claim)):
             return settled
-        return await self._send(channel, key, first_rendered)
+        # Only a key lets us send while a doubt stands; nobody has then said that the first attempt was lost.
+        doubtful = not claim.first and channel.traits.idempotency is Idempotency.KEY
+        return await self._send(channel, key, first_rendered, doubtful)
 
     def _finished(self, send: StoredSend) -> SendOutcome:
         """A send that ended before. One that another attempt still holds is waited for."""
@@ -192,12 +195,15 @@ class Acknowledge:
             case Idempotency.KEY:
                 return None
             case Idempotency.LOOKUP:
-                found = await channel.lookup(message, claim.send.claimed_at)
+                try:
+                    found = await channel.lookup(message, claim.send.claimed_at)
+                except (InDoubt, Refused) as error:
+                    raise Unavailable(f"in doubt, and cannot be looked up: {error}") from None
                 return await self._finish(key, self._accepted(key, found)) if found else None
             case Idempotency.ECHO | Idempotency.NONE:
                 return await self._unknown(key, "cut off after sending, and no echo came")
 
-    async def _send(self, channel: Channel, key: SendKey, message: Message) -> SendOutcome:
+    async def _send(self, channel: Channel, key: SendKey, message: Message, doubtful: bool) -> SendOutcome:
         try:
             return await self._finish(key, self._accepted(key, await channel.send(message)))
         except Refused as refusal:
@@ -205,7 +211,8 @@ class Acknowledge:
         except Unsupported as gap:
             return await self._finish(key, _rejected(key, Reason.UNSUPPORTED, gap.trait))
         except (Unavailable, Misconfigured) as error:
-            await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
+            if not doubtful:
+                await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
             raise error
         except InDoubt as doubt:
             if channel.traits.idempotency is Idempotency.NONE:
@@ -225,6 +232,15 @@ class Acknowledge:
         return SendOutcome(
             channel=key.channel, state=SendState.ACCEPTED, provider_id=sent.provider_id, detail=sent.detail
         )
+
+
+async def _whole(sending: asyncio.Future[list[SendOutcome | Unavailable]]) -> list[SendOutcome | Unavailable]:
+    """A worker that stops, or a message superseded in flight, must not cut a send in half: it ends first."""
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await asyncio.wait([sending])
+        raise
 
 
 def _rejected(key: SendKey, reason: Reason, detail: str) -> SendOutcome:
