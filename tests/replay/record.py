@@ -13,6 +13,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError
 
 from orderack.contracts.updates import CancelRequest
+from orderack.temporal.ending import end
 from tests.history.stage import skipping
 from tests.replay.histories import FOLDER, write
 from tests.replay.stories import STORIES
@@ -49,6 +50,7 @@ async def record(wanted: Sequence[str]) -> None:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     asyncio.run(record(sys.argv[1:] or list(STORIES)))
+    end(0)
 
 
 if __name__ == "__main__":
