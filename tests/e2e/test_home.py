@@ -1,0 +1,32 @@
+"""What a kill -9 left behind is ended by the next start; what is not ours is left alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orderack.embedded.home import Home
+
+WAITS = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_leftovers_of_an_earlier_run_are_ended_and_a_reused_process_id_is_left_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    ours = subprocess.Popen(WAITS, env={**os.environ, "ORDERACK_HOME": str(home.folder)})
+    other = subprocess.Popen(WAITS)
+    try:
+        home.remember({"worker": ours.pid, "gateway": other.pid, "gone": 2**22 - 1})
+        assert home.end_leftovers() == ["worker"]
+        assert ours.wait(5) == -9
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
+
+
+def test_secrets_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.secrets() == home.secrets()
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
+    assert home.secrets().api_key not in home.secrets().grants(["demo"])
