@@ -23,13 +23,15 @@ def print_json(value: BaseModel) -> None:
 
 def console() -> Console:
     """Where tables go: as wide as the terminal, or a pipe whose lines are never broken."""
-    return Console() if sys.stdout.isatty() else Console(width=_UNBROKEN, no_color=True, highlight=False)
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(width=_UNBROKEN, no_color=True, highlight=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table of plain words; nothing in a cell is taken for markup."""
     plain = not sys.stdout.isatty()
-    made = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orderack.cli.options import AsJson
-from orderack.cli.printing import print_json, print_table, words
+from orderack.cli.printing import print_json, print_table, when, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import orders_door, run, the_ledger
 from orderack.contracts.journal import Entry
@@ -28,7 +28,7 @@ def timeline(order: Ref, from_ledger: FromLedger = False, as_json: AsJson = Fals
     if as_json:
         print_json(found)
     else:
-        print_table(("at", "rev", "event", "clock", "due", "owner", "note"), map(_row, found.entries))
+        print_table(("at", "rev", "event", "what"), map(_row, found.entries))
 
 
 async def _told(ref: OrderRef) -> Timeline:
@@ -44,5 +44,10 @@ async def _recorded(ref: OrderRef) -> Timeline:
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
-    clock = words(entry.clock) if entry.clock else None
-    return entry.at, entry.revision or None, words(entry.event), clock, entry.due_at, entry.owner, entry.note
+    what = (
+        entry.note,
+        words(entry.clock) if entry.clock else "",
+        f"due {when(entry.due_at)}" if entry.due_at else "",
+        f"owner {entry.owner}" if entry.owner else "",
+    )
+    return entry.at, entry.revision or None, words(entry.event), "; ".join(part for part in what if part)

@@ -42,7 +42,8 @@ from workflows import WORKFLOWS
 __all__ = ["temporal"]
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = "from orderack.cli.main import main; main()"
+PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from orderack.cli.main import main; main()"
+"""As the console script; a shell's background job, and so perhaps this test run, starts with Ctrl-C ignored."""
 
 
 class KeptWorld(World):
@@ -118,8 +119,9 @@ class Terminal:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    async def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Ended:
-        process = await asyncio.create_subprocess_exec(
+    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+        """The command's process, on its way."""
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             PROGRAM,
@@ -130,6 +132,9 @@ class Terminal:
             cwd=self.folder,
             env=self.environment | environment,
         )
+
+    async def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Ended:
+        process = await self.start(*arguments, **environment)
         async with asyncio.timeout(60):
             out, err = await process.communicate(stdin.encode())
         assert process.returncode is not None

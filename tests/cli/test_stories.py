@@ -1,7 +1,10 @@
 """What operators do, on a real server with the real workflow and a ledger."""
 
+import asyncio
+import signal
 from datetime import UTC, datetime
 
+from orderack.cli.watch_command import OpenNow
 from orderack.contracts.activities import AssessRequest
 from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import Assessment, Route
@@ -215,6 +218,17 @@ async def test_watch_lists_the_open_orders_once_or_on_and_on(terminal: Terminal)
     once = await terminal("watch", "--once", "--store", "demo", "--limit", "1000")
     assert (once.code, ref in once.out) == (0, True)
     assert "\x1b" not in once.out
+
+
+async def test_watch_goes_on_until_it_is_interrupted(terminal: Terminal) -> None:
+    process = await terminal.start("watch", "--every", "0.5", "--json")
+    assert process.stdout
+    async with asyncio.timeout(30):
+        looks = [OpenNow.model_validate_json(await process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert looks[0].at < looks[1].at
+    assert (process.returncode, err) == (130, b"")
 
 
 async def test_temporal_setup_adds_what_is_missing_once(terminal: Terminal) -> None:
