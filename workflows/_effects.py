@@ -1,7 +1,8 @@
 """The side effects of an order: tasks that the workflow's loop owns, one activity each."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -15,7 +16,7 @@ from orderack.contracts.activities import (
     HandOffRequest,
     SubmitToErpRequest,
 )
-from orderack.contracts.journal import ClockName, Event, Journal, Stage
+from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Decision
 from workflows import _calls, _steps, _telling
@@ -40,6 +41,7 @@ class Effects:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = True
         self._assess_failed = False
+        self._under_way: list[tuple[Entry, ...]] = []
         self._sent_before: set[int] = set()
         self._watched: set[str] = set()
         self._bug: BaseException | None = None
@@ -85,18 +87,19 @@ class Effects:
         state = self._state
         if state.order is None:
             return
-        request = AssessRequest(
-            order=state.order,
-            revision=state.revision,
-            now=workflow.now(),
-            waived=tuple(state.waived),
-            journal=self._journal(),
-        )
-        try:
-            assessment = await _calls.assess_here(request)
-        except (ActivityError, ApplicationError):
-            self._assess_failed = True
-            assessment = await _calls.assess_patiently(request)
+        with self._carried() as journal:
+            request = AssessRequest(
+                order=state.order,
+                revision=state.revision,
+                now=workflow.now(),
+                waived=tuple(state.waived),
+                journal=journal,
+            )
+            try:
+                assessment = await _calls.assess_here(request)
+            except (ActivityError, ApplicationError):
+                self._assess_failed = True
+                assessment = await _calls.assess_patiently(request)
         self._assess_failed = False
         _steps.assessed(state, assessment, workflow.now())
 
@@ -107,8 +110,9 @@ class Effects:
         revision = state.revision
         state.erp.submitted_revision, state.erp.submitted_at = revision, workflow.now()
         state.note(workflow.now(), Event.SUBMITTED_TO_ERP, decision.erp)
-        request = SubmitToErpRequest(ref=state.ref, revision=revision, erp=decision.erp, journal=self._journal())
-        submission = await _calls.submit_to_erp(request)
+        with self._carried() as journal:
+            request = SubmitToErpRequest(ref=state.ref, revision=revision, erp=decision.erp, journal=journal)
+            submission = await _calls.submit_to_erp(request)
         _steps.submitted(state, submission, revision, workflow.now())
 
     def _cancel_submission(self) -> None:
@@ -122,14 +126,15 @@ class Effects:
             state.erp.cancel_needed = False
             return
         state.erp.cancel_needed = False
-        request = CancelInErpRequest(
-            ref=state.ref,
-            erp=decision.erp,
-            document_id=state.erp.document_id,
-            reason=state.stage,
-            journal=self._journal(),
-        )
-        answer = await _calls.cancel_in_erp(request)
+        with self._carried() as journal:
+            request = CancelInErpRequest(
+                ref=state.ref,
+                erp=decision.erp,
+                document_id=state.erp.document_id,
+                reason=state.stage,
+                journal=journal,
+            )
+            answer = await _calls.cancel_in_erp(request)
         if answer.answer is not ErpAnswer.NOT_FOUND:
             state.erp.cancelled = True
             state.note(workflow.now(), Event.ERP_CANCELLED, state.erp.document_id or "")
@@ -164,16 +169,17 @@ class Effects:
         patience = promised.fallback_after
         if self._word_owed_by(batch):
             patience = min(patience, promised.acknowledge_within / 2)
-        request = AcknowledgeRequest(
-            ref=state.ref,
-            revision=first.revision,
-            dispatches=tuple(dispatch for _, _, dispatch in turns),
-            facts=first.facts,
-            ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns)),
-            give_up_at=max(first.decided_at, now) + patience,
-            journal=self._journal(),
-        )
-        result = await _calls.acknowledge(request, expires_at)
+        with self._carried() as journal:
+            request = AcknowledgeRequest(
+                ref=state.ref,
+                revision=first.revision,
+                dispatches=tuple(dispatch for _, _, dispatch in turns),
+                facts=first.facts,
+                ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns)),
+                give_up_at=max(first.decided_at, now) + patience,
+                journal=journal,
+            )
+            result = await _calls.acknowledge(request, expires_at)
         if result.receipt:
             _steps.take_receipt(state, result.receipt, workflow.now())
             _telling.supersede_batch(state, workflow.now(), batch)
@@ -185,47 +191,65 @@ class Effects:
         waits = self._state.stage is Stage.AWAITING_ERP and self._state.receipt is None
         return self._decision.erp if self._decision and waits and kinds & ASKS_FIRST else None
 
-    def _withdraw(self, batch: int) -> None:
-        """Stop a send that a confirmation has made untrue; what went out before stays on the record."""
-        if task := self._tasks.pop(f"send/{batch}", None):
-            task.cancel()
+    def _stop_withdrawn(self) -> None:
+        """Stop sends of which nothing is wanted any more; what went out before stays on the record."""
+        wanted = {f"send/{batch}" for batch in _telling.pending_batches(self._state)}
+        for name in [name for name in self._tasks if name.startswith("send/") and name not in wanted]:
+            self._tasks.pop(name).cancel()
+            self._watched.discard(name)
 
     async def _hand_off(self) -> None:
         state, decision = self._state, self._decision
         if decision is None or state.order is None:
             return
-        request = HandOffRequest(
-            ref=state.ref,
-            revision=state.confirmed_revision,
-            content_hash=state.order.content_hash,
-            team=decision.team,
-            owner=decision.rota[0] if decision.rota else None,
-            document_id=state.erp.document_id,
-            answers=_steps.answers(state),
-            journal=self._journal(),
-        )
-        await _calls.hand_off(request)
+        with self._carried() as journal:
+            request = HandOffRequest(
+                ref=state.ref,
+                revision=state.confirmed_revision,
+                content_hash=state.order.content_hash,
+                team=decision.team,
+                owner=decision.rota[0] if decision.rota else None,
+                document_id=state.erp.document_id,
+                answers=_steps.answers(state),
+                journal=journal,
+            )
+            await _calls.hand_off(request)
         _steps.handed_off(state, workflow.now())
 
-    def _journal(self) -> Journal:
-        """The entries not yet written, on their way with the next activity. A failed one is retried with them."""
+    @contextmanager
+    def _carried(self) -> Iterator[Journal]:
+        """The entries not yet written, on their way with one activity; handed back when it does not succeed."""
         state = self._state
         upcoming = deadlines(state, telling=False)
         entries, state.unwritten = tuple(state.unwritten), []
-        return Journal(
-            ref=state.ref,
-            stage=state.stage,
-            revision=state.revision,
-            owner=state.owner,
-            next_due_at=upcoming[0].at if upcoming else None,
-            entries=entries,
-        )
+        self._under_way.append(entries)
+        try:
+            yield Journal(
+                ref=state.ref,
+                stage=state.stage,
+                revision=state.revision,
+                owner=state.owner,
+                next_due_at=upcoming[0].at if upcoming else None,
+                entries=entries,
+            )
+        except BaseException:
+            state.unwritten = [*entries, *state.unwritten]
+            raise
+        finally:
+            self._under_way.remove(entries)
+
+    def _take_back_entries(self) -> None:
+        """Before a fresh history: what is still under way is written again there. Entries are keyed; twice is once."""
+        under_way = [entry for entries in self._under_way for entry in entries]
+        self._state.unwritten = sorted([*under_way, *self._state.unwritten], key=lambda entry: entry.seq)
 
     async def _write_rest(self) -> None:
+        self._take_back_entries()
         for task in self._tasks.values():
             task.cancel()
         if self._state.unwritten:
-            await _calls.record(self._journal())
+            with self._carried() as journal:
+                await _calls.record(journal)
 
 
 def _expired(error: ActivityError) -> bool:

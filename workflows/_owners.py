@@ -108,6 +108,10 @@ def send_update(state: OrderState, now: datetime) -> None:
 def open_review(state: OrderState, now: datetime, flags: tuple[Flag, ...]) -> None:
     """A person decides. Due in four hours, or before a partner's deadline, whichever leads (mission.md 1d.3)."""
     state.stage = Stage.REVIEW
+    if state.review:
+        state.review.flags += flags
+        state.note(now, Event.REVIEW_OPENED, ", ".join(flag.name for flag in flags), owner=state.review.owner)
+        return
     owner = turn(reviewers(state), 0)
     state.review = Review(opened_at=now, flags=list(flags), owner=owner)
     _start_review_clocks(state, now, owner)

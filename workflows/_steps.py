@@ -130,7 +130,7 @@ def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: 
         return
     if revision != state.revision:
         return
-    if submission.answer is ErpAnswer.REFUSED:
+    if submission.answer is ErpAnswer.REFUSED and state.receipt is None:
         state.stop(ClockName.ERP_RECEIPT, now)
         state.note(now, Event.ERP_REFUSED, submission.reason)
         open_review(state, now, (Flag(name=FlagName.ERP_REFUSED, why=f"the ERP refused it: {submission.reason}"),))
@@ -173,19 +173,16 @@ def answers(state: OrderState) -> tuple[LineAnswer, ...]:
     return answer_lines(state.order, state.receipt) if state.order and state.receipt else ()
 
 
-def confirm_if_booked(state: OrderState, now: datetime) -> set[int]:
-    """Confirm what the ERP has booked, once per revision; a refused line goes to a person first.
-
-    Returns the batches whose unsent messages the confirmation made untrue.
-    """
+def confirm_if_booked(state: OrderState, now: datetime) -> None:
+    """Confirm what the ERP has booked, once per revision; a refused line goes to a person first."""
     if state.stage is not Stage.AWAITING_ERP or state.receipt is None or state.assessment is None:
-        return set()
+        return
     verdicts = answers(state)
     if needs_a_person(verdicts) and FlagName.STOCK_GONE not in state.waived:
         gone = [a.line_id for a in verdicts if a.outcome in (Outcome.REJECT, Outcome.HOLD)]
         flag = Flag(name=FlagName.STOCK_GONE, why=f"the ERP has no stock for line {', '.join(gone)}")
         open_review(state, now, (flag,))
-        return set()
+        return
     state.stage = Stage.CONFIRMED
     state.confirmed_from, state.confirmed_revision, state.confirmed_at = (
         state.confirmed_revision,
@@ -194,7 +191,7 @@ def confirm_if_booked(state: OrderState, now: datetime) -> set[int]:
     )
     state.meet(ClockName.HOLD, now) if now <= _hold_due(state, now) else state.stop(ClockName.HOLD, now)
     de_escalate(state, now)
-    withdrawn = supersede(state, now, WAITING | {Kind.ALERT})
+    supersede(state, now, WAITING | {Kind.ALERT})
     facts = Facts(
         document_id=state.receipt.document_id,
         answers=verdicts,
@@ -203,7 +200,6 @@ def confirm_if_booked(state: OrderState, now: datetime) -> set[int]:
         owner=turn(rota(state), 0),
     )
     say(state, now, [Kind.CONFIRMATION], facts)
-    return withdrawn
 
 
 def _hold_due(state: OrderState, now: datetime) -> datetime:

@@ -99,18 +99,15 @@ def pending_batches(state: OrderState) -> list[int]:
     return sorted({ack.batch for ack in state.acknowledgements if ack.pending})
 
 
-def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> set[int]:
-    """Withdraw what has not gone out of these kinds; returns the batches that were touched."""
-    touched = set()
+def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
+    """Withdraw what has not gone out of these kinds."""
     for ack in state.acknowledgements:
         if ack.kind not in kinds or not ack.pending:
             continue
         for leg in ack.legs:
             if leg.state is LegState.PENDING:
                 leg.state = LegState.SUPERSEDED
-        touched.add(ack.batch)
         state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}")
-    return touched
 
 
 def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:

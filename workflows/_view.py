@@ -6,6 +6,7 @@ from orderack.contracts.journal import ClockName, Stage
 from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, SendStatus
 from orderack.contracts.search_attributes import OPEN
 from orderack.domain.acknowledgement import Audience, SendState
+from orderack.domain.evidence import Grade
 from workflows._clocks import deadlines, zone
 from workflows._owners import waiting_for
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
@@ -17,6 +18,30 @@ SEND_STATES = {
     LegState.DONE: SendState.ACCEPTED,
     LegState.UNKNOWN: SendState.UNKNOWN,
     LegState.EXHAUSTED: SendState.REJECTED,
+}
+
+TITLES = {
+    Stage.AWAITING_ORDER: "ERP receipt here, order not yet",
+    Stage.ASSESSING: "Being assessed",
+    Stage.REVIEW: "In review: a person decides",
+    Stage.AWAITING_ERP: "Waiting for the ERP",
+    Stage.CONFIRMED: "Confirmed",
+    Stage.HANDED_OFF: "Confirmed and handed to the team",
+    Stage.CANCELLED: "Cancelled",
+    Stage.REJECTED: "Rejected",
+    Stage.CLOSED: "Closed",
+}
+
+PROOF = {
+    Grade.E0: "queued",
+    Grade.E1: "accepted by the provider",
+    Grade.M: "touched by a machine, no proof of reading",
+    Grade.E2: "delivered, no proof of reading",
+    Grade.E3P: "probably displayed",
+    Grade.E3: "displayed",
+    Grade.E4: "engaged with",
+    Grade.E5: "affirmed by the buyer",
+    Grade.E6: "attested",
 }
 
 AT_EXPIRY = {
@@ -135,8 +160,7 @@ def details(state: OrderState, now: datetime) -> str:
 
 
 def _title(state: OrderState) -> str:
-    stage = state.stage.replace("_", " ")
-    return f"{stage}{', escalated' if state.escalation else ''} (revision {state.revision})"
+    return f"{TITLES[state.stage]}{', escalated' if state.escalation else ''} (revision {state.revision})"
 
 
 def _last_message(state: OrderState) -> str:
@@ -147,8 +171,8 @@ def _last_message(state: OrderState) -> str:
     if ack.out_at is None:
         return f"{ack.kind} {ack.n}, not out yet"
     channels = ", ".join(leg.channel for leg in ack.legs if leg.accepted_at)
-    evidence = f"evidence {ack.grade}" if ack.grade else "no evidence yet beyond the provider's acceptance"
-    return f"{ack.kind} {ack.n} by {channels}, {evidence}"
+    proof = f"{PROOF[ack.grade]} ({ack.grade})" if ack.grade else "accepted by the provider, no evidence yet"
+    return f"{ack.kind} {ack.n} by {channels}: {proof}"
 
 
 def _breaches(state: OrderState) -> list[str]:

@@ -75,8 +75,8 @@ class OrderAcknowledgement(Effects):
         """One pass: what is due, what follows from what is known, and the side effects that this asks for."""
         state, now = self._state, workflow.now()
         _due.handle(state, due(state, now, telling=self._telling), now)
-        for batch in _steps.confirm_if_booked(state, now):
-            self._withdraw(batch)
+        _steps.confirm_if_booked(state, now)
+        self._stop_withdrawn()
         if state.stage is Stage.ASSESSING:
             self._do("assess", self._assess())
         if state.stage is Stage.AWAITING_ERP and state.receipt is None:
@@ -141,6 +141,7 @@ class OrderAcknowledgement(Effects):
         """A fresh history with everything carried; a submission under way is repeated there (its key makes it one)."""
         if "erp" in self._tasks:
             self._state.erp.submitted_revision = 0
+        self._take_back_entries()
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(self._begin.model_copy(update={"state": self._state}))
 

@@ -213,6 +213,22 @@ async def test_after_a_cancellation_nothing_goes_out_but_the_cancellation(world:
     assert [k for k in story.script.kinds() if k != "received"] == ["cancellation"]
 
 
+async def test_a_message_that_a_cancellation_made_untrue_never_goes_out_and_no_entry_is_lost(world: World) -> None:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    script.send = lambda d, n: SendState.CLAIMED if d.kind in ("holding", "alert") else SendState.ACCEPTED
+    story = await submit(world, order)
+    await story.sleep(MINUTE * 16)
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    script.send = lambda d, n: SendState.ACCEPTED
+    await story.sleep(timedelta(days=8))
+    assert (await story.result()).stage is Stage.CLOSED
+    assert script.kinds() == ["received", "cancellation"]
+    assert sorted(script.entries) == list(range(1, len(script.entries) + 1))
+
+
 # -- review ---------------------------------------------------------------------------------------------------------
 
 
