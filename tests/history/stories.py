@@ -100,6 +100,9 @@ class Budget:
     kilobytes: int
 
 
+BESIDE = 1.15
+"""An order may cost this many times what a bare workflow with the same steps costs."""
+
 Tell = Callable[[World, ServiceLevels], Awaitable[Story]]
 
 STORIES: Mapping[str, tuple[Tell, Budget]] = {
