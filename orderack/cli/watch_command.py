@@ -1,6 +1,7 @@
 """`orderack watch`: the open orders, live: Temporal's lists, which cost no Action, and never an order itself."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -39,21 +40,22 @@ def watch(
     Exit code 0; 3: Temporal does not answer; 130: ended by Ctrl-C.
     """
     query = OpenOrders(store=store, limit=limit)
-    run(_once(query, as_json) if once else _print_on(query, every) if as_json else _live(query, every))
+    live = sys.stdout.isatty() and not (once or as_json)
+    run(_live(query, every) if live else _print_on(query, None if once else every, as_json))
 
 
-async def _once(query: OpenOrders, as_json: bool) -> None:
-    seen = await _look(await orders_door(), query)
-    if as_json:
-        print_json(seen)
-    else:
-        console().print(_picture(seen))
-
-
-async def _print_on(query: OpenOrders, every: float) -> None:
+async def _print_on(query: OpenOrders, every: float | None, as_json: bool) -> None:
+    """One look after the other, for a pipe; a single one where `every` is None."""
     orders = await orders_door()
     while True:
-        print_json(await _look(orders, query))
+        seen = await _look(orders, query)
+        if as_json:
+            print_json(seen)
+        else:
+            console().print(_picture(seen))
+        sys.stdout.flush()
+        if every is None:
+            return
         await asyncio.sleep(every)
 
 

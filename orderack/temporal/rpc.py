@@ -63,5 +63,5 @@ def _told(error: RPCError) -> OrderAckError:
     if error.status is RPCStatusCode.NOT_FOUND and not error.message.startswith("Namespace"):
         return OrderNotOpen("there is no open order of that number")
     if "search attribute" in error.message.lower():
-        return Misconfigured(f"{error.message}: register them with `orderack init`")
+        return Misconfigured(f"{error.message}: register them with `orderack temporal setup`")
     return Misconfigured(f"Temporal refused the call ({error.status.name}): {error.message}")

@@ -42,7 +42,12 @@ from workflows import WORKFLOWS
 __all__ = ["temporal"]
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from orderack.cli.main import main; main()"
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from orderack.cli.main import main
+main()
+"""
 """As the console script; a shell's background job, and so perhaps this test run, starts with Ctrl-C ignored."""
 
 

@@ -187,7 +187,7 @@ async def test_a_server_without_our_search_attributes_is_a_misconfiguration_that
     temporal: Temporal,
 ) -> None:
     bare = Orders(await temporal.client(BARE))
-    with pytest.raises(Misconfigured, match="orderack init"):
+    with pytest.raises(Misconfigured, match="orderack temporal setup"):
         await bare.submit(an_order(a_number(), now()))
 
 
