@@ -1,0 +1,51 @@
+"""What the ledger offers the operators' queue: handoffs not accepted, sends in doubt."""
+
+from datetime import timedelta
+
+from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.journal import Event, Journal, Stage
+from orderack.domain.acknowledgement import SendState
+from orderack.ledger.repository import SqlLedger
+from tests.ledger.samples import NOW, REF, entry, journal, key, message, outcome
+
+
+def an_offer(record: Journal, revision: int = 1) -> HandOffRequest:
+    return HandOffRequest(
+        ref=REF,
+        revision=revision,
+        content_hash="abc",
+        team="kitchen",
+        owner=None,
+        document_id="SO-9",
+        answers=(),
+        journal=record,
+    )
+
+
+async def test_a_handoff_waits_from_its_offer_until_it_is_accepted(ledger: SqlLedger) -> None:
+    await ledger.offer_handoff(an_offer(journal([entry(1)], stage=Stage.CONFIRMED)), NOW)
+    (waiting,) = await ledger.open_handoffs()
+    assert (waiting.ref, waiting.revision, waiting.team, waiting.offered_at) == (REF, 1, "kitchen", NOW)
+    await ledger.write(journal([entry(2, Event.HANDOFF_ACCEPTED)], stage=Stage.HANDED_OFF))
+    assert await ledger.open_handoffs() == []
+
+
+async def test_a_handoff_of_an_older_revision_or_an_ended_order_waits_for_nobody(ledger: SqlLedger) -> None:
+    await ledger.offer_handoff(an_offer(journal([entry(1)], stage=Stage.CONFIRMED)), NOW)
+    await ledger.write(journal([entry(2)], stage=Stage.ASSESSING, revision=2))
+    assert await ledger.open_handoffs() == []
+    await ledger.offer_handoff(an_offer(journal([entry(3)], stage=Stage.CONFIRMED, revision=2), 2), NOW)
+    assert [row.revision for row in await ledger.open_handoffs()] == [2]
+    await ledger.write(journal([entry(4, Event.CANCELLED)], stage=Stage.CANCELLED, revision=2))
+    assert await ledger.open_handoffs() == []
+
+
+async def test_a_send_in_doubt_is_listed_and_one_that_went_out_is_not(ledger: SqlLedger) -> None:
+    doubtful, sent = key(n=1), key(n=2)
+    for send, state in ((doubtful, SendState.UNKNOWN), (sent, SendState.ACCEPTED)):
+        await ledger.claim(send, message(send), NOW, timedelta(minutes=1))
+        await ledger.finish(send, outcome(state), NOW)
+    (doubt,) = await ledger.doubts()
+    assert (doubt.ref, doubt.key) == (REF, str(doubtful))
+    await ledger.write(journal([entry(1)], stage=Stage.CLOSED))
+    assert await ledger.doubts() == []
