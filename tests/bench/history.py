@@ -79,22 +79,23 @@ async def bench(console: Console) -> tuple[dict[str, Row], dict[str, Step]]:
 
 
 def show(console: Console, rows: dict[str, Row], steps: dict[str, Step]) -> None:
-    """The two tables on screen."""
-    table = Table(title="An order's history when it is handed off, and at rest beside a bare workflow")
-    for column in ("story", "", "events", "Actions", "bytes", "Actions by the server"):
-        table.add_column(column, no_wrap=True)
+    """A table for each story, and one for the single steps."""
     for name, row in rows.items():
-        told, rest, bare, budget, ratio = row.handed_off, row.at_rest, row.bare, row.budget, row.beside_bare
-        served = sum(row.server_metric.values()), sum(row.bare_server_metric.values())
-        table.add_row(name, "handed off", str(told.events), str(told.actions), f"{told.bytes:,}")
-        table.add_row("", "budget", str(budget.events), str(budget.actions), f"{budget.kilobytes * 1024:,}")
-        table.add_row("", "at rest", str(rest.events), str(rest.actions), f"{rest.bytes:,}", str(served[0]))
-        table.add_row("", "bare", str(bare.events), str(bare.actions), f"{bare.bytes:,}", str(served[1]))
-        table.add_row("", "times bare", *(f"{ratio[what]:.2f}" for what in ("events", "actions", "bytes")))
         missed = ", ".join(what for what, kept in row.verdicts.items() if not kept)
-        table.add_row("", f"MISSED: {missed}" if missed else "within budget", end_section=True)
-    console.print(table)
-    more = Table(title="One more step on an order at rest")
+        table = Table(title=f"{name}: {f'MISSED {missed}' if missed else 'within budget'}", title_justify="left")
+        for column in ("", "events", "Actions", "by the server", "bytes"):
+            table.add_column(column)
+        told, rest, bare, budget, ratio = row.handed_off, row.at_rest, row.bare, row.budget, row.beside_bare
+        served, bare_served = (str(sum(counted.values())) for counted in (row.server_metric, row.bare_server_metric))
+        table.add_row("handed off", str(told.events), str(told.actions), "", f"{told.bytes:,}")
+        table.add_row("budget", str(budget.events), str(budget.actions), "", f"{budget.kilobytes * 1024:,}")
+        table.add_row("at rest", str(rest.events), str(rest.actions), served, f"{rest.bytes:,}")
+        table.add_row("bare", str(bare.events), str(bare.actions), bare_served, f"{bare.bytes:,}")
+        table.add_row(
+            "at rest / bare", f"{ratio['events']:.2f}", f"{ratio['actions']:.2f}", "", f"{ratio['bytes']:.2f}"
+        )
+        console.print(table)
+    more = Table(title="One more step on an order at rest", title_justify="left")
     for column in ("step", "events", "Actions", "bytes"):
         more.add_column(column)
     for name, step in steps.items():
