@@ -65,10 +65,10 @@ class Effects:
         task.add_done_callback(lambda done: self._ended(name, done))
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
         if self._tasks.get(name) is not task:
             return
         self._news = True
-        error = None if task.cancelled() else task.exception()
         if isinstance(error, ActivityError) and not _expired(error):
             self._state.note(workflow.now(), Event.QUARANTINED, f"{name} failed and is tried again later")
             self._tasks[name] = asyncio.create_task(self._rest(name))
