@@ -73,7 +73,8 @@ def _for_people(stack: Stack, sandbox: bool) -> str:
     if sandbox:
         lines.append(f"mailbox    {stack.sandbox_url}/mailbox")
     hand_in = (
+        'sed "s/NOW/$(date -u +%FT%TZ)/" docs/examples/order.json | '
         f"curl -sS {stack.gateway_url}/intake/demo -H 'Authorization: Bearer {stack.secrets.api_key}' "
-        "-H 'Content-Type: application/json' -d @order.json"
+        "-H 'Content-Type: application/json' -d @-"
     )
     return "\n".join([*lines, "", "Hand in an order:", f"  {hand_in}", "Ctrl-C ends it; nothing is lost."])
