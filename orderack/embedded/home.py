@@ -1,16 +1,18 @@
 """The embedded run's folder: its data, its secrets (made once, readable by their owner only) and its process ids."""
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 
 from orderack.domain.value import Value
+from orderack.errors import Misconfigured
 
 KEY_NAME = "local"
 
@@ -56,6 +58,18 @@ class Home:
         with os.fdopen(descriptor, "w") as written:
             written.write(made.model_dump_json())
         return made
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder for one run; the system lets go of it however the run ends. Raises Misconfigured."""
+        with (self.folder / "lock").open("a") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Misconfigured(
+                    f"another run has {self.folder}: end it first, or choose another folder with --home"
+                ) from None
+            yield
 
     # -- processes ------------------------------------------------------------------------------------------------
 

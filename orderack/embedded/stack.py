@@ -144,17 +144,18 @@ async def running(
 ) -> AsyncIterator[Stack]:
     """Start everything, and end it with the block. Raises Misconfigured or Unavailable, saying what to do."""
     home = Home(folder)
-    if home.end_leftovers():
-        await asyncio.sleep(0.3)
-    home.set_logs_aside()
-    taken = ports.taken()
-    kept = home.secrets()
-    stack = Stack(home, taken, kept, _environment(home, taken, kept) | dict(extra or {}))
-    try:
-        await _start(stack, sandbox=sandbox)
-        yield stack
-    finally:
-        await stack.stop()
+    with home.alone():
+        if home.end_leftovers():
+            await asyncio.sleep(0.3)
+        home.set_logs_aside()
+        taken = ports.taken()
+        kept = home.secrets()
+        stack = Stack(home, taken, kept, _environment(home, taken, kept) | dict(extra or {}))
+        try:
+            await _start(stack, sandbox=sandbox)
+            yield stack
+        finally:
+            await stack.stop()
 
 
 async def _start(stack: Stack, *, sandbox: bool) -> None:

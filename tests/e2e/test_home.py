@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orderack.embedded.home import Home
+from orderack.errors import Misconfigured
 
 WAITS = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -30,3 +33,11 @@ def test_secrets_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path)
     assert home.secrets() == home.secrets()
     assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
     assert home.secrets().api_key not in home.secrets().grants(["demo"])
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
+    with Home(tmp_path).alone():
+        with pytest.raises(Misconfigured, match="another run"), Home(tmp_path).alone():
+            raise AssertionError("it was shared")
+    with Home(tmp_path).alone():
+        pass
