@@ -1,0 +1,77 @@
+"""Rules of the state that other rules also cover in a whole story: each on its own here."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orderack.contracts.activities import Facts
+from orderack.contracts.journal import Event, Stage
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
+from workflows._clocks import next_update
+from workflows._facts import take_evidence
+from workflows._owners import escalate
+from workflows._state import OrderState
+from workflows._steps import accept_order, assessed, confirm_if_booked, take_receipt
+from workflows._telling import say
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def state() -> OrderState:
+    """An order accepted and assessed at noon."""
+    order = an_order("R-1", NOON)
+    made = OrderState(ref=order.ref, started_at=NOON)
+    accept_order(made, order, NOON)
+    assessed(made, an_assessment(order, 1, a_decision()), NOON)
+    return made
+
+
+def test_the_next_update_keeps_the_two_hourly_grid_and_skips_the_slots_of_an_outage(state: OrderState) -> None:
+    first = NOON + timedelta(hours=2)
+    assert next_update(state, first, first) == NOON + timedelta(hours=4)
+    late = first + timedelta(hours=7, minutes=30)
+    assert next_update(state, first, late) == NOON + timedelta(hours=10)
+
+
+@pytest.mark.parametrize("kind", [Kind.RECEIVED, Kind.HOLDING, Kind.REJECTION, Kind.CANCELLATION, Kind.CONFIRMATION])
+def test_what_may_be_said_once_is_never_decided_twice(state: OrderState, kind: Kind) -> None:
+    state.acknowledgements.clear()
+    say(state, NOON, [kind], Facts())
+    say(state, NOON, [kind], Facts())
+    assert len(state.said(kind)) == 1
+
+
+def test_a_fact_that_came_before_leaves_no_second_entry(state: OrderState) -> None:
+    fact = EvidenceFact(
+        id="e-1",
+        event=EvidenceEvent.DELIVERED,
+        grade=Grade.E2,
+        channel="email",
+        revision=1,
+        kind=Kind.RECEIVED,
+        occurred_at=NOON,
+    )
+    for _ in range(3):
+        take_evidence(state, fact, NOON)
+    assert [entry.event for entry in state.timeline].count(Event.EVIDENCE) == 1
+
+
+def test_an_escalation_is_opened_once_with_an_owner_and_two_clocks(state: OrderState) -> None:
+    escalate(state, NOON, "late")
+    escalate(state, NOON + timedelta(hours=1), "later")
+    assert state.escalation is not None
+    assert (state.escalation.since, state.escalation.owner) == (NOON, "ops-1")
+    assert state.escalation.next_update_at == NOON + timedelta(hours=2)
+
+
+def test_a_second_receipt_changes_nothing_of_the_first(state: OrderState) -> None:
+    order = state.order
+    assert order is not None
+    take_receipt(state, a_receipt(order, NOON), NOON)
+    take_receipt(state, a_receipt(order, NOON, id="R2", l1="unavailable"), NOON)
+    confirm_if_booked(state, NOON)
+    assert state.stage is Stage.CONFIRMED
+    assert state.receipt is not None
