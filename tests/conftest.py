@@ -1,3 +1,20 @@
-"""Fixtures that more than one folder uses."""
+"""Fixtures that more than one folder uses, and how a test run ends."""
+
+import pytest
+
+from orderack.temporal.ending import end
 
 pytest_plugins = ["tests.postgres", "tests.ledger_fixture"]
+
+_ENDED = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_ENDED] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without the interpreter's teardown, which a Temporal client can abort after every test has passed."""
+    if _ENDED in config.stash and not hasattr(config, "workerinput"):
+        end(config.stash[_ENDED])
