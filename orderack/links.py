@@ -1,12 +1,13 @@
 """The buyer's links: made by whoever writes a message, read by the gateway. The link itself is the permission."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, timedelta
+from typing import Annotated
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from orderack.domain.order import Name, OrderRef
+from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import BadSignature, Misconfigured
 
@@ -20,6 +21,11 @@ class PageLink(Value):
 
     ref: OrderRef
     role: Name = BUYER
+    via: Text = ""
+    """The channel whose message carried it; empty: made by hand."""
+    recipient: Text = ""
+    """A fingerprint of the address it went to (see `fingerprint`); empty: made by hand."""
+    made_at: AwareDatetime
 
 
 class PageLinks:
@@ -36,21 +42,30 @@ class PageLinks:
         self._base = public_url.rstrip("/")
         self._valid_for = valid_for
 
-    def url(self, ref: OrderRef, role: str = BUYER) -> str:
-        """The page's full address for this recipient."""
-        return f"{self._base}/o/{self.token(ref, role)}"
+    def url(self, ref: OrderRef, role: str = BUYER, via: str = "", recipient: str = "") -> str:
+        """The page's full address for this recipient; `recipient` is the address itself, and only its print is kept."""
+        return f"{self._base}/o/{self.token(ref, role, via, recipient)}"
 
-    def token(self, ref: OrderRef, role: str = BUYER) -> str:
-        return self._signer.dumps([ref.store, ref.number, role])
+    def token(self, ref: OrderRef, role: str = BUYER, via: str = "", recipient: str = "") -> str:
+        return self._signer.dumps([ref.store, ref.number, role, via, fingerprint(recipient)])
 
     def read(self, token: str) -> PageLink:
         """What the token stands for. Raises BadSignature, the same for a forged, a damaged and an expired one."""
         try:
-            loaded = self._signer.loads(token, max_age=int(self._valid_for.total_seconds()))
-            store, number, role = _PARTS.validate_python(loaded)
-            return PageLink(ref=OrderRef(store=store, number=number), role=role)
+            loaded, made_at = self._signer.loads(
+                token, max_age=int(self._valid_for.total_seconds()), return_timestamp=True
+            )
+            store, number, role, *to = _PARTS.validate_python(loaded)
+            via, recipient = to if len(to) == 2 else ("", "")  # links from before they were bound to an address
+            ref = OrderRef(store=store, number=number)
+            return PageLink(ref=ref, role=role, via=via, recipient=recipient, made_at=made_at.astimezone(UTC))
         except (BadData, ValidationError, ValueError) as error:
             raise BadSignature("this link is not valid") from error
 
 
-_PARTS: TypeAdapter[tuple[str, str, str]] = TypeAdapter(tuple[str, str, str])
+def fingerprint(address: str) -> str:
+    """Tells two addresses apart without naming them: 12 hexadecimal digits of SHA-256; empty for none."""
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()[:12] if address.strip() else ""
+
+
+_PARTS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[str], Field(min_length=3, max_length=5)])

@@ -12,7 +12,7 @@ from orderack.contracts.activities import Facts, HandOffRequest
 from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
 from orderack.domain.assessment import Assessment
-from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, Provenance
 from orderack.domain.order import Line, Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.domain.store import StoreProfile
@@ -109,6 +109,10 @@ class ChannelEvent(Value):
     occurred_at: datetime
     basis: Text = ""
     raw: Text = ""
+    sender: Text | None = None
+    """The address an inbound message came from; without a key or an id it finds the message that is answered."""
+    text: Text = ""
+    """The buyer's own words, where the event is a reply."""
 
 
 class Channel(Protocol):
@@ -226,6 +230,20 @@ class ClaimResult(Value):
     send: StoredSend
 
 
+UNSAID = Provenance()
+"""The provider's own report, and nothing more is known of it."""
+
+
+class EvidenceRecord(Value):
+    """One fact as the ledger holds it: with its origin and the raw event, if that has not been erased."""
+
+    fact: EvidenceFact
+    provenance: Provenance
+    recorded_at: datetime
+    raw: str | None
+    raw_sha256: Name
+
+
 class InboxEvent(Value):
     """An inbound event as recorded: once per (source, external_id), announced once."""
 
@@ -303,7 +321,9 @@ class Ledger(Protocol):
 
     async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None: ...
 
-    async def record_evidence(self, ref: OrderRef, fact: EvidenceFact, raw: str) -> bool:
+    async def record_evidence(
+        self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID
+    ) -> bool:
         """Append one fact; False when its id was known. A delivery of a send in doubt settles it as accepted."""
         ...
 
@@ -368,6 +388,12 @@ class Content(Value):
     """The last confirmed revision's order, when this message shows what changed."""
     page_url: Text
     """The buyer's page for this order."""
+    page_link: Text = ""
+    """The same by a tracked link; empty: not tracked."""
+    pixel_url: Text = ""
+    """The open pixel; empty: none."""
+    honeypot_url: Text = ""
+    """A link that no person sees; empty: none."""
 
 
 class Renderer(Protocol):

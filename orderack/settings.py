@@ -18,6 +18,12 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(default=SecretStr(""), description="signs the buyer's links; made once by `orderack up`")
     api_keys: SecretStr = Field(default=SecretStr(""), description="`name:store:sha256` triples, comma separated")
 
+    trusted_proxies: str = Field(
+        default="", description="addresses of our own proxies, comma separated: their X-Forwarded-For is believed"
+    )
+    rate_per_minute: int = Field(default=1_200, gt=0, description="requests that one API key may make in a minute")
+    touch_days: int = Field(default=30, ge=0, description="days after which the IP address of a touch is dropped")
+
     policy_divisor: float = Field(
         default=1.0, gt=0, description="divides every service level; for demos and tests only"
     )

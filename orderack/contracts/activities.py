@@ -89,6 +89,7 @@ class Facts(Value):
     """The last confirmed revision, whose difference to this one the confirmation shows."""
     reason: Text = ""
     question: Text = ""
+    answer: Text = ""
     owner: Name | None = None
     waiting_for: Text = ""
     escalated: bool = False

@@ -17,6 +17,8 @@ UPDATE_DECIDE_REVIEW = "decide_review"
 UPDATE_CLAIM = "claim"
 UPDATE_ACCEPT_HANDOFF = "accept_handoff"
 UPDATE_SETTLE_SEND = "settle_send"
+UPDATE_ASK = "ask"
+UPDATE_ANSWER = "answer"
 
 QUERY_STATUS = "status"
 QUERY_TIMELINE = "timeline"

@@ -9,6 +9,7 @@ from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import Flag, Gate
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, OrderRef, PaymentStatus, Text
+from orderack.domain.proof import Proof
 from orderack.domain.response import LineAnswer
 from orderack.domain.value import Value
 
@@ -27,6 +28,7 @@ class AcknowledgementStatus(Value):
     decided_at: AwareDatetime
     out_at: AwareDatetime | None = None
     grade: Grade | None = None
+    proof: Proof = Proof()
     sends: tuple[SendStatus, ...] = ()
 
 
@@ -42,8 +44,20 @@ class ClockStatus(Value):
     stopped_at: AwareDatetime | None = None
 
 
+class QuestionStatus(Value):
+    """A question of the buyer's, in the buyer's words."""
+
+    id: Name
+    at: AwareDatetime
+    revision: int
+    via: Name
+    text: Text
+    answered_at: AwareDatetime | None = None
+    answered_by: Name | None = None
+
+
 class OrderStatus(Value):
-    """Everything an operator or a shop asks about one order, without the buyer's data."""
+    """Everything an operator or a shop asks about one order; of the buyer's data only what the buyer asked."""
 
     ref: OrderRef
     stage: Stage
@@ -72,6 +86,7 @@ class OrderStatus(Value):
     work_why_not: tuple[Text, ...] = ()
     handoff_owner: Name | None = None
     handoff_accepted_by: Name | None = None
+    questions: tuple[QuestionStatus, ...] = ()
 
 
 class Timeline(Value):

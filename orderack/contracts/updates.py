@@ -122,6 +122,27 @@ class SettleSend(Value):
     note: Text = ""
 
 
+class BuyerQuestion(Value):
+    """The buyer asks: on the page, or by answering a message. The owner is told, and answers."""
+
+    id: Name
+    revision: int
+    """The one that the buyer was looking at."""
+    via: Name
+    """`portal`, or the channel on which it came."""
+    text: Text
+
+
+class Answer(Value):
+    """A person's answer to the buyer's question, word for word."""
+
+    id: Name
+    question: Name
+    """The question's id, as `status` lists it."""
+    text: Text
+    by: Name
+
+
 class PaymentChanged(Value):
     """Signal: the payment's state as its own system reports it. Late and repeated ones are harmless."""
 

@@ -125,6 +125,8 @@ class Decision(Value):
     work_on_account: bool = False
     """Work may begin before payment (customers with terms); never by default (R22)."""
     evidence_needed: Name = "E2"
+    button: bool = False
+    """Messages ask the buyer to affirm on the order's page, so that any channel that carries its link can bring E5."""
     levels: ServiceLevels = ServiceLevels()
 
 

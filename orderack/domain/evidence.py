@@ -59,9 +59,46 @@ class EvidenceEvent(StrEnum):
     DISPLAYED = "displayed"
     ENGAGED = "engaged"
     AFFIRMED = "affirmed"
+    """The buyer says: I have it. Receipt and reading, not assent."""
+    ASSENTED = "assented"
+    """The buyer accepts what the message says."""
+    DECLINED = "declined"
+    """The buyer declines a part of what it says, or all."""
+    REPLIED = "replied"
+    """The buyer's own words came back from the address the message went to."""
     DISPUTED = "disputed"
     OPTED_OUT = "opted_out"
     UNKNOWN = "unknown"
+
+
+class Assurance(StrEnum):
+    """What vouches for the actor of a fact, the weakest first. Frozen names."""
+
+    NONE = "none"
+    """Anybody could have caused it: an image or a link was fetched."""
+    PROVIDER = "provider"
+    """The provider's own report."""
+    LINK = "link"
+    """The holder of a signed link that went to the recipient's address."""
+    ADDRESS = "address"
+    """A reply from the very address that the message went to."""
+    IDENTITY = "identity"
+    """A login, a signature, or a third party that proves who it was."""
+
+
+class Provenance(Value):
+    """Where a fact comes from: kept in the ledger beside it, never in history."""
+
+    content_sha256: Name | None = None
+    """Of the message as it was sent."""
+    recipient_role: Name = "buyer"
+    actor: Text = ""
+    """Who, in words and without an address: "the holder of the link sent by twilio_sms"."""
+    assurance: Assurance = Assurance.PROVIDER
+    verified: bool = False
+    """The report's signature was checked and held."""
+    machine: tuple[Name, ...] = ()
+    """Why a touch was judged a machine's: see `orderack.touches`. Empty: nothing said so."""
 
 
 class EvidenceFact(Value):

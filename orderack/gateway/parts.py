@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from orderack.contracts.queries import OrderStatus
-from orderack.contracts.updates import SubmitReply
+from orderack.contracts.updates import BuyerQuestion, CancelRequest, ChangeRequest, Reply, SubmitReply
 from orderack.domain.evidence import EvidenceFact
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
@@ -27,6 +27,12 @@ class OrdersDoor(Protocol):
     async def receipt(self, receipt: ErpReceipt) -> Told: ...
 
     async def evidence(self, ref: OrderRef, fact: EvidenceFact) -> Told: ...
+
+    async def change(self, ref: OrderRef, request: ChangeRequest) -> Reply: ...
+
+    async def cancel(self, ref: OrderRef, request: CancelRequest) -> Reply: ...
+
+    async def ask(self, ref: OrderRef, question: BuyerQuestion) -> Reply: ...
 
     async def status(self, ref: OrderRef) -> OrderStatus: ...
 

@@ -33,7 +33,7 @@ class Subject:
     """Frozen: a column added to the table later belongs to a new subject, or old chains would break."""
     erasable: Mapping[str, str] = field(default_factory=dict)
     """Content column → the column with its SHA-256."""
-    only: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, str | int] = field(default_factory=dict)
     """Which rows are facts at all: column → value."""
 
 
@@ -60,6 +60,17 @@ SUBJECTS: Mapping[str, Subject] = {
         ("channel", "event_id"),
         ("event", "grade", "revision", "kind", "n", "occurred_at", "recorded_at", "basis", "raw_sha256"),
         erasable={"raw": "raw_sha256"},
+        only={"form": 1},
+    ),
+    "graded_evidence": Subject(
+        Evidence,
+        ("channel", "event_id"),
+        (
+            *("event", "grade", "revision", "kind", "n", "occurred_at", "recorded_at", "basis", "raw_sha256"),
+            *("content_sha256", "recipient_role", "actor", "assurance", "verified", "machine"),
+        ),
+        erasable={"raw": "raw_sha256"},
+        only={"form": 2},
     ),
 }
 

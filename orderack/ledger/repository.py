@@ -8,11 +8,21 @@ from sqlalchemy import text as sql
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome
-from orderack.domain.evidence import EvidenceFact
+from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import OrderRef
 from orderack.ledger import attention, audit, inbox, orders, schema, searches, sends
 from orderack.ledger.database import Database, make_engine
-from orderack.ports import ClaimResult, InboxEvent, Ledger, Message, OrderRow, PastOrder, StoredRevision, StoredSend
+from orderack.ports import (
+    UNSAID,
+    ClaimResult,
+    InboxEvent,
+    Ledger,
+    Message,
+    OrderRow,
+    PastOrder,
+    StoredRevision,
+    StoredSend,
+)
 
 
 async def open_ledger(url: str) -> "SqlLedger":
@@ -64,9 +74,11 @@ class SqlLedger:
         async with self._database.read() as session:
             return await sends.send_by_provider_id(session, channel, provider_id)
 
-    async def record_evidence(self, ref: OrderRef, fact: EvidenceFact, raw: str) -> bool:
+    async def record_evidence(
+        self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID
+    ) -> bool:
         async with self._database.write() as session:
-            return await sends.record_evidence(session, ref, fact, raw)
+            return await sends.record_evidence(session, ref, fact, raw, provenance)
 
     async def evidence(self, ref: OrderRef) -> Sequence[EvidenceFact]:
         async with self._database.read() as session:

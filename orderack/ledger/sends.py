@@ -1,5 +1,6 @@
 """The send protocol's rows (reliability.md §4.2): claim, finish, doubt, and the evidence that settles a doubt."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
-from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, Provenance, stronger
 from orderack.domain.order import OrderRef
 from orderack.ledger import audit
 from orderack.ledger.database import insert_new
@@ -112,7 +113,9 @@ async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime)
         row.detail = detail
 
 
-async def record_evidence(session: AsyncSession, ref: OrderRef, fact: EvidenceFact, raw: str) -> bool:
+async def record_evidence(
+    session: AsyncSession, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance
+) -> bool:
     """See `orderack.ports.Ledger.record_evidence`."""
     order = await lock_order(session, ref)
     row = Evidence(
@@ -123,10 +126,13 @@ async def record_evidence(session: AsyncSession, ref: OrderRef, fact: EvidenceFa
         recorded_at=datetime.now(UTC),
         raw=raw,
         raw_sha256=audit.sha256(raw),
+        form=2,
+        **provenance.model_dump(exclude={"machine"}),
+        machine=json.dumps(provenance.machine),
     )
     if not await insert_new(session, Evidence, row.model_dump(exclude={"id"})):
         return False
-    await audit.append(session, order, "evidence", row)
+    await audit.append(session, order, "graded_evidence", row)
     key = SendKey(ref=ref, revision=fact.revision, kind=fact.kind, n=fact.n, channel=fact.channel)
     await _grade(session, key, fact.grade)
     send = await _row(session, key)

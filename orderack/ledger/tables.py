@@ -68,6 +68,8 @@ class Orders(Table, table=True):
     # The audit chain's head: the row lock on it is what keeps the chain from forking.
     chain_length: int = 0
     chain_head: str = Field(default="", sa_type=Words)
+    links_revoked_at: datetime | None = Field(default=None, sa_type=Moment)
+    """Links to the buyer's page that were made before then are no longer valid."""
 
 
 class OrderIds(Table, table=True):
@@ -121,6 +123,15 @@ class Acknowledgements(Table, table=True):
     """When the first channel accepted it."""
     grade: str | None = Field(default=None, sa_type=Words)
     """The strongest evidence so far."""
+    # Three columns, never one flag (mission.md §4): see `orderack.domain.proof`.
+    receipt_at: datetime | None = Field(default=None, sa_type=Moment)
+    receipt_basis: str | None = Field(default=None, sa_type=Words)
+    reading_at: datetime | None = Field(default=None, sa_type=Moment)
+    reading_basis: str | None = Field(default=None, sa_type=Words)
+    assent: str | None = Field(default=None, sa_type=Words)
+    """`assented` or `declined`: the buyer's last word."""
+    assent_at: datetime | None = Field(default=None, sa_type=Moment)
+    assent_basis: str | None = Field(default=None, sa_type=Words)
 
 
 class Sends(Table, table=True):
@@ -131,6 +142,7 @@ class Sends(Table, table=True):
         _of_order(),
         UniqueConstraint("key"),
         Index("ix_sends_provider_id", "channel", "provider_id"),
+        Index("ix_sends_recipient", "channel", "recipient_sha256", "claimed_at"),
     )
 
     store: str = Field(sa_type=Words, primary_key=True)
@@ -147,6 +159,8 @@ class Sends(Table, table=True):
     message: str | None = Field(default=None, sa_type=Words)
     """JSON of the `Message`, as first rendered."""
     message_sha256: str = Field(sa_type=Words)
+    recipient_sha256: str | None = Field(default=None, sa_type=Words)
+    """Of the recipient's address, so that a reply finds what it answers; gone when personal data is erased."""
     attempts: int
     claimed_at: datetime = Field(sa_type=Moment)
     lease_until: datetime = Field(sa_type=Moment)
@@ -175,6 +189,92 @@ class Evidence(Table, table=True):
     basis: str = Field(sa_type=Words)
     raw: str | None = Field(default=None, sa_type=Words)
     raw_sha256: str = Field(sa_type=Words)
+    form: int = 1
+    """Which columns the audit chain vouches for: 1 those above, 2 these as well."""
+    content_sha256: str | None = Field(default=None, sa_type=Words)
+    """Of the message as it was sent."""
+    recipient_role: str | None = Field(default=None, sa_type=Words)
+    actor: str | None = Field(default=None, sa_type=Words)
+    assurance: str | None = Field(default=None, sa_type=Words)
+    verified: bool | None = None
+    """The report's signature was checked and held."""
+    machine: str | None = Field(default=None, sa_type=Words)
+    """JSON list: why the touch was judged a machine's."""
+
+
+class Touches(Table, table=True):
+    """An image or a link of a message was fetched. Like fetches are one row with a count; graded once settled."""
+
+    __tablename__ = "touches"
+    __table_args__ = (_of_order(), Index(None, "graded_at", "first_at"), Index(None, "store", "number"))
+
+    id: str = Field(sa_type=Words, primary_key=True)
+    """SHA-256 over the send's key, what was touched, method, address and user agent."""
+    store: str = Field(sa_type=Words)
+    number: str = Field(sa_type=Words)
+    send_key: str = Field(sa_type=Words)
+    what: str = Field(sa_type=Words)
+    """`pixel`, `page`, `shop` or `honeypot`."""
+    method: str = Field(sa_type=Words)
+    address: str | None = Field(default=None, sa_type=Words)
+    """The client's IP address; dropped after a while, the verdict stays."""
+    user_agent: str | None = Field(default=None, sa_type=Words)
+    """Dropped with the address."""
+    headers: str | None = Field(default=None, sa_type=Words)
+    """JSON of the few other headers that a verdict can rest on; dropped with the address."""
+    first_at: datetime = Field(sa_type=Moment)
+    last_at: datetime = Field(sa_type=Moment)
+    count: int = 1
+    graded_at: datetime | None = Field(default=None, sa_type=Moment)
+    grade: str | None = Field(default=None, sa_type=Words)
+    reasons: str = Field(default="[]", sa_type=Words)
+    """JSON list: why it was judged a machine's; empty for a person's."""
+
+
+class Outbox(Table, table=True):
+    """An event for others, written in the transaction of what it tells (no PII in it)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (_of_order(), UniqueConstraint("event_id"), Index(None, "fanned_out_at", "id"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    event_id: str = Field(sa_type=Words)
+    type: str = Field(sa_type=Words)
+    store: str = Field(sa_type=Words)
+    number: str = Field(sa_type=Words)
+    body: str = Field(sa_type=Words)
+    """JSON, exactly as it is posted and signed."""
+    created_at: datetime = Field(sa_type=Moment)
+    fanned_out_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class Deliveries(Table, table=True):
+    """One event to one endpoint: attempts, and how it ended (`delivered`, `dead`), or when it is tried next."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    event_id: str = Field(sa_type=Words, primary_key=True)
+    endpoint: str = Field(sa_type=Words, primary_key=True)
+    state: str = Field(sa_type=Words)
+    attempts: int = 0
+    next_at: datetime | None = Field(default=None, sa_type=Moment)
+    last_at: datetime | None = Field(default=None, sa_type=Moment)
+    last_answer: str = Field(default="", sa_type=Words)
+    """The HTTP status, or why there was none. Never a body."""
+
+
+class Erasures(Table, table=True):
+    """Personal data of an order was erased: when, by whom, and why. Content is gone, hashes stay."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (_of_order(),)
+
+    store: str = Field(sa_type=Words, primary_key=True)
+    number: str = Field(sa_type=Words, primary_key=True)
+    erased_at: datetime = Field(sa_type=Moment, primary_key=True)
+    by: str = Field(sa_type=Words)
+    reason: str = Field(sa_type=Words)
 
 
 class Inbox(Table, table=True):

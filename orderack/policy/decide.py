@@ -113,6 +113,7 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
         time_zone=store.profile.time_zone if store else "UTC",
         quiet_hours=store.quiet_hours if store else None,
         work_on_account=then.work_on_account,
+        button=then.button,
         levels=levels,
     )
     asked = {"work_needs": then.work_needs, "evidence_needed": then.evidence_needed}

@@ -205,6 +205,8 @@ class Outcome(Value):
     work_needs: Grade | None = None
     work_on_account: bool = False
     evidence_needed: Grade | None = None
+    button: bool = False
+    """Messages ask the buyer to affirm on the order's page: then every channel that carries its link can bring E5."""
 
 
 class Rule(Value):
@@ -223,6 +225,16 @@ class DefaultRule(Value):
     then: Outcome
 
 
+class EndpointPolicy(Value):
+    """Another system that is told what happens. Its secret is `ORDERACK_ENDPOINT_<NAME>_SECRET`, never in the file."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+    events: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Event types, such as `order.confirmed`; `*` for all."""
+    stores: tuple[Name, ...] = ()
+    """Empty: every store's."""
+
+
 class PolicyFile(Value):
     """The whole document."""
 
@@ -232,6 +244,7 @@ class PolicyFile(Value):
     stores: Annotated[Mapping[Name, StorePolicy], Field(min_length=1)]
     sources: Annotated[Mapping[Name, SourcePolicy], Field(min_length=1)]
     teams: Annotated[Mapping[Name, TeamPolicy], Field(min_length=1)]
+    endpoints: Mapping[Name, EndpointPolicy] = {}
     rules: tuple[Rule, ...] = ()
     default: DefaultRule
 

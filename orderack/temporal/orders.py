@@ -25,6 +25,8 @@ from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.start import Start
 from orderack.contracts.updates import (
     AcceptHandoff,
+    Answer,
+    BuyerQuestion,
     CancelRequest,
     ChangeRequest,
     Claim,
@@ -189,6 +191,14 @@ class Orders:
     async def settle_send(self, ref: OrderRef, settle: SettleSend) -> Reply:
         """Settle a send whose outcome is unknown."""
         return await self._update(ref, names.UPDATE_SETTLE_SEND, settle.id, settle, Reply)
+
+    async def ask(self, ref: OrderRef, question: BuyerQuestion) -> Reply:
+        """The buyer asks the order's owner something."""
+        return await self._update(ref, names.UPDATE_ASK, question.id, question, Reply)
+
+    async def answer(self, ref: OrderRef, answer: Answer) -> Reply:
+        """A person answers the buyer's question."""
+        return await self._update(ref, names.UPDATE_ANSWER, answer.id, answer, Reply)
 
     async def _update(self, ref: OrderRef, name: str, request_id: str, request: Value, answer: type[R]) -> R:
         call = self._handle(ref).execute_update(name, request, id=request_id, result_type=answer)

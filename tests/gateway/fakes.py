@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus
-from orderack.contracts.updates import SubmitReply, SubmitVerdict
+from orderack.contracts.updates import BuyerQuestion, CancelRequest, ChangeRequest, Reply, SubmitReply, SubmitVerdict
 from orderack.domain.acknowledgement import Audience
 from orderack.domain.evidence import EvidenceFact, Grade
 from orderack.domain.order import Line, Order, OrderRef
@@ -36,6 +36,10 @@ class ScriptedOrders:
     submitted: list[Order] = field(default_factory=list)
     receipts: list[ErpReceipt] = field(default_factory=list)
     facts: list[EvidenceFact] = field(default_factory=list)
+    changes: list[ChangeRequest] = field(default_factory=list)
+    cancellations: list[CancelRequest] = field(default_factory=list)
+    questions: list[BuyerQuestion] = field(default_factory=list)
+    grants: bool = True
 
     def _answer(self) -> None:
         if self.away:
@@ -63,6 +67,25 @@ class ScriptedOrders:
         self._answer()
         self.facts.append(fact)
         return self.told
+
+    def _reply(self) -> Reply:
+        self._answer()
+        return Reply(accepted=self.grants, stage=Stage.ASSESSING, revision=2, message="as it was asked")
+
+    async def change(self, ref: OrderRef, request: ChangeRequest) -> Reply:
+        reply = self._reply()
+        self.changes.append(request)
+        return reply
+
+    async def cancel(self, ref: OrderRef, request: CancelRequest) -> Reply:
+        reply = self._reply()
+        self.cancellations.append(request)
+        return reply
+
+    async def ask(self, ref: OrderRef, question: BuyerQuestion) -> Reply:
+        reply = self._reply()
+        self.questions.append(question)
+        return reply
 
     async def status(self, ref: OrderRef) -> OrderStatus:
         self._answer()
