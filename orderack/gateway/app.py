@@ -1,32 +1,25 @@
 """The HTTP app: generic routes that verify, record and announce. No vendor's word is known here."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-import structlog
 from fastapi import FastAPI
 
-from orderack.errors import OrderAckError
 from orderack.gateway import failures, health, intake, page, receipts, standing, webhooks
 from orderack.gateway.announce import announce_stragglers
+from orderack.gateway.background import Job, running
 from orderack.gateway.headers import SecurityHeaders
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
 
-log = structlog.get_logger(__name__)
-
 
 def create_app(parts: GatewayParts) -> FastAPI:
-    """The gateway over these parts; while it runs it also announces what was left behind."""
+    """The gateway over these parts; while it runs it also does its background jobs."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweep = asyncio.create_task(_sweep(parts))
-        yield
-        sweep.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweep
+        async with running(_jobs(parts)):
+            yield
 
     app = FastAPI(
         title="orderack",
@@ -45,14 +38,5 @@ def create_app(parts: GatewayParts) -> FastAPI:
     return app
 
 
-async def _sweep(parts: GatewayParts) -> None:
-    """Announce stragglers until cancelled. Nothing may end it: it is what keeps a recorded event from being lost."""
-    while True:
-        await asyncio.sleep(parts.sweep_every.total_seconds())
-        try:
-            if announced := await announce_stragglers(parts):
-                log.info("stragglers announced", events=announced)
-        except OrderAckError as error:
-            log.info("sweep waits", why=type(error).__name__)
-        except Exception:
-            log.exception("sweep failed; it goes on")
+def _jobs(parts: GatewayParts) -> tuple[Job, ...]:
+    return (Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts)),)
