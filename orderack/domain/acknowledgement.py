@@ -17,11 +17,15 @@ class Kind(StrEnum):
     REJECTION = "rejection"
     CANCELLATION = "cancellation"
     QUESTION = "question"
+    ANSWER = "answer"
+    """A person's answer to what the buyer asked, word for word."""
     ALERT = "alert"
     """Internal only: tells the owner; never counts as telling the buyer (R187)."""
 
 
-NO_PROMISE = frozenset({Kind.RECEIVED, Kind.HOLDING, Kind.UPDATE, Kind.CHANGE_RECEIVED, Kind.QUESTION})
+NO_PROMISE = frozenset(
+    {Kind.RECEIVED, Kind.HOLDING, Kind.UPDATE, Kind.CHANGE_RECEIVED, Kind.QUESTION, Kind.ANSWER}
+)
 """Kinds that must not commit to anything (UCC 2-207: a definite confirmation operates as acceptance)."""
 
 

@@ -32,6 +32,7 @@ class Part(Enum):
     LINES = auto()
     DELIVERY = auto()
     QUESTION = auto()
+    ANSWER = auto()
     OWNER = auto()
     BUYER = auto()
 
@@ -47,6 +48,7 @@ PARTS: Mapping[Kind, frozenset[Part]] = {
     Kind.REJECTION: _BUYER | {Part.LINES},
     Kind.CANCELLATION: _BUYER | {Part.LINES},
     Kind.QUESTION: _BUYER | {Part.QUESTION},
+    Kind.ANSWER: _BUYER | {Part.ANSWER},
     Kind.ALERT: frozenset({Part.WAITING, Part.OWNER}),
 }
 """Only the confirmation carries stock, a date and what was asked of it; an alert carries nothing of the buyer's."""
@@ -89,6 +91,8 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
         else (),
         instructions=unlinked(prose(order.instructions or "")) if Part.DELIVERY in parts else "",
         question=prose(content.facts.question) if Part.QUESTION in parts else "",
+        asked=unlinked(prose(content.facts.question)) if Part.ANSWER in parts else "",
+        answer=prose(content.facts.answer) if Part.ANSWER in parts else "",
         contact=contact_views(content.store, labels),
         link=web_address(content.page_url),
         footer=fill(labels.footer, number=line(order.number), store=store.name),

@@ -56,6 +56,8 @@ class Labels(Value):
     next_heading: Word
     contact_heading: Word
     question_heading: Word
+    asked_heading: Word
+    answer_heading: Word
     reason: Word
     owner: Word
     waiting_for: Word

@@ -90,7 +90,7 @@ _WAITING = Facts(
     next_update_at=_DUE, decided_by=_DUE, owner="order desk", waiting_for="the ERP's receipt", escalated=True,
     reason="A made-up reason",
 )  # fmt: skip
-_ANSWERED = Facts(reason="A made-up reason", question="Which colour?", decided_by=_DUE)
+_ANSWERED = Facts(reason="A made-up reason", question="Which colour?", answer="Walnut, oiled.", decided_by=_DUE)
 
 
 def samples(kind: Kind, language: str) -> Iterator[Content]:
@@ -100,6 +100,7 @@ def samples(kind: Kind, language: str) -> Iterator[Content]:
         Kind.UPDATE: (_WAITING, Facts(owner="order desk"), Facts()),
         Kind.ALERT: (_WAITING, Facts(reason="A made-up reason")),
         Kind.QUESTION: (_ANSWERED, Facts(question="Which colour?")),
+        Kind.ANSWER: (_ANSWERED, Facts(question="Which colour?", answer="Walnut, oiled.")),
         Kind.CONFIRMATION: (_BOOKED, _BOOKED.model_copy(update={"answers": _MIXED}), Facts(document_id="SO-1")),
     }.get(kind, (_ANSWERED, Facts()))
     orders = (ORDER, _PICKUP, ORDER.model_copy(update={"customer": Customer()}))

@@ -67,6 +67,10 @@ class View:
     address: tuple[str, ...] = ()
     instructions: str = ""
     question: str = ""
+    """Ours to the buyer."""
+    asked: str = ""
+    """The buyer's to us, and then our answer."""
+    answer: str = ""
     contact: tuple[ContactView, ...] = ()
     link: str = ""
     footer: str = ""

@@ -127,6 +127,8 @@ def _known_to_sms(content: Content, known: Mapping[str, object], formats: Format
     }
     if "promise" in known:
         short["promise"] = formats.short_day(when) if when else ""
+    if Part.ANSWER in PARTS[content.kind]:
+        short["answer"] = cut(without_addresses(line(facts.answer)), 120)
     if "customer" in known:
         short["customer"] = cut(without_addresses(line(content.order.customer.name or "")), 40)
     return {**known, **short}

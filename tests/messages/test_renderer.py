@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from orderack.contracts.activities import Facts
 from orderack.domain.acknowledgement import NO_PROMISE, Kind
@@ -231,6 +232,31 @@ def test_a_question_is_put_word_for_word(renderer: MessageRenderer, plain: Make)
     assert "Is {{ 7*7 }} right?" in message.text
     assert "See https://design.example.com/a <b>or</b> not." in message.text
     assert "&lt;b&gt;or&lt;/b&gt;" in (message.html or "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_stands_word_for_word_below_what_the_buyer_asked(
+    renderer: MessageRenderer, plain: Make, language: str
+) -> None:
+    answer = "Yes: {{ 7*7 }} of them.\nConfirmed <b>tomorrow</b>; see https://orders.example.com/care."
+    facts = Facts(question="Is it oiled?\nSee www.example.com", answer=answer)
+    message = renderer.render(plain(Kind.ANSWER, language, facts=facts))
+    for row in ("Is it oiled?", "See www[.]example[.]com", *answer.split("\n")):
+        assert row in message.text
+        assert str(escape(row)) in (message.html or "")
+    assert message.text.index("Is it oiled?") < message.text.index("Yes: {{ 7*7 }}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("answer", ["Yes, it is.", "Yes. " + "It is a long story. " * 60, "是" * 500])
+def test_the_sms_of_an_answer_begins_it_as_far_as_two_segments_go_and_names_no_address(
+    renderer: MessageRenderer, plain: Make, language: str, answer: str
+) -> None:
+    sms = renderer.render(plain(Kind.ANSWER, language, facts=Facts(answer=f"{answer} bad.example.com"))).sms or ""
+    assert segments(sms).count <= 2
+    assert ("Yes" in sms) is answer.startswith("Yes")
+    assert "bad.example.com" not in sms
+    assert sms.endswith("https://orders.example.com/o/sample")
 
 
 @pytest.mark.parametrize("kind", [Kind.REJECTION, Kind.CANCELLATION])
