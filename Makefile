@@ -21,6 +21,9 @@ demo: $(STAMP) ## the main job: eleven order stories on a real Temporal server, 
 test: $(STAMP) ## the tests
 	@$(BIN)/pytest
 
+test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in build/browser
+	@$(BIN)/pytest tests/browser
+
 check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -45,4 +48,4 @@ lock: ## pin every dependency with its hashes (needs uv)
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test check bench-history histories fingerprints lock clean
+.PHONY: help install demo test test-browser check bench-history histories fingerprints lock clean

@@ -1,0 +1,64 @@
+"""The world around a buyer: orders are handed in over HTTP, links come out of the mailbox."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from orderack.contracts.journal import Stage
+from orderack.contracts.queries import AcknowledgementStatus, OrderStatus
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.evidence import Grade
+from orderack.domain.order import Order, OrderRef
+from orderack.embedded.demo.driver import Driver, NotAsTold
+from orderack.embedded.demo.orders import an_order
+
+
+def of_confirmation(status: OrderStatus, revision: int = 1) -> AcknowledgementStatus:
+    """The confirmation of that revision, as the order itself tells it."""
+    return next(
+        each for each in status.acknowledgements if each.kind is Kind.CONFIRMATION and each.revision == revision
+    )
+
+
+def delivered(revision: int) -> Callable[[OrderStatus], bool]:
+    """The confirmation is out, its delivery is reported, and the handoff is made: nothing else is under way."""
+
+    def holds(status: OrderStatus) -> bool:
+        return (
+            status.stage is Stage.HANDED_OFF
+            and status.confirmed_revision == revision
+            and of_confirmation(status, revision).grade is Grade.E2
+        )
+
+    return holds
+
+
+@dataclass
+class Shop:
+    """Takes orders, and waits for them to get somewhere."""
+
+    driver: Driver
+    places: "count[int]" = field(default_factory=lambda: count(1))
+
+    def order(self) -> Order:
+        """One like no other."""
+        place = next(self.places)
+        return an_order(self.driver.number(place), place)
+
+    async def confirmed(self, order: Order) -> str:
+        """Hand it in, wait until the buyer has its confirmation; the link in that mail."""
+        await self.driver.hand_in(order)
+        await self.driver.until(order.ref, delivered(1), "be confirmed and delivered")
+        return await self.link(order.ref)
+
+    async def link(self, ref: OrderRef) -> str:
+        """The link to the buyer's page in the latest message to the buyer."""
+        ours = re.compile(re.escape(self.driver.stack.gateway_url) + r"/[^\s<>\"']+")
+        for post in reversed(await self.driver.posts(ref)):
+            if post.channel != "slack" and (found := ours.search(post.text)):
+                return found.group()
+        raise NotAsTold("no message had a link to the order's page")
+
+    async def status(self, ref: OrderRef) -> OrderStatus:
+        return await self.driver.orders.status(ref)
