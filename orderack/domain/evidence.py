@@ -27,25 +27,20 @@ class Grade(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Order of strength. A machine touch corroborates delivery and proves nothing above it."""
+        """Order of strength. A machine touch corroborates a delivery and is none: it ranks below."""
         return _RANK[self]
 
 
 _RANK = {
-    Grade.E0: 0,
-    Grade.E1: 1,
-    Grade.M: 2,
-    Grade.E2: 2,
-    Grade.E3P: 3,
-    Grade.E3: 4,
-    Grade.E4: 5,
-    Grade.E5: 6,
-    Grade.E6: 7,
+    grade: rank
+    for rank, grade in enumerate(
+        (Grade.E0, Grade.E1, Grade.M, Grade.E2, Grade.E3P, Grade.E3, Grade.E4, Grade.E5, Grade.E6)
+    )
 }
 
 
 def stronger(a: Grade, b: Grade) -> Grade:
-    """The stronger of two grades; on a tie the first, so that a machine touch never replaces a delivery."""
+    """The stronger of two grades."""
     return b if b.rank > a.rank else a
 
 

@@ -20,6 +20,7 @@ class Mark(Value):
     channel: Name
     grade: Grade
     basis: Text
+    event: EvidenceEvent = EvidenceEvent.UNKNOWN
 
 
 class Proof(Value):
@@ -28,20 +29,24 @@ class Proof(Value):
     receipt: Mark | None = None
     """It entered the recipient's system: the earliest fact of E2 or better. Read implies delivered."""
     reading: Mark | None = None
-    """It was shown or acted on: the earliest fact of E3p or better."""
+    """It was shown or acted on: the strongest fact of E3p or better, of equals the earliest."""
     assent: Mark | None = None
     """The buyer's last word on its content."""
     assented: bool | None = None
     """True: accepted. False: declined, a part or all. None: not a word."""
+    machine: Mark | None = None
+    """The earliest machine touch: kept to be told apart; it proves none of the three."""
 
     def and_(self, fact: EvidenceFact) -> "Proof":
         """What is proved when this fact is known too."""
-        mark = Mark(at=fact.occurred_at, channel=fact.channel, grade=fact.grade, basis=fact.basis)
+        mark = Mark(at=fact.occurred_at, channel=fact.channel, grade=fact.grade, basis=fact.basis, event=fact.event)
         update: dict[str, object] = {}
         if proves_receipt(fact):
             update["receipt"] = _earlier(self.receipt, mark)
-        if fact.grade.rank >= Grade.E3P.rank:
-            update["reading"] = _earlier(self.reading, mark)
+        if proves_reading(fact):
+            update["reading"] = max(self.reading or mark, mark, key=_weight)
+        if fact.grade is Grade.M:
+            update["machine"] = _earlier(self.machine, mark)
         if fact.event in _ASSENT and (
             self.assent is None or _word(self.assent, self.assented) < _word(mark, _ASSENT[fact.event])
         ):
@@ -54,7 +59,12 @@ _ASSENT = {EvidenceEvent.ASSENTED: True, EvidenceEvent.DECLINED: False}
 
 def proves_receipt(fact: EvidenceFact) -> bool:
     """A machine touch corroborates delivery; by itself it proves none."""
-    return fact.grade is not Grade.M and fact.grade.rank >= Grade.E2.rank
+    return fact.grade.rank >= Grade.E2.rank
+
+
+def proves_reading(fact: EvidenceFact) -> bool:
+    """An attested delivery (a signed AS2 MDN, a qualified delivery service) is E6 and proves a receipt only."""
+    return fact.grade.rank >= Grade.E3P.rank and fact.event is not EvidenceEvent.DELIVERED
 
 
 def prove(facts: Iterable[EvidenceFact]) -> Proof:
@@ -69,10 +79,14 @@ def _earlier(known: Mark | None, mark: Mark) -> Mark:
     return mark if known is None or _place(mark) < _place(known) else known
 
 
-def _place(mark: Mark) -> tuple[datetime, int, str, str]:
-    return (mark.at, -mark.grade.rank, mark.channel, mark.basis)
+def _place(mark: Mark) -> tuple[datetime, int, str, str, str]:
+    return (mark.at, -mark.grade.rank, mark.channel, mark.basis, mark.event)
 
 
-def _word(mark: Mark, assented: bool | None) -> tuple[datetime, bool, str, str]:
+def _weight(mark: Mark) -> tuple[int, float, str, str, str]:
+    return (mark.grade.rank, -mark.at.timestamp(), mark.channel, mark.basis, mark.event)
+
+
+def _word(mark: Mark, assented: bool | None) -> tuple[datetime, bool, int, str, str]:
     """The later word counts; of two at the same moment, the one that declines."""
-    return (mark.at, assented is False, mark.channel, mark.basis)
+    return (mark.at, assented is False, mark.grade.rank, mark.channel, mark.basis)

@@ -7,33 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.evidence import Grade
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.claims import Said, claim, moment
 from orderack.domain.order import OrderRef, PaymentStatus
-
-
-class SendOf(Protocol):
-    """One channel of a message."""
-
-    @property
-    def channel(self) -> str: ...
-    @property
-    def state(self) -> SendState: ...
-
-
-class MessageOf(Protocol):
-    """One acknowledgement."""
-
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def revision(self) -> int: ...
-    @property
-    def out_at(self) -> datetime | None: ...
-    @property
-    def grade(self) -> Grade | None: ...
-    @property
-    def sends(self) -> Sequence[SendOf]: ...
 
 
 class ClockOf(Protocol):
@@ -71,7 +47,7 @@ class StandingOf(Protocol):
     @property
     def escalated(self) -> bool: ...
     @property
-    def acknowledgements(self) -> Sequence[MessageOf]: ...
+    def acknowledgements(self) -> Sequence[Said]: ...
     @property
     def clocks(self) -> Sequence[ClockOf]: ...
 
@@ -103,18 +79,6 @@ _ENDED_CONFIRMED = "Order {number} was confirmed as revision {confirmed}{booked}
 _NEXT_MESSAGE = ("acknowledge_within", "hold_after")
 """Clocks at whose end the buyer has heard from us."""
 
-_PROOF: Mapping[Grade, str] = {
-    Grade.E0: "no provider has taken it yet",
-    Grade.E1: "no evidence that it arrived",
-    Grade.E2: "delivered; no evidence that anyone read it",
-    Grade.M: "a machine touched it; no evidence that anyone read it",
-    Grade.E3P: "delivered and probably displayed",
-    Grade.E3: "displayed",
-    Grade.E4: "opened, and a link in it was followed",
-    Grade.E5: "the buyer has affirmed it",
-    Grade.E6: "its receipt is attested",
-}
-
 
 def sayable(standing: StandingOf, zone: tzinfo = UTC) -> str:
     """What may be said. Times are in `zone`, the store's; internal alerts never count as word to the buyer."""
@@ -125,10 +89,10 @@ def sayable(standing: StandingOf, zone: tzinfo = UTC) -> str:
 
 def recorded(number: str, stage: str, at: datetime, zone: tzinfo = UTC) -> str:
     """Of an order that only the ledger still knows."""
-    return f"Order {number}: our record's last word, of {_time(at, zone)}, is “{stage.replace('_', ' ')}”."
+    return f"Order {number}: our record's last word, of {moment(at, zone)}, is “{stage.replace('_', ' ')}”."
 
 
-def _where(standing: StandingOf, said: Sequence[MessageOf], zone: tzinfo) -> str:
+def _where(standing: StandingOf, said: Sequence[Said], zone: tzinfo) -> str:
     confirmed, stage = standing.confirmed_revision, standing.stage
     words = SETTLED.get(stage, "")
     if stage in UNDER_WAY:
@@ -141,24 +105,17 @@ def _where(standing: StandingOf, said: Sequence[MessageOf], zone: tzinfo) -> str
 
 
 def _arrived(standing: StandingOf, zone: tzinfo) -> str:
-    at = f" on {_time(standing.received_at, zone)}" if standing.received_at else ""
+    at = f" on {moment(standing.received_at, zone)}" if standing.received_at else ""
     return f"Order {{number}} arrived{at} and {UNDER_WAY[standing.stage]}; nothing is promised yet."
 
 
-def _last(standing: StandingOf, said: Sequence[MessageOf], zone: tzinfo) -> list[str]:
+def _last(standing: StandingOf, said: Sequence[Said], zone: tzinfo) -> list[str]:
     """The last word to the buyer and what proves it; for a confirmed order, its confirmation's."""
     if standing.confirmed_revision and standing.confirmed_revision == standing.revision:
         said = [m for m in said if m.kind is Kind.CONFIRMATION and m.revision == standing.revision] or said
     if not said:
         return []
-    message = said[-1]
-    name = f"The message “{message.kind.replace('_', ' ')}”"
-    if message.out_at is None:
-        doubt = any(send.state is SendState.UNKNOWN for send in message.sends)
-        return [f"{name} may or may not have gone out; a person settles that." if doubt else f"{name} is not out yet."]
-    channels = ", ".join(dict.fromkeys(s.channel for s in message.sends if s.state is SendState.ACCEPTED))
-    by = f" by {channels}" if channels else ""
-    return [f"{name} went out on {_time(message.out_at, zone)}{by}: {_PROOF[message.grade or Grade.E1]}."]
+    return [claim(said[-1], zone)]
 
 
 def _next(standing: StandingOf, zone: tzinfo) -> list[str]:
@@ -170,12 +127,8 @@ def _next(standing: StandingOf, zone: tzinfo) -> list[str]:
     if standing.payment is PaymentStatus.FLAGGED:
         return []
     due = [clock.due_at for clock in standing.clocks if clock.name in _NEXT_MESSAGE and _runs(clock)]
-    return [f"The next message is due by {_time(min(due), zone)}."] if due else []
+    return [f"The next message is due by {moment(min(due), zone)}."] if due else []
 
 
 def _runs(clock: ClockOf) -> bool:
     return not (clock.met_at or clock.breached_at or clock.stopped_at)
-
-
-def _time(at: datetime, zone: tzinfo) -> str:
-    return f"{at.astimezone(zone):%d %b %H:%M %Z}"

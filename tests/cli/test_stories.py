@@ -54,7 +54,7 @@ async def test_an_order_is_handed_in_booked_confirmed_and_found_by_whatever_the_
     assert (await terminal("receipt", file)).code == 0
     status = await terminal.until("status", ref, holds=lambda s: s["confirmed_revision"] == 1)
     assert status["erp_document_id"] == f"SO-{order.number}-1"
-    await terminal.until("find", order.number, holds=lambda f: "went out on" in f["found"][0]["say"])
+    await terminal.until("find", order.number, holds=lambda f: "accepted by the provider" in f["found"][0]["say"])
     read = EvidenceFact(
         id=f"d-{order.number}",
         event=EvidenceEvent.DELIVERED,
@@ -68,7 +68,7 @@ async def test_an_order_is_handed_in_booked_confirmed_and_found_by_whatever_the_
     for text in (ref, f"SO-{order.number}-1", f"order/demo/{order.number}"):
         (found,) = (await terminal("find", text, "--json")).json["found"]
         assert found["say"].startswith(f"Order {order.number} is confirmed as revision 1 (ERP SO-{order.number}-1)")
-        assert "by email: delivered; no evidence that anyone read it." in found["say"]
+        assert "No evidence that a person opened it" in found["say"]
     for buyer in ("ADA@example.com", "+1 500 555 0006"):
         rows = (await terminal("find", buyer, "--limit", "100", "--json")).json["found"]
         assert order.number in {row["order"]["number"] for row in rows}
