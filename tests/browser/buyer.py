@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
-from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Response
 
 Scheme = Literal["light", "dark"]
 PATIENCE = 15_000.0
@@ -65,6 +64,15 @@ class Buyer:
         """What is on the page, as a person sees it."""
         return await self.page.locator("main").inner_text()
 
+    def form(self, name: str) -> Locator:
+        """The form that posts to `/o/{token}/{name}`."""
+        return self.page.locator(f"form[action$='/{name}']")
+
+    async def unfolds_everything(self) -> None:
+        """Open what the page keeps folded."""
+        for summary in await self.page.locator("details:not([open]) > summary").all():
+            await summary.click()
+
     @property
     def status(self) -> int:
         """The HTTP status of what the page shows."""
@@ -102,7 +110,3 @@ class Buyers:
         for buyer in self.here:
             await buyer.page.context.close()
         assert [each for buyer in self.here for each in buyer.watch.complaints] == []
-
-
-def path_of(page: Page) -> str:
-    return urlsplit(page.url).path
