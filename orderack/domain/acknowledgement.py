@@ -23,9 +23,7 @@ class Kind(StrEnum):
     """Internal only: tells the owner; never counts as telling the buyer (R187)."""
 
 
-NO_PROMISE = frozenset(
-    {Kind.RECEIVED, Kind.HOLDING, Kind.UPDATE, Kind.CHANGE_RECEIVED, Kind.QUESTION, Kind.ANSWER}
-)
+NO_PROMISE = frozenset({Kind.RECEIVED, Kind.HOLDING, Kind.UPDATE, Kind.CHANGE_RECEIVED, Kind.QUESTION, Kind.ANSWER})
 """Kinds that must not commit to anything (UCC 2-207: a definite confirmation operates as acceptance)."""
 
 
