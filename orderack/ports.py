@@ -321,6 +321,10 @@ class Ledger(Protocol):
 
     async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None: ...
 
+    async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
+        """Sends by this channel to this address (`orderack.domain.address`) claimed since then, the latest first."""
+        ...
+
     async def record_evidence(
         self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID
     ) -> bool:

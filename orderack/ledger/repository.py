@@ -74,6 +74,10 @@ class SqlLedger:
         async with self._database.read() as session:
             return await sends.send_by_provider_id(session, channel, provider_id)
 
+    async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
+        async with self._database.read() as session:
+            return await sends.sends_to(session, channel, recipient_sha256, since)
+
     async def record_evidence(
         self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID
     ) -> bool:

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
-from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, Provenance, stronger
+from orderack.domain.address import address_sha256
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
+from orderack.domain.proof import Mark, prove
 from orderack.ledger import audit
 from orderack.ledger.database import insert_new
 from orderack.ledger.orders import lock_order
@@ -60,6 +63,7 @@ async def _first_claim(session: AsyncSession, key: SendKey, message: Message, no
         state=SendState.CLAIMED,
         message=content,
         message_sha256=audit.sha256(content),
+        recipient_sha256=address_sha256(message.recipient),
         attempts=0,
         claimed_at=now,
         lease_until=now,
@@ -134,7 +138,7 @@ async def record_evidence(
         return False
     await audit.append(session, order, "graded_evidence", row)
     key = SendKey(ref=ref, revision=fact.revision, kind=fact.kind, n=fact.n, channel=fact.channel)
-    await _grade(session, key, fact.grade)
+    await _prove(session, key)
     send = await _row(session, key)
     if send is not None and fact.event in PROVES_SENT and send.state not in (SendState.ACCEPTED, SendState.REJECTED):
         outcome = SendOutcome(channel=fact.channel, state=SendState.ACCEPTED, detail=f"by its echo: {fact.event}")
@@ -142,17 +146,33 @@ async def record_evidence(
     return True
 
 
-async def _grade(session: AsyncSession, key: SendKey, grade: Grade) -> None:
-    row = await session.get(Acknowledgements, (key.ref.store, key.ref.number, key.revision, key.kind, key.n))
-    if row is not None:
-        row.grade = stronger(Grade(row.grade), grade) if row.grade else grade
+async def _prove(session: AsyncSession, key: SendKey) -> None:
+    """Fold every fact about exactly this message anew, so that the order in which they came makes no difference."""
+    message = {"store": key.ref.store, "number": key.ref.number, "revision": key.revision, "kind": key.kind, "n": key.n}
+    row = await session.get(Acknowledgements, tuple(message.values()))
+    if row is None:
+        return
+    facts = [_fact(found) for found in (await session.execute(select(Evidence).filter_by(**message))).scalars()]
+    proof = prove(facts)
+    row.grade = reduce(stronger, (fact.grade for fact in facts))
+    row.receipt_at, row.receipt_basis = _when(proof.receipt)
+    row.reading_at, row.reading_basis = _when(proof.reading)
+    row.assent = None if proof.assented is None else "assented" if proof.assented else "declined"
+    row.assent_at, row.assent_basis = _when(proof.assent)
+
+
+def _when(mark: Mark | None) -> tuple[datetime, str] | tuple[None, None]:
+    return (mark.at, mark.basis) if mark else (None, None)
 
 
 async def evidence(session: AsyncSession, ref: OrderRef) -> Sequence[EvidenceFact]:
     """Every fact about the order, in the order in which it was recorded."""
     query = select(Evidence).filter_by(store=ref.store, number=ref.number).order_by(col(Evidence.id))
-    rows = (await session.execute(query)).scalars()
-    return [EvidenceFact.model_validate(row.model_dump(exclude={"id"}) | {"id": row.event_id}) for row in rows]
+    return [_fact(row) for row in (await session.execute(query)).scalars()]
+
+
+def _fact(row: Evidence) -> EvidenceFact:
+    return EvidenceFact.model_validate(row.model_dump(exclude={"id"}) | {"id": row.event_id})
 
 
 async def sends(session: AsyncSession, ref: OrderRef) -> Sequence[StoredSend]:
@@ -176,6 +196,17 @@ async def send_by_provider_id(session: AsyncSession, channel: str, provider_id: 
     query = select(Sends).filter_by(channel=channel, provider_id=provider_id).order_by(col(Sends.claimed_at).desc())
     row = (await session.execute(query.limit(1))).scalar_one_or_none()
     return _stored(row) if row else None
+
+
+async def sends_to(session: AsyncSession, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
+    """See `orderack.ports.Ledger.sends_to`."""
+    query = (
+        select(Sends)
+        .filter_by(channel=channel, recipient_sha256=recipient_sha256)
+        .where(col(Sends.claimed_at) >= since)
+        .order_by(col(Sends.claimed_at).desc(), col(Sends.key).desc())
+    )
+    return [_stored(row) for row in (await session.execute(query)).scalars()]
 
 
 async def _row(session: AsyncSession, key: SendKey) -> Sends | None:
