@@ -1,9 +1,10 @@
 """The store's part of a message: its name, its colour (always legible), and how to reach it."""
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from orderack.domain.store import StoreProfile
+from orderack.domain.web_address import web_address
 from orderack.messages.clean import line
 from orderack.messages.labels import Labels
 from orderack.messages.view import ContactView, StoreView
@@ -33,18 +34,6 @@ def contact_views(store: StoreProfile, labels: Labels) -> tuple[ContactView, ...
     if store.url and not rows:
         rows.append(ContactView(labels.store, line(store.url), web_address(store.url)))
     return tuple(rows)
-
-
-def web_address(url: str) -> str:
-    """The URL if it is a plain http(s) one, else nothing: no other scheme becomes a link."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    plain = (
-        parts.scheme in ("http", "https") and parts.netloc and url.isascii() and url.isprintable() and " " not in url
-    )
-    return url if plain else ""
 
 
 def contrast(one: str, other: str) -> float:

@@ -8,8 +8,9 @@ from enum import Enum, auto
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.difference import difference
 from orderack.domain.order import Order
+from orderack.domain.web_address import web_address
 from orderack.messages.addresses import address_lines
-from orderack.messages.brand import contact_views, store_view, web_address
+from orderack.messages.brand import contact_views, store_view
 from orderack.messages.changes import change_views
 from orderack.messages.clean import cut, line, prose, unlinked
 from orderack.messages.formats import Formats, zone_for

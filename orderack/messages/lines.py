@@ -36,6 +36,10 @@ class LineWriter:
             views.append(view)
         return tuple(views)
 
+    def every(self) -> tuple[LineView, ...]:
+        """All lines, in the order's own order: what the buyer's page shows."""
+        return tuple(map(self._view, self._order.lines))
+
     def troubled(self) -> tuple[Line, ...]:
         """The lines that are late, changed or refused."""
         return tuple(ordered for ordered in self._order.lines if self._tone(ordered) != "good")

@@ -1,0 +1,39 @@
+"""Other quantities in an order, and what it comes to then: what a buyer asks for on the order's page."""
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+from orderack.domain.money import add_up, minor_unit
+from orderack.domain.order import Line, Order
+
+
+def with_quantities(order: Order, quantities: Mapping[str, Decimal]) -> Order:
+    """The order with these quantities by `line_id`; 0: without the line. Ids that it has not are passed over.
+
+    The total changes by the lines, and by the tax in proportion to them (only where the prices do not contain it
+    already), each rounded half up to the currency's minor unit. Discount and shipping stay: they are the store's to say.
+    """
+    lines = tuple(line for old in order.lines if (line := _with(old, quantities.get(old.line_id))) is not None)
+    before, after = _amount(order.lines), _amount(lines)
+    digit, totals = minor_unit(order.currency), order.totals
+    tax = (totals.tax * after / before).quantize(digit, ROUND_HALF_UP) if before else totals.tax
+    change = (after - before).quantize(digit, ROUND_HALF_UP)
+    total = totals.total + change + (Decimal(0) if _contains_tax(order) else tax - totals.tax)
+    update = {"tax": tax, "total": max(total, Decimal(0))}
+    return order.model_copy(update={"lines": lines, "totals": totals.model_copy(update=update)})
+
+
+def _with(line: Line, quantity: Decimal | None) -> Line | None:
+    if quantity is None or quantity == line.quantity:
+        return line
+    return line.model_copy(update={"quantity": quantity}) if quantity else None
+
+
+def _amount(lines: tuple[Line, ...]) -> Decimal:
+    return sum((line.amount for line in lines), Decimal(0))
+
+
+def _contains_tax(order: Order) -> bool:
+    """Whether the order adds up only if its prices contain the tax."""
+    total = order.totals.total
+    return total != add_up(order) and total == add_up(order, tax_included=True)
