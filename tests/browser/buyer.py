@@ -68,6 +68,11 @@ class Buyer:
         """The form that posts to `/o/{token}/{name}`."""
         return self.page.locator(f"form[action$='/{name}']")
 
+    async def presses(self, form: Locator) -> None:
+        """Send the form by its button, and wait for the answer."""
+        async with self.page.expect_navigation():
+            await form.get_by_role("button").click()
+
     async def unfolds_everything(self) -> None:
         """Open what the page keeps folded."""
         for summary in await self.page.locator("details:not([open]) > summary").all():
@@ -109,4 +114,5 @@ class Buyers:
         """Close every tab. Fails if a page wrote an error to the console or asked anybody else for anything."""
         for buyer in self.here:
             await buyer.page.context.close()
-        assert [each for buyer in self.here for each in buyer.watch.complaints] == []
+        if complaints := [each for buyer in self.here for each in buyer.watch.complaints]:
+            raise AssertionError("\n".join(complaints))

@@ -60,7 +60,7 @@ async def shop(stack: Stack) -> AsyncIterator[Shop]:
 @pytest_asyncio.fixture(scope="session")
 async def eyes(browser: Browser) -> AsyncIterator[Eyes]:
     context = await browser.new_context(reduced_motion="reduce")
-    yield Eyes(await context.new_page(), PICTURES)
+    yield Eyes(context, PICTURES)
     await context.close()
 
 

@@ -5,22 +5,27 @@ shown to a second tab that has it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Page, Route
+from playwright.async_api import BrowserContext, Page, Route
 from pydantic import TypeAdapter
 
 from orderack.domain.value import Value
 from tests.browser.buyer import Buyer, Device, Scheme, Watch
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+POLICY = "content-security-policy"
 OPTIONS = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
 NARROW = (320, 360)
 """CSS pixels: 320 is a desktop's 1280 at 400 % (WCAG 1.4.10), 360 the usual small phone."""
 SCHEMES: Sequence[Scheme] = ("light", "dark")
+
+
+class Unfit(AssertionError):
+    """The page has a fault that a buyer would meet."""
 
 
 class Node(Value):
@@ -42,49 +47,49 @@ _VIOLATIONS: TypeAdapter[list[Violation]] = TypeAdapter(list[Violation])
 
 @dataclass
 class Eyes:
-    """A tab with JavaScript, used for looking only."""
+    """A browser context with JavaScript, used for looking only."""
 
-    page: Page
+    context: BrowserContext
     pictures: Path
 
     async def look(self, buyer: Buyer, state: str) -> None:
-        """Fails if what the buyer sees has a fault that axe knows, is wider than a narrow screen, or complains."""
-        headers = await buyer.watch.answers[-1].all_headers()
-        await self._show(buyer.page.url, await buyer.page.content(), headers)
+        """Raises Unfit if what the buyer sees has a fault that axe knows, is too wide for a phone, or complains."""
+        page = await self.context.new_page()
+        await self._show(page, buyer)
         watch = Watch(buyer.watch.origin)
-        watch.follow(self.page)
-        await self.page.goto(buyer.page.url)
-        faults = [f"{state}: {fault}" for fault in [*await self._narrow(), *await self._axe(state)]]
-        assert faults + watch.complaints == []
+        watch.follow(page)
+        await page.goto(buyer.page.url)
+        faults = [*await self._narrow(page), *await self._axe(page, state), *watch.complaints]
+        await page.close()
+        if faults:
+            raise Unfit("\n".join(f"{state}: {fault}" for fault in faults))
 
-    async def _show(self, url: str, body: str, headers: Mapping[str, str]) -> None:
-        policy = {"content-type": "text/html; charset=utf-8"} | {
-            name: value for name, value in headers.items() if name == "content-security-policy"
-        }
+    async def _show(self, page: Page, buyer: Buyer) -> None:
+        body, headers = await buyer.page.content(), await buyer.watch.answers[-1].all_headers()
+        policy = {name: value for name, value in headers.items() if name in ("content-type", POLICY)}
 
         async def answer(route: Route) -> None:
             await route.fulfill(status=200, headers=policy, body=body)
 
-        await self.page.unroute_all()
-        await self.page.route(url, answer)
+        await page.route(buyer.page.url, answer)
 
-    async def _narrow(self) -> list[str]:
+    async def _narrow(self, page: Page) -> list[str]:
         faults = []
         for width in NARROW:
-            await self.page.set_viewport_size({"width": width, "height": 640})
-            if over := await overflow(self.page):
+            await page.set_viewport_size({"width": width, "height": 640})
+            if over := await overflow(page):
                 faults.append(f"at {width} px it scrolls sideways by {over} px")
         return faults
 
-    async def _axe(self, state: str) -> list[str]:
-        await self.page.evaluate(AXE_SCRIPT)
+    async def _axe(self, page: Page, state: str) -> list[str]:
+        await page.evaluate(AXE_SCRIPT)
         faults = []
         for device in Device:
-            await self.page.set_viewport_size({"width": device.value[0], "height": device.value[1]})
+            await page.set_viewport_size({"width": device.value[0], "height": device.value[1]})
             for scheme in SCHEMES:
-                await self.page.emulate_media(color_scheme=scheme)
-                await self.picture(self.page, f"{state}-{device.label}-{scheme}")
-                found = await self.page.evaluate(f"axe.run({json.dumps(OPTIONS)}).then(found => found.violations)")
+                await page.emulate_media(color_scheme=scheme)
+                await self.picture(page, f"{state}-{device.label}-{scheme}")
+                found = await page.evaluate(f"axe.run({json.dumps(OPTIONS)}).then(found => found.violations)")
                 faults += [
                     f"{device.label}, {scheme}: {each.id} ({each.impact}): {each.help}: "
                     + "; ".join(f"{' '.join(node.target)} {node.html}" for node in each.nodes)

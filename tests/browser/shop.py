@@ -1,5 +1,6 @@
 """The world around a buyer: orders are handed in over HTTP, links come out of the mailbox."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,6 +60,14 @@ class Shop:
             if post.channel != "slack" and (found := ours.search(post.text)):
                 return found.group()
         raise NotAsTold("no message had a link to the order's page")
+
+    async def alerted(self, ref: OrderRef) -> None:
+        """Wait until the order's owner has an alert about it."""
+        for _ in range(200):
+            if any(post.channel == "slack" for post in await self.driver.posts(ref)):
+                return
+            await asyncio.sleep(0.1)
+        raise NotAsTold("nobody was alerted")
 
     async def status(self, ref: OrderRef) -> OrderStatus:
         return await self.driver.orders.status(ref)
