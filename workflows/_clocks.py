@@ -37,7 +37,12 @@ def deadlines(state: OrderState, *, telling: bool) -> list[Deadline]:
     ]
     if state.escalation:
         found.append(Deadline(state.escalation.next_update_at, ClockName.UPDATE))
-    found += [Deadline(a.evidence_due_at, ClockName.EVIDENCE) for a in state.acknowledgements if a.evidence_due_at]
+    found += [
+        Deadline(leg.evidence_due_at, ClockName.EVIDENCE)
+        for ack in state.acknowledgements
+        for leg in ack.legs
+        if leg.evidence_due_at and not state.overtaken(ack)
+    ]
     return sorted(found)
 
 
@@ -95,3 +100,8 @@ def after_quiet_hours(at: datetime, quiet: QuietHours, where: ZoneInfo) -> datet
 def enough(grade: Grade | None, needed: str) -> bool:
     """Whether evidence of this grade satisfies the grade needed."""
     return grade is not None and grade.rank >= Grade(needed).rank
+
+
+def proved_enough(state: OrderState, grade: Grade | None) -> bool:
+    """Whether this grade spares the message its fallback channel."""
+    return enough(grade, state.assessment.decision.evidence_needed if state.assessment else Grade.E2)

@@ -175,7 +175,7 @@ class Effects:
                 revision=first.revision,
                 dispatches=tuple(dispatch for _, _, dispatch in turns),
                 facts=first.facts,
-                ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns)),
+                ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns if not ack.lasting)),
                 give_up_at=max(first.decided_at, now) + patience,
                 journal=journal,
             )
@@ -185,7 +185,8 @@ class Effects:
             _telling.supersede_batch(state, workflow.now(), batch)
             return
         for (ack, leg, _), outcome in zip(turns, result.outcomes, strict=True):
-            _telling.take_outcome(state, workflow.now(), ack, leg, outcome)
+            if leg.awaits(outcome.channel):
+                _telling.take_outcome(state, workflow.now(), ack, leg, outcome)
 
     def _erp_to_ask(self, kinds: frozenset[Kind]) -> str | None:
         waits = self._state.stage is Stage.AWAITING_ERP and self._state.receipt is None

@@ -9,12 +9,22 @@ from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
 from orderack.domain.assessment import Flag, FlagName
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
 from orderack.domain.order import PaymentStatus
+from workflows._clocks import proved_enough
 from workflows._owners import open_review, waiting_facts
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
-from workflows._steps import UNCONFIRMED, work_gate
+from workflows._steps import UNCONFIRMED, declined, work_gate
 from workflows._telling import say, take_outcome
 
-SETTLES = frozenset({EvidenceEvent.ACCEPTED, EvidenceEvent.DELIVERED, EvidenceEvent.DISPLAYED, EvidenceEvent.ENGAGED})
+SETTLES = frozenset(EvidenceEvent) - {
+    EvidenceEvent.BOUNCED,
+    EvidenceEvent.MACHINE_TOUCH,
+    EvidenceEvent.OPTED_OUT,
+    EvidenceEvent.UNKNOWN,
+}
+"""What can only follow a message that went out."""
+
+
+OVER = (LegState.SUPERSEDED, LegState.EXHAUSTED)
 
 
 def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
@@ -25,20 +35,36 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     if ack is None:
         state.note(now, Event.EVIDENCE, f"{fact.event} for a message that was not decided here")
         return
-    was_closed = bool(work_gate(state))
     leg = next((leg for leg in ack.legs if fact.channel in leg.channels[: leg.turn + 1]), None)
     if fact.event is EvidenceEvent.BOUNCED:
         _bounced(state, ack, leg, fact, now)
         return
-    if fact.event is EvidenceEvent.DISPUTED:
-        say(state, now, [Kind.ALERT], waiting_facts(state, f"the buyer disputes {fact.kind} {fact.revision}"))
     if leg and leg.state is LegState.UNKNOWN and leg.channel == fact.channel and fact.event in SETTLES:
         state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {fact.channel}: {fact.event}")
         take_outcome(state, now, ack, leg, SendOutcome(channel=fact.channel, state=SendState.ACCEPTED))
+    had_declined, was_closed = declined(state), bool(work_gate(state))
     ack.grade = fact.grade if ack.grade is None else stronger(ack.grade, fact.grade)
+    ack.proof = ack.proof.and_(fact)
+    if proved_enough(state, ack.grade):
+        for each in ack.legs:
+            each.evidence_due_at = None
     state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
+    if fact.event is EvidenceEvent.DISPUTED:
+        state.disputes += 1
+        why = f"the buyer disputes {fact.kind} {fact.revision}"
+        say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
+    if declined(state) and not had_declined:
+        _declined(state, now)
     if was_closed and not work_gate(state):
         state.note(now, Event.WORK_MAY_BEGIN)
+
+
+def _declined(state: OrderState, now: datetime) -> None:
+    """The buyer's last word on the confirmation became no: the owner hears of it, work waits (`work_gate`)."""
+    state.note(now, Event.DECLINED, owner=state.owner)
+    if not state.ended:
+        why = f"the buyer declined a part of revision {state.revision}: work waits"
+        say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
 
 
 def _bounced(
@@ -46,7 +72,7 @@ def _bounced(
 ) -> None:
     """Accepted and then returned: the fallback's turn, unless better evidence says that it arrived."""
     arrived = ack.grade is not None and ack.grade.rank >= Grade.E2.rank
-    if leg is None or leg.channel != fact.channel or leg.state is LegState.SUPERSEDED or arrived:
+    if leg is None or leg.channel != fact.channel or leg.state in OVER or arrived:
         state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: bounced")
         return
     outcome = SendOutcome(

@@ -124,8 +124,6 @@ def _withdraw(state: OrderState, now: datetime) -> None:
     for clock in state.clocks:
         if clock.open:
             clock.stopped_at = now
-    for ack in state.acknowledgements:
-        ack.evidence_due_at = None
     if state.handoff:
         state.handoff.frozen = True
     state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)

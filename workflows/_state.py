@@ -12,10 +12,14 @@ from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome
 from orderack.domain.assessment import Assessment, Flag
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, Order, OrderRef, PaymentStatus
+from orderack.domain.proof import Proof
 from orderack.domain.receipt import ErpReceipt
 
 TIMELINE_KEPT = 400
 """Entries kept in the workflow; the ledger has them all."""
+
+STANDING = frozenset(Kind) - {Kind.QUESTION, Kind.ANSWER, Kind.ALERT}
+"""Messages that tell where the order stands: the latest is the one that counts."""
 
 
 class Mutable(BaseModel):
@@ -38,6 +42,8 @@ class LegProgress(Mutable):
     state: LegState = LegState.PENDING
     outcomes: list[SendOutcome] = []
     accepted_at: datetime | None = None
+    evidence_due_at: datetime | None = None
+    """Without evidence by then, the next channel has its turn."""
 
     @property
     def channel(self) -> str:
@@ -47,15 +53,24 @@ class LegProgress(Mutable):
     def has_fallback(self) -> bool:
         return self.turn + 1 < len(self.channels)
 
+    def awaits(self, channel: str) -> bool:
+        """Whether the outcome of a send by this channel is still news: a bounce may have come before it."""
+        return self.channel == channel and self.state in (LegState.PENDING, LegState.SUPERSEDED)
+
+    def fall_back(self) -> None:
+        """The next channel's turn."""
+        self.turn, self.state, self.evidence_due_at = self.turn + 1, LegState.PENDING, None
+
     def end(self, outcome: SendOutcome, now: datetime) -> None:
         """Take one outcome: accepted ends the leg, a no moves it to its fallback, unknown waits."""
         self.outcomes.append(outcome)
+        self.evidence_due_at = None
         if outcome.state is SendState.ACCEPTED:
             self.state, self.accepted_at = LegState.DONE, now
         elif outcome.state is SendState.UNKNOWN:
             self.state = LegState.UNKNOWN
         elif self.has_fallback:
-            self.turn, self.state = self.turn + 1, LegState.PENDING
+            self.fall_back()
         else:
             self.state = LegState.EXHAUSTED
 
@@ -72,9 +87,11 @@ class Acknowledgement(Mutable):
     facts: Facts
     owner: str | None = None
     legs: list[LegProgress]
+    lasting: bool = False
+    """True whatever becomes of the order, so that nothing later withdraws it."""
     out_at: datetime | None = None
     grade: Grade | None = None
-    evidence_due_at: datetime | None = None
+    proof: Proof = Proof()
 
     @property
     def pending(self) -> bool:
@@ -129,6 +146,21 @@ class Handoff(Mutable):
     frozen: bool = False
 
 
+class Question(Mutable):
+    """What the buyer asked, and a person's answer. `told`, `sent`: the message about it was decided."""
+
+    id: str
+    at: datetime
+    revision: int
+    via: str
+    text: str
+    told: bool = False
+    answer: str = ""
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    sent: bool = False
+
+
 class Erp(Mutable):
     """What we did at the ERP and what it told us."""
 
@@ -174,6 +206,8 @@ class OrderState(Mutable):
     ended_at: datetime | None = None
     acknowledgements: list[Acknowledgement] = []
     batches: int = 0
+    questions: list[Question] = []
+    disputes: int = 0
     clocks: list[Clock] = []
     seen: list[str] = []
     replies: dict[str, Reply | HandoffReply] = {}
@@ -244,6 +278,18 @@ class OrderState(Mutable):
 
     def find_ack(self, kind: Kind, revision: int, n: int) -> Acknowledgement | None:
         return next((a for a in self.said(kind, revision) if a.n == n), None)
+
+    def overtaken(self, ack: Acknowledgement) -> bool:
+        """Whether a later word says where the order stands now: it would be wrong to repeat this one elsewhere."""
+        if ack.kind is Kind.ANSWER:
+            return False
+        return ack.revision != self.revision or any(
+            later.batch > ack.batch and later.kind in STANDING for later in self.acknowledgements
+        )
+
+    @property
+    def open_questions(self) -> list[Question]:
+        return [question for question in self.questions if question.answered_at is None]
 
     @property
     def ended(self) -> bool:

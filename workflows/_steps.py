@@ -12,7 +12,7 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person
 from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
-from workflows._state import Handoff, LegState, OrderState
+from workflows._state import Handoff, OrderState
 from workflows._telling import WAITING, may_tell_waiting, say, supersede
 
 UNCONFIRMED = (Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP)
@@ -184,6 +184,7 @@ def confirm_if_booked(state: OrderState, now: datetime) -> None:
         open_review(state, now, (flag,))
         return
     state.stage = Stage.CONFIRMED
+    state.note(now, Event.CONFIRMED, state.receipt.document_id)
     state.confirmed_from, state.confirmed_revision, state.confirmed_at = (
         state.confirmed_revision,
         state.revision,
@@ -270,10 +271,19 @@ def work_gate(state: OrderState) -> tuple[str, ...]:
         why.append("the payment is not confirmed")
     if not any(answer.accepted for answer in answers(state)):
         why.append("nothing of it is in stock")
+    if declined(state):
+        why.append(f"the buyer declined a part of revision {state.revision}")
     needed = Grade.E5 if state.confirmed_from else decision.work_needs
     if not enough(confirmation_grade(state), needed):
         why.append(f"no evidence of grade {needed} that the buyer has revision {state.revision}")
     return tuple(why)
+
+
+def declined(state: OrderState) -> bool:
+    """Whether the buyer's last word on the current revision's confirmation is no; of two at one moment, the no."""
+    proofs = [ack.proof for ack in state.said(Kind.CONFIRMATION, state.revision)]
+    said = [(proof.assent.at, proof.assented is False) for proof in proofs if proof.assent]
+    return bool(said) and max(said)[1]
 
 
 def confirmation_grade(state: OrderState) -> Grade | None:
@@ -286,15 +296,12 @@ def confirmation_grade(state: OrderState) -> Grade | None:
 
 
 def evidence_missing(state: OrderState, now: datetime) -> None:
-    """Accepted, but no evidence of the grade required in time: the fallback channel's turn."""
+    """Out, but no evidence of the grade required in time: the fallback channel's turn, while its words are true."""
     for ack in state.acknowledgements:
-        if not ack.evidence_due_at or ack.evidence_due_at > now + tick(state):
+        late = [leg for leg in ack.legs if leg.evidence_due_at and leg.evidence_due_at <= now + tick(state)]
+        if not late or state.overtaken(ack):
             continue
-        ack.evidence_due_at = None
-        needed = state.assessment.decision.evidence_needed if state.assessment else Grade.E2
-        if enough(ack.grade, needed):
-            continue
-        state.note(now, Event.EVIDENCE_MISSING, f"{ack.kind} {ack.n}: below {needed}", clock=ClockName.EVIDENCE)
-        for leg in ack.legs:
-            if leg.state in (LegState.DONE, LegState.UNKNOWN) and leg.has_fallback:
-                leg.turn, leg.state = leg.turn + 1, LegState.PENDING
+        by = ", ".join(leg.channel for leg in late)
+        state.note(now, Event.EVIDENCE_MISSING, f"{ack.kind} {ack.n} by {by}", clock=ClockName.EVIDENCE)
+        for leg in late:
+            leg.fall_back()

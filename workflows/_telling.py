@@ -8,7 +8,8 @@ from orderack.contracts.journal import ClockName, Event
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome, SendState
 from orderack.domain.assessment import Leg
 from orderack.domain.order import OrderRef
-from workflows._clocks import levels
+from orderack.domain.proof import Proof
+from workflows._clocks import levels, proved_enough
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 
 WAITING = frozenset({Kind.HOLDING, Kind.UPDATE})
@@ -18,12 +19,16 @@ ONCE_PER_ORDER = frozenset({Kind.RECEIVED, Kind.HOLDING, Kind.CANCELLATION, Kind
 ONCE_PER_REVISION = frozenset({Kind.CONFIRMATION})
 
 
-def say(state: OrderState, now: datetime, kinds: Iterable[Kind], facts: Facts) -> None:
-    """Decide these messages as one batch (one activity). What may be said once is not decided twice."""
+def say(state: OrderState, now: datetime, kinds: Iterable[Kind], facts: Facts, *, lasting: bool = False) -> None:
+    """Decide these messages as one batch (one activity). What may be said once is not decided twice.
+
+    `lasting`: they are about the buyer's own words, so neither a confirmation nor a cancellation withdraws them.
+    """
     batch = state.batches + 1
     for kind in kinds:
         ack = _decide(state, now, kind, facts, batch)
         if ack is not None:
+            ack.lasting = lasting
             state.acknowledgements.append(ack)
             state.batches = batch
 
@@ -57,7 +62,7 @@ def say_again(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegPr
     state.batches += 1
     repeat = LegProgress(channels=leg.channels[leg.turn :])
     fresh = {"n": len(state.said(ack.kind, ack.revision)) + 1, "batch": state.batches, "decided_at": now}
-    cleared = {"legs": [repeat], "out_at": None, "grade": None, "evidence_due_at": None}
+    cleared = {"legs": [repeat], "out_at": None, "grade": None, "proof": Proof()}
     state.acknowledgements.append(ack.model_copy(update=fresh | cleared))
 
 
@@ -102,7 +107,7 @@ def pending_batches(state: OrderState) -> list[int]:
 def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
     """Withdraw what has not gone out of these kinds."""
     for ack in state.acknowledgements:
-        if ack.kind not in kinds or not ack.pending:
+        if ack.kind not in kinds or ack.lasting or not ack.pending:
             continue
         for leg in ack.legs:
             if leg.state is LegState.PENDING:
@@ -131,21 +136,27 @@ def take_outcome(
     if outcome.state is SendState.ACCEPTED:
         state.note(now, Event.ACKNOWLEDGED, what, owner=ack.owner)
         if ack.audience is Audience.BUYER:
-            _told(state, now, ack)
+            _told(state, now, ack, leg)
     elif outcome.state is SendState.UNKNOWN:
         state.note(now, Event.SEND_UNKNOWN, f"{what}: {outcome.detail or 'cut off after sending'}")
+        if ack.audience is Audience.BUYER:
+            expect_evidence(state, now, ack, leg)
     else:
         state.note(now, Event.SEND_REJECTED, f"{what}: {outcome.reason or outcome.state}")
     if ack.audience is Audience.BUYER and all(leg.state is LegState.EXHAUSTED for leg in ack.legs):
         state.note(now, Event.UNDELIVERABLE, f"{ack.kind} {ack.n}: every channel said no")
 
 
-def _told(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
-    if ack.out_at is None:
-        ack.out_at = now
-        within = levels(state).evidence_within
-        if within and any(leg.has_fallback for leg in ack.legs):
-            ack.evidence_due_at = now + within
+def expect_evidence(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
+    """Start the leg's evidence clock, where the policy has one and there is a next channel to turn to."""
+    within = levels(state).evidence_within
+    if within and leg.has_fallback and not proved_enough(state, ack.grade):
+        leg.evidence_due_at = now + within
+
+
+def _told(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
+    ack.out_at = ack.out_at or now
+    expect_evidence(state, now, ack, leg)
     state.meet(ClockName.ACKNOWLEDGE, now)
     if ack.kind in (Kind.CONFIRMATION, Kind.REJECTION):
         state.meet(ClockName.PARTNER, now)

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from orderack.contracts.journal import ClockName, Stage
-from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, SendStatus
+from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
 from orderack.contracts.search_attributes import OPEN
 from orderack.domain.acknowledgement import Audience, SendState
-from orderack.domain.evidence import Grade
+from orderack.domain.claims import claim
 from workflows._clocks import deadlines, zone
 from workflows._owners import waiting_for
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
-from workflows._steps import answers, work_gate
+from workflows._steps import answers, confirmation_grade, declined, work_gate
 from workflows._telling import unknown_sends
 
 SEND_STATES = {
@@ -32,17 +32,8 @@ TITLES = {
     Stage.CLOSED: "Closed",
 }
 
-PROOF = {
-    Grade.E0: "queued",
-    Grade.E1: "accepted by the provider",
-    Grade.M: "touched by a machine, no proof of reading",
-    Grade.E2: "delivered, no proof of reading",
-    Grade.E3P: "probably displayed",
-    Grade.E3: "displayed",
-    Grade.E4: "engaged with",
-    Grade.E5: "affirmed by the buyer",
-    Grade.E6: "attested",
-}
+UNMARKED = f"{OPEN}/"
+"""What the search attributes given at the start say: nobody is needed, nothing is contested."""
 
 AT_EXPIRY = {
     ClockName.ACKNOWLEDGE: "the minute's promise to the buyer is broken",
@@ -94,6 +85,7 @@ def status(state: OrderState) -> OrderStatus:
         work_why_not=why_not,
         handoff_owner=(state.handoff.claimed_by or state.handoff.owner) if state.handoff else None,
         handoff_accepted_by=state.handoff.accepted_by if state.handoff else None,
+        questions=tuple(QuestionStatus.model_validate(dict(question)) for question in state.questions),
     )
 
 
@@ -105,6 +97,7 @@ def _acknowledgement(state: OrderState, ack: Acknowledgement) -> Acknowledgement
         decided_at=ack.decided_at,
         out_at=ack.out_at,
         grade=ack.grade,
+        proof=ack.proof,
         sends=tuple(_sends(state, ack)),
     )
 
@@ -136,6 +129,20 @@ def attention(state: OrderState) -> str:
     return "escalated" if state.escalation else OPEN
 
 
+def mark(state: OrderState) -> str:
+    """What the search attributes are written for: who is needed, and the buyer's no to what was said."""
+    contested = [f"/{state.disputes} disputes"] if state.disputes else []
+    contested += ["/declined"] if declined(state) else []
+    return f"{attention(state)}/{state.owner if state.escalation or state.review else ''}{''.join(contested)}"
+
+
+def evidence(state: OrderState) -> str:
+    """The grade of the current confirmation, else of the last message to the buyer; empty while there is none."""
+    said = [ack for ack in state.acknowledgements if ack.audience is Audience.BUYER]
+    grade = confirmation_grade(state) or (said[-1].grade if said else None)
+    return grade or ""
+
+
 def details(state: OrderState, now: datetime) -> str:
     """The operator's page in plain words (Markdown): stage, what it waits for and until when, owner, last message."""
     lines = [f"**{_title(state)}**", "", f"Waits for {waiting_for(state)}."]
@@ -153,6 +160,8 @@ def details(state: OrderState, now: datetime) -> str:
         lines.append(f"- ERP document: {state.erp.document_id}")
     if state.stage in (Stage.CONFIRMED, Stage.HANDED_OFF):
         lines.append(f"- Work: {'; '.join(work_gate(state)) or 'may begin'}")
+    if waiting := len(state.open_questions):
+        lines.append(f"- **Questions of the buyer's that wait for an answer: {waiting}**")
     lines += [f"- **In doubt, needs a person:** `{key}`" for key in unknown_sends(state)]
     lines += [f"- **Quarantined:** {q.what}: {q.why}" for q in state.quarantine[-3:]]
     lines += ["", *_breaches(state)]
@@ -167,12 +176,7 @@ def _last_message(state: OrderState) -> str:
     said = [ack for ack in state.acknowledgements if ack.audience is Audience.BUYER]
     if not said:
         return "none yet"
-    ack = said[-1]
-    if ack.out_at is None:
-        return f"{ack.kind} {ack.n}, not out yet"
-    channels = ", ".join(leg.channel for leg in ack.legs if leg.accepted_at)
-    proof = f"{PROOF[ack.grade]} ({ack.grade})" if ack.grade else "accepted by the provider, no evidence yet"
-    return f"{ack.kind} {ack.n} by {channels}: {proof}"
+    return claim(_acknowledgement(state, said[-1]), zone(state))
 
 
 def _breaches(state: OrderState) -> list[str]:

@@ -18,6 +18,8 @@ from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.updates import (
     AcceptHandoff,
+    Answer,
+    BuyerQuestion,
     CancelRequest,
     ChangeRequest,
     Claim,
@@ -33,7 +35,7 @@ from orderack.domain.evidence import EvidenceFact
 from orderack.domain.intake import parse_order
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
-from workflows import _door, _due, _facts, _requests, _steps, _telling, _view
+from workflows import _door, _due, _facts, _questions, _requests, _steps, _telling, _view
 from workflows._clocks import deadlines, due
 from workflows._effects import Effects
 from workflows._state import Begin, OrderState, Quarantined
@@ -76,6 +78,7 @@ class OrderAcknowledgement(Effects):
         state, now = self._state, workflow.now()
         _due.handle(state, due(state, now, telling=self._telling), now)
         _steps.confirm_if_booked(state, now)
+        _questions.speak(state, now)
         self._stop_withdrawn()
         if state.stage is Stage.ASSESSING:
             self._do("assess", self._assess())
@@ -117,8 +120,8 @@ class OrderAcknowledgement(Effects):
         """Tell the operator, free of charge; search attributes only when a person comes in or is done."""
         state = self._state
         workflow.set_current_details(_view.details(state, workflow.now()))
-        seen = f"{_view.attention(state)}/{state.owner if state.escalation or state.review else ''}"
-        if seen == state.marked_stage or (not state.marked_stage and _view.attention(state) == sa.OPEN):
+        seen = _view.mark(state)
+        if seen == (state.marked_stage or _view.UNMARKED):
             return
         state.marked_stage = seen
         upcoming = deadlines(state, telling=False)
@@ -127,6 +130,7 @@ class OrderAcknowledgement(Effects):
                 sa.STAGE.value_set(_view.attention(state)),
                 sa.ESCALATED.value_set(state.escalation is not None),
                 sa.OWNER.value_set(state.owner or ""),
+                sa.EVIDENCE.value_set(_view.evidence(state)),
                 sa.NEXT_DUE.value_set(upcoming[0].at) if upcoming else sa.NEXT_DUE.value_unset(),
             ]
         )
@@ -231,6 +235,16 @@ class OrderAcknowledgement(Effects):
         request = _door.decode_or_refuse(raw, SettleSend)
         return self._answer(request.id, lambda: _requests.settle_send(self._state, request, workflow.now()))
 
+    @workflow.update(name=names.UPDATE_ASK, description="The buyer asks; the owner is told, and answers")
+    def ask(self, raw: RawValue) -> Reply:
+        request = _door.decode_or_refuse(raw, BuyerQuestion)
+        return self._answer(request.id, lambda: _questions.ask(self._state, request, workflow.now()))
+
+    @workflow.update(name=names.UPDATE_ANSWER, description="A person's answer to the buyer's question, word for word")
+    def answer(self, raw: RawValue) -> Reply:
+        request = _door.decode_or_refuse(raw, Answer)
+        return self._answer(request.id, lambda: _questions.answer(self._state, request, workflow.now()))
+
     @change.validator
     def _check_change(self, raw: RawValue) -> None:
         _door.decode_or_refuse(raw, ChangeRequest)
@@ -254,6 +268,14 @@ class OrderAcknowledgement(Effects):
     @settle_send.validator
     def _check_settle_send(self, raw: RawValue) -> None:
         _door.decode_or_refuse(raw, SettleSend)
+
+    @ask.validator
+    def _check_ask(self, raw: RawValue) -> None:
+        _door.decode_or_refuse(raw, BuyerQuestion)
+
+    @answer.validator
+    def _check_answer(self, raw: RawValue) -> None:
+        _door.decode_or_refuse(raw, Answer)
 
     def _answer(self, request_id: str, grant: Callable[[], Reply]) -> Reply:
         """Answer each request once; the same id again gets the same answer and changes nothing."""

@@ -52,12 +52,14 @@ class QuestionStatus(Value):
     revision: int
     via: Name
     text: Text
+    answer: Text = ""
+    """In the owner's words, as it was sent."""
     answered_at: AwareDatetime | None = None
     answered_by: Name | None = None
 
 
 class OrderStatus(Value):
-    """Everything an operator or a shop asks about one order; of the buyer's data only what the buyer asked."""
+    """Everything an operator or a shop asks about one order; of the buyer's data only questions and their answers."""
 
     ref: OrderRef
     stage: Stage

@@ -15,7 +15,7 @@ CUSTOMER = SearchAttributeKey.for_keyword("OrderackCustomer")
 """The shop's own id of the customer: an id, never a name or an address."""
 OWNER = SearchAttributeKey.for_keyword("OrderackOwner")
 EVIDENCE = SearchAttributeKey.for_keyword("OrderackEvidence")
-"""The best grade of the last acknowledgement."""
+"""The best grade of the current confirmation, else of the last message: as of the last write, so it may lag."""
 ESCALATED = SearchAttributeKey.for_bool("OrderackEscalated")
 NEXT_DUE = SearchAttributeKey.for_datetime("OrderackNextDue")
 
