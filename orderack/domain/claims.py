@@ -183,6 +183,9 @@ def _assent(proof: Proof, zone: tzinfo) -> list[str]:
     mark = proof.assent
     if mark is None:
         return []
+    if mark.grade is Grade.E6:
+        word = "Agreement to its content" if proof.assented else "A refusal of its content, a part or all of it,"
+        return [f"{word} was attested on {moment(mark.at, zone)} ({mark.basis or mark.channel})."]
     word = "agreed to its content" if proof.assented else "declined its content, a part or all of it,"
     return [f"{_who(mark)} {word} on {moment(mark.at, zone)}."]
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from orderack.gateway import failures, health, intake, page, receipts, standing, webhooks
+from orderack.gateway import attest, failures, health, intake, page, receipts, standing, webhooks
 from orderack.gateway.announce import announce_stragglers
 from orderack.gateway.background import Job, running
 from orderack.gateway.headers import SecurityHeaders
@@ -31,7 +31,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     )
     app.state.parts = parts
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    for room in (intake, standing, receipts, webhooks, page, health):
+    for room in (intake, standing, receipts, attest, webhooks, page, health):
         app.include_router(room.router)
     failures.install(app)
     app.add_middleware(SecurityHeaders, https=parts.public_url.startswith("https://"))

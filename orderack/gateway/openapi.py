@@ -7,10 +7,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from orderack.domain.attestation import Attestation
 from orderack.domain.order import Order
 from orderack.domain.receipt import ErpReceipt
 
-BODIES: tuple[type[BaseModel], ...] = (Order, ErpReceipt)
+BODIES: tuple[type[BaseModel], ...] = (Order, ErpReceipt, Attestation)
 
 KEYED: dict[str, Any] = {"security": [{"bearer": []}, {"apiKey": []}]}
 KEYED_OR_SIGNED: dict[str, Any] = {"security": [{"bearer": []}, {"apiKey": []}, {}]}

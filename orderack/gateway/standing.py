@@ -28,6 +28,8 @@ class Standing(Value):
     reference: Text
     state: Stage
     revision: int
+    content_hash: Name | None
+    """Of that revision's content."""
     erp_receipt: bool
     """The ERP has booked the order under this document."""
     erp_document_id: Name | None
@@ -60,6 +62,7 @@ def standing_of(status: OrderStatus) -> Standing:
         reference=str(status.ref),
         state=status.stage,
         revision=status.revision,
+        content_hash=status.content_hash,
         erp_receipt=status.erp_document_id is not None,
         erp_document_id=status.erp_document_id,
         confirmed_revision=status.confirmed_revision,
