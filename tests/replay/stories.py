@@ -7,6 +7,8 @@ from decimal import Decimal
 from orderack.contracts.activities import ErpAnswer, ErpSubmission
 from orderack.contracts.updates import (
     AcceptHandoff,
+    Answer,
+    BuyerQuestion,
     CancelRequest,
     ChangeRequest,
     Claim,
@@ -20,7 +22,7 @@ from orderack.contracts.updates import (
     SettleVerdict,
 )
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import Flag, Gate
+from orderack.domain.assessment import Flag, Gate, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, PaymentStatus
 from tests.workflows.orders import HIGH_VALUE, HOUR, INCOMPLETE, MINUTE, a_decision, a_receipt, an_assessment, an_order
@@ -275,6 +277,44 @@ async def ledger_down(world: World) -> Story:
     return story
 
 
+async def asked_and_answered(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    for n in (1, 2):
+        asked = BuyerQuestion(id=f"q{n}", revision=1, via="portal", text="Is it oiled?")
+        await story.ask("ask", asked, Reply)
+        await story.settle()
+    await story.ask("answer", Answer(id="a1", question="q1", text="Yes, with linseed oil.", by="ann"), Reply)
+    await story.ask("answer", Answer(id="a2", question="q1", text="Yes.", by="bob"), Reply)
+    await story.settle()
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    await story.ask("answer", Answer(id="a3", question="q2", text="It was.", by="ann"), Reply)
+    await story.settle()
+    return story
+
+
+async def declined_then_assented(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2)
+    for event in (EvidenceEvent.DECLINED, EvidenceEvent.REPLIED, EvidenceEvent.DISPUTED, EvidenceEvent.ASSENTED):
+        await evidence(story, event, Grade.E5)
+        await story.sleep(MINUTE)
+    return story
+
+
+async def evidence_missing(world: World) -> Story:
+    legs = (("email", "sms", "letter"), ("portal",))
+    story = await begin(world, legs=legs, levels=ServiceLevels(evidence_within=HOUR))
+    await booked(story)
+    await evidence(story, EvidenceEvent.MACHINE_TOUCH, Grade.M)
+    await story.sleep(HOUR * 1.5)
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2)
+    await story.sleep(HOUR * 3)
+    return story
+
+
 STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
     told.__name__: told
     for told in (
@@ -300,5 +340,8 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         malformed,
         payment_flagged,
         ledger_down,
+        asked_and_answered,
+        declined_then_assented,
+        evidence_missing,
     )
 }
