@@ -105,6 +105,13 @@ class Database:
             async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
                 yield session
 
+    async def forget_log(self) -> None:
+        """Write SQLite's log back into its file and empty it: it holds the pages as they were before."""
+        if self._engine.dialect.name == "sqlite":
+            with translated():
+                async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
@@ -125,7 +132,7 @@ def translated() -> Generator[None]:
 
 async def insert_new(session: AsyncSession, table: type[Table], row: Mapping[str, object]) -> bool:
     """Insert the row unless its key is taken; whether it went in. A concurrent insert of the key is waited for."""
-    statement = _insert(session, table).values(row).on_conflict_do_nothing().returning(*_sql(table).primary_key)
+    statement = _insert(session, table).values(row).on_conflict_do_nothing().returning(*sql_table(table).primary_key)
     return (await session.execute(statement)).first() is not None
 
 
@@ -134,15 +141,16 @@ async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mappi
     if not rows:
         return
     statement = _insert(session, table)
-    keys = [column.name for column in _sql(table).primary_key]
+    keys = [column.name for column in sql_table(table).primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
 def _insert(session: AsyncSession, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return insert(_sql(table))
+    return insert(sql_table(table))
 
 
-def _sql(table: type[Table]) -> SqlTable:
+def sql_table(table: type[Table]) -> SqlTable:
+    """The table itself, for queries over its columns."""
     return cast("SqlTable", inspect(table).local_table)

@@ -15,6 +15,7 @@ from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, st
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Mark, prove
 from orderack.ledger import audit
+from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Acknowledgements, Evidence, Orders, Sends
@@ -87,9 +88,11 @@ async def finish(session: AsyncSession, key: SendKey, outcome: SendOutcome, now:
             await audit.append(session, order, "acceptance", row)
     elif outcome.state is SendState.ACCEPTED:
         await _accept(session, order, row, outcome, now)
-    elif row.state != SendState.REJECTED:
+    elif row.state != SendState.REJECTED and (outcome.state in ENDS_VOUCHED_FOR or row.state != SendState.UNKNOWN):
         row.in_doubt_since = (row.in_doubt_since or now) if outcome.state is SendState.UNKNOWN else None
         _end(row, outcome, now)
+        if outcome.state in ENDS_VOUCHED_FOR:
+            await audit.append(session, order, "refusal", row)
     return _stored(row)
 
 

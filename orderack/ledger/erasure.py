@@ -1,0 +1,110 @@
+"""Erasing the personal data of one order: the content goes, every hash stays, and the chain says who did it and why.
+
+What stays names nobody by itself: ids, times, kinds, grades, line answers, and SHA-256 digests (of the order, of each
+message, of the buyer together with the lines). A digest can be recognised by somebody who still has the same data.
+"""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime
+from sqlalchemy import ColumnElement, CursorResult, Update, and_, literal, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.domain.order import OrderRef, Text
+from orderack.domain.value import Value
+from orderack.ledger import audit
+from orderack.ledger.orders import lock_order
+from orderack.ledger.tables import Erasures, Evidence, Inbox, Orders, Revisions, Sends, Touches
+
+ERASED = "erased"
+"""The outcome of an inbound event that was never announced and now has no content."""
+
+
+class Erasure(Value):
+    """What was erased, or the erasure that stands when there was nothing left."""
+
+    ref: OrderRef
+    erased_at: AwareDatetime
+    by: Text
+    reason: Text
+    rows: int
+    """Rows that lost content now; 0: all of it was gone before."""
+
+
+async def erase(session: AsyncSession, ref: OrderRef, by: str, reason: str, now: datetime) -> Erasure | None:
+    """Erase the order's personal data in one transaction; None for an order that the ledger does not know.
+
+    Repeating it erases what came since, if anything did, and is otherwise answered with the erasure that stands.
+    """
+    if await session.get(Orders, (ref.store, ref.number)) is None:
+        return None
+    order = await lock_order(session, ref)
+    if session.get_bind().dialect.name == "sqlite":
+        await session.execute(text("PRAGMA secure_delete=ON"))  # what is dropped is overwritten, not just unlinked
+    rows = sum([await _run(session, statement) for statement in _statements(ref, now)])
+    stands = await last(session, ref)
+    if rows == 0 and stands is not None:
+        return _erasure(stands, 0)
+    order.email = order.phone = order.customer_id = order.fingerprint = None
+    order.quantities = "{}"
+    order.links_revoked_at = now
+    fact = Erasures(store=ref.store, number=ref.number, erased_at=now, by=by, reason=reason)
+    session.add(fact)
+    await audit.append(session, order, "erasure", fact)
+    return _erasure(fact, rows)
+
+
+async def last(session: AsyncSession, ref: OrderRef) -> Erasures | None:
+    """The latest erasure of this order."""
+    query = select(Erasures).filter_by(store=ref.store, number=ref.number).order_by(col(Erasures.erased_at).desc())
+    return (await session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def forget_late_event(session: AsyncSession, source: str, external_id: str) -> None:
+    """Empty an inbound event of an order that has been erased; that it came is still known."""
+    query = update(Inbox).where(col(Inbox.source) == source, col(Inbox.external_id) == external_id)
+    await session.execute(query.values(body=""))
+
+
+def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:
+    of_order = {"store": ref.store, "number": ref.number}
+    sends, touches = update(Sends).filter_by(**of_order), update(Touches).filter_by(**of_order)
+    inbox = update(Inbox).where(_inbox_of(ref))
+    return (
+        update(Revisions).filter_by(**of_order).where(col(Revisions.content).is_not(None)).values(content=None),
+        sends.where(or_(col(Sends.message).is_not(None), col(Sends.recipient_sha256).is_not(None))).values(
+            message=None, recipient_sha256=None
+        ),
+        # A provider's own words for a refusal may repeat the address; the chain does not cover them.
+        sends.where(col(Sends.state).not_in(("accepted",)), col(Sends.detail) != "").values(detail=""),
+        update(Evidence).filter_by(**of_order).where(col(Evidence.raw).is_not(None)).values(raw=None),
+        touches.where(
+            or_(*(col(column).is_not(None) for column in (Touches.address, Touches.user_agent, Touches.headers)))
+        ).values(address=None, user_agent=None, headers=None),
+        inbox.where(col(Inbox.announced_at).is_(None)).values(body="", announced_at=now, outcome=ERASED),
+        inbox.where(col(Inbox.body) != "").values(body=""),
+    )
+
+
+def _inbox_of(ref: OrderRef) -> ColumnElement[bool]:
+    """Events that name the order, and those that came before we knew whose they were but became its evidence."""
+    mine = and_(col(Inbox.store) == ref.store, col(Inbox.number) == ref.number)
+    made = select(col(Evidence.id)).where(
+        col(Evidence.store) == ref.store,
+        col(Evidence.number) == ref.number,
+        col(Evidence.event_id) == col(Inbox.external_id),
+        col(Inbox.source) == literal("webhooks/") + col(Evidence.channel),
+    )
+    return or_(mine, made.exists())
+
+
+async def _run(session: AsyncSession, statement: Update) -> int:
+    result = await session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _erasure(row: Erasures, rows: int) -> Erasure:
+    ref = OrderRef(store=row.store, number=row.number)
+    return Erasure(ref=ref, erased_at=row.erased_at, by=row.by, reason=row.reason, rows=rows)

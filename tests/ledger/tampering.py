@@ -1,0 +1,93 @@
+"""A record with one of everything, and hands that get at its tables past the ledger."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, ColumnElement, Executable, select, text
+from sqlalchemy import Table as SqlTable
+
+from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.journal import ClockName, Event
+from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
+from orderack.domain.evidence import Assurance, Provenance
+from orderack.domain.order import OrderRef
+from orderack.ledger.database import make_engine
+from orderack.ledger.repository import SqlLedger
+from orderack.ledger.tables import Table
+from tests.ledger.samples import LEASE, NOW, REF, clock_entry, entry, fact, journal, key, message, outcome, stored
+
+OTHER = OrderRef(store="south", number="2002")
+
+Row = dict[str, object]
+
+
+async def one_of_everything(ledger: SqlLedger) -> None:
+    """An order with every kind of fact but an erasure, and other orders to move things to."""
+    told = [entry(1), clock_entry(2, Event.CLOCK_MET, ClockName.ACKNOWLEDGE, 1)]
+    await ledger.save_revision(stored(), "f-1", journal(told))
+    for store, number in ((OTHER.store, REF.number), (REF.store, OTHER.number)):
+        await ledger.write(journal(ref=OrderRef(store=store, number=number)))
+    refused, doubted = key(channel="twilio_sms"), key(Kind.RECEIVED)
+    for one in (key(), refused, doubted):
+        await ledger.claim(one, message(one), NOW, LEASE)
+    no = SendOutcome(channel="twilio_sms", state=SendState.REJECTED, reason=Reason.BAD_RECIPIENT, detail="21211 no")
+    await ledger.finish(refused, no, NOW)
+    await ledger.finish(doubted, outcome(SendState.UNKNOWN), NOW)
+    await ledger.finish(key(), outcome(SendState.ACCEPTED, "p-1"), NOW)
+    origin = Provenance(content_sha256="c" * 64, actor="the provider", assurance=Assurance.PROVIDER, verified=True)
+    await ledger.record_evidence(REF, fact(), "raw words", origin)
+    await ledger.offer_handoff(handoff(), NOW)
+
+
+def handoff() -> HandOffRequest:
+    return HandOffRequest(
+        ref=REF,
+        revision=1,
+        content_hash="a" * 64,
+        team="kitchen",
+        owner="ops",
+        document_id="SO-1",
+        answers=(),
+        journal=journal(),
+    )
+
+
+async def run(url: str, *statements: Executable) -> None:
+    """Past every constraint, as somebody who owns the database can."""
+    engine = make_engine(url, foreign_keys=False)
+    try:
+        async with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                await connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for statement in statements:
+                await connection.execute(statement)
+    finally:
+        await engine.dispose()
+
+
+async def rows(url: str, table: str) -> list[Row]:
+    target = Table.metadata.tables[table]
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        found = (await connection.execute(select(target).order_by(*target.primary_key))).mappings().all()
+    await engine.dispose()
+    return [dict(row) for row in found]
+
+
+def forged(column: Column[object], value: object) -> object:
+    """Another value of the column's kind."""
+    if column.name in ("store", "number"):
+        return getattr(OTHER, column.name)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, datetime):
+        return value + timedelta(microseconds=1)
+    if isinstance(value, int):
+        return value + 100
+    if isinstance(value, str):
+        return value + "x"
+    return NOW if column.name.endswith(("_at", "_since")) else "forged"
+
+
+def is_(target: SqlTable, row: Mapping[str, object]) -> list[ColumnElement[bool]]:
+    return [column == row[column.name] for column in target.primary_key]
