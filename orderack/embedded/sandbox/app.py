@@ -6,22 +6,28 @@ from starlette.routing import Mount
 
 from orderack.embedded.sandbox.control import Control, invalid
 from orderack.embedded.sandbox.erp import Erp
+from orderack.embedded.sandbox.hooks import Hooks
 from orderack.embedded.sandbox.pages import Pages
+from orderack.embedded.sandbox.readers import Readers
+from orderack.embedded.sandbox.replies import Replies
 from orderack.embedded.sandbox.sendgrid import SendGrid
 from orderack.embedded.sandbox.slack import Slack
 from orderack.embedded.sandbox.state import SandboxState
 from orderack.embedded.sandbox.twilio import Twilio
 
-LOOK_ALIKES = (SendGrid, Twilio, Slack, Erp)
-
 
 def sandbox_app(state: SandboxState) -> Starlette:
-    """Each look-alike below `/<its target>`, beside the controls and the mailbox pages.
+    """Each vendor's look-alike below `/<its target>`; beside them the controls, the mailbox pages and the readers.
 
     Cutting off needs a server that runs `answers.CuttableProtocol`; `Sandbox` does.
     """
-    mounts = (Mount(f"/{vendor.target}", routes=list(vendor(state).routes())) for vendor in LOOK_ALIKES)
+    sendgrid = SendGrid(state)
+    vendors = (sendgrid, Twilio(state), Slack(state), Erp(state))
+    rooms = (Control(state), Pages(state), Readers(state, sendgrid), Replies(state), Hooks(state))
     return Starlette(
-        routes=[*Control(state).routes(), *Pages(state).routes(), *mounts],
+        routes=[
+            *(route for room in rooms for route in room.routes()),
+            *(Mount(f"/{vendor.target}", routes=list(vendor.routes())) for vendor in vendors),
+        ],
         exception_handlers={ValidationError: invalid},
     )

@@ -19,6 +19,8 @@ class Target(StrEnum):
     SLACK = "slack"
     ERP = "erp"
     SMTP = "smtp"
+    HOOKS = "hooks"
+    """Endpoints of other systems that take our events."""
 
 
 class Operation(StrEnum):
@@ -74,10 +76,10 @@ NEEDS: Mapping[Action, str] = {
 
 NOT_FOR: Mapping[Action, frozenset[Target]] = {
     Action.LOSE: frozenset(Target) - {Target.ERP},
-    Action.BOUNCE: frozenset({Target.SLACK, Target.ERP, Target.SMTP}),
-    Action.NO_WEBHOOK: frozenset({Target.SLACK, Target.SMTP}),
-    Action.DUPLICATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP}),
-    Action.LATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP}),
+    Action.BOUNCE: frozenset({Target.SLACK, Target.ERP, Target.SMTP, Target.HOOKS}),
+    Action.NO_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
+    Action.DUPLICATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
+    Action.LATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
 }
 """Targets on which an action could never be seen."""
 

@@ -4,9 +4,7 @@ Messages are hostile until shown otherwise: text is escaped, HTML is shown only 
 policy loads nothing and runs nothing.
 """
 
-import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -19,7 +17,6 @@ from orderack.embedded.sandbox.state import SandboxState
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'"
 MESSAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
-_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 SHOWN = 200
 """Messages on one page."""
 
@@ -31,6 +28,7 @@ class Pages:
 
     def __init__(self, state: SandboxState) -> None:
         self._outbox = state.outbox
+        self._hooks = state.hooks
         self._templates = Environment(
             loader=PackageLoader("orderack.embedded.sandbox"),
             autoescape=True,
@@ -46,6 +44,7 @@ class Pages:
             Route("/mailbox/style.css", self._style, methods=["GET"]),
             Route("/mailbox/{id:int}", self._message, methods=["GET"]),
             Route("/mailbox/{id:int}/html", self._html, methods=["GET"]),
+            Route("/hooks", self._events, methods=["GET"]),
         )
 
     async def _home(self, request: Request) -> Response:
@@ -72,13 +71,20 @@ class Pages:
             return PlainTextResponse("There is no such message (any more).", status_code=404)
         if request.query_params.get("format") == "json":
             return JSONResponse(message.model_dump(mode="json"))
-        return self._page("message.html", message=message, links=links(message), channels=CHANNELS)
+        return self._page("message.html", message=message, links=_seen(message), channels=CHANNELS)
 
     async def _html(self, request: Request) -> Response:
         message = self._outbox.get(request.path_params["id"])
         if message is None or message.html is None:
             return PlainTextResponse("There is no such page.", status_code=404)
         return HTMLResponse(message.html, headers=_headers(MESSAGE_POLICY))
+
+    async def _events(self, request: Request) -> Response:
+        events, refused = self._hooks.events(), self._hooks.refused
+        if request.query_params.get("format") == "json":
+            return JSONResponse({"events": [event.model_dump(mode="json") for event in events], "refused": refused})
+        newest = tuple(reversed(events))
+        return self._page("hooks.html", events=newest[:SHOWN], total=len(events), refused=sum(refused.values()))
 
     def _page(self, template: str, **values: object) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(values), headers=_headers(PAGE_POLICY))
@@ -93,23 +99,6 @@ def _headers(policy: str) -> dict[str, str]:
     }
 
 
-class _Links(HTMLParser):
-    """Collects what a message links to: the frame that shows it cannot be left."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, None] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        target = dict(attrs).get("href") or ""
-        if tag == "a" and target.startswith(("http://", "https://")):
-            self.found[target] = None
-
-
-def links(message: Posted) -> tuple[str, ...]:
-    """The web addresses that the HTML links to, or that a plain text holds: each once, in order."""
-    if message.html is None:
-        return tuple(dict.fromkeys(_WEB_ADDRESS.findall(message.text)))
-    parser = _Links()
-    parser.feed(message.html)
-    return tuple(parser.found)
+def _seen(message: Posted) -> Sequence[str]:
+    """The links that a person can see."""
+    return tuple(dict.fromkeys(link.url for link in message.links() if not link.hidden))

@@ -1,5 +1,6 @@
 """What the look-alikes took in: the acceptance log (ground truth for a checker) and the outbox (for people)."""
 
+import re
 from collections import Counter, deque
 from datetime import UTC, datetime
 
@@ -7,9 +8,12 @@ from pydantic import AwareDatetime
 
 from orderack.domain.value import Value
 from orderack.embedded.sandbox.faults import Action, Operation, Target
+from orderack.embedded.sandbox.markup import Link, read_html
 
 OUTBOX_SIZE = 5_000
 """Messages kept for the web view. The log keeps every acceptance: dropping one would falsify a count."""
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 
 
 class Acceptance(Value):
@@ -107,6 +111,12 @@ class Posted(Value):
     provider_id: str
     headers: tuple[tuple[str, str], ...] = ()
 
+    def links(self) -> tuple[Link, ...]:
+        """What the HTML links to, or the web addresses that a plain text holds: each once, in order."""
+        if self.html is not None:
+            return read_html(self.html).links
+        return tuple(Link(url, hidden=False) for url in dict.fromkeys(_WEB_ADDRESS.findall(self.text)))
+
 
 class Outbox:
     """The latest messages of all channels."""
@@ -160,3 +170,41 @@ class Outbox:
 
 def _searched(message: Posted) -> str:
     return "\n".join((message.recipient, message.key or "", message.subject, message.text)).casefold()
+
+
+class Hooked(Value):
+    """One event that another system's endpoint took: its signature held."""
+
+    at: AwareDatetime
+    endpoint: str
+    id: str
+    """`webhook-id`: the same for every attempt of one event."""
+    type: str
+    repeated: bool
+    """The endpoint had it before."""
+    body: str
+
+
+class HookBook:
+    """What the endpoints took, and how often each refused a signature."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str], list[Hooked]] = {}
+        self.refused: Counter[str] = Counter()
+
+    def take(self, endpoint: str, event_id: str, event_type: str, body: str) -> Hooked:
+        attempts = self._taken.setdefault((endpoint, event_id), [])
+        event = Hooked(
+            at=datetime.now(UTC),
+            endpoint=endpoint,
+            id=event_id,
+            type=event_type,
+            repeated=bool(attempts),
+            body=body,
+        )
+        attempts.append(event)
+        return event
+
+    def events(self) -> tuple[Hooked, ...]:
+        """Oldest first, repeats included."""
+        return tuple(sorted((event for attempts in self._taken.values() for event in attempts), key=lambda e: e.at))

@@ -16,11 +16,15 @@ from orderack.embedded.sandbox import signatures
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Operation, Plan, Target
 from orderack.embedded.sandbox.look_alike import KEY_FIELD, LookAlike, bearer
+from orderack.embedded.sandbox.record import Posted
+from orderack.embedded.sandbox.state import SandboxState
 
 CALLBACK = "/webhooks/sendgrid_email"
 CUSTOM_ARGS_MAX = 10_000
 """Bytes."""
 RECIPIENTS_MAX = 1_000
+READER_IP = "127.0.0.1"
+"""All readers are on this machine."""
 
 
 class Address(BaseModel):
@@ -68,6 +72,10 @@ class SendGrid(LookAlike):
 
     target: ClassVar[Target] = Target.SENDGRID
 
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__(state)
+        self._mails: dict[str, Mail] = {}
+
     def routes(self) -> Sequence[BaseRoute]:
         return (
             Route("/v3/mail/send", self.endpoint(Operation.SEND, self._send), methods=["POST"]),
@@ -111,6 +119,7 @@ class SendGrid(LookAlike):
             field, message = wrong
             return _errors(400, message, field)
         message_id = secrets.token_urlsafe(16)
+        self._mails[message_id] = mail.model_copy(update={"content": []})
         self._record(mail, message_id, plan)
         self._announce(mail, message_id, plan)
         return Response(status_code=202, headers={"X-Message-Id": message_id})
@@ -153,10 +162,21 @@ class SendGrid(LookAlike):
         batch = self._events(mail, message_id, "processed", {}) + self._events(mail, message_id, outcome, said)
         self.state.announce(self._webhook(message_id, batch), plan, behaviour.delivered_after)
         if behaviour.opened_after is not None and not bounced:
-            opened = self._events(mail, message_id, "open", {"sg_machine_open": False, "ip": "127.0.0.1"})
+            opened = self._events(mail, message_id, "open", {"sg_machine_open": False, "ip": READER_IP})
             self.state.announce(
                 self._webhook(message_id, opened), plan, behaviour.delivered_after + behaviour.opened_after
             )
+
+    def report(self, message: Posted, event: str, agent: str, said: Mapping[str, JsonValue]) -> None:
+        """Post what the service's own tracking saw (`open`, `click`) of this recipient's copy of its own mail."""
+        mail = self._mails.get(message.provider_id)
+        if mail is None:
+            return
+        seen = {"useragent": agent, "ip": READER_IP, **said}
+        events = [
+            one for one in self._events(mail, message.provider_id, event, seen) if one["email"] == message.recipient
+        ]
+        self.state.announce(self._webhook(message.provider_id, events), Plan())
 
     def _events(
         self, mail: Mail, message_id: str, event: str, said: Mapping[str, JsonValue]

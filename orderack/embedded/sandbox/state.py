@@ -8,7 +8,7 @@ from orderack.domain.value import Value
 from orderack.embedded.sandbox.courier import Courier, Webhook
 from orderack.embedded.sandbox.credentials import Credentials
 from orderack.embedded.sandbox.faults import Action, FaultBook, Plan
-from orderack.embedded.sandbox.record import AcceptanceLog, Outbox
+from orderack.embedded.sandbox.record import AcceptanceLog, HookBook, Outbox
 from orderack.embedded.sandbox.stock import Stock
 
 
@@ -36,6 +36,7 @@ class SandboxState:
     faults: FaultBook = field(default_factory=FaultBook)
     log: AcceptanceLog = field(default_factory=AcceptanceLog)
     outbox: Outbox = field(default_factory=Outbox)
+    hooks: HookBook = field(default_factory=HookBook)
     stock: Stock = field(default_factory=Stock)
     courier: Courier = field(default_factory=Courier)
 

@@ -16,7 +16,7 @@ from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from orderack.embedded.sandbox import Behaviour, Sandbox, SandboxState
@@ -32,23 +32,30 @@ class Received:
     path: str
     headers: httpx.Headers
     body: bytes
+    method: str = "POST"
 
 
 @dataclass
 class Gateway:
-    """Records every POST; answers `statuses` in turn, then 200."""
+    """Records every request; answers as `redirects`, `pages` and `statuses` (in turn) say, else 200."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: Request) -> Response:
-        self.received.append(
-            Received(str(request.url), request.url.path, httpx.Headers(request.headers.items()), await request.body())
-        )
+        path = request.url.path
+        headers, body = httpx.Headers(request.headers.items()), await request.body()
+        self.received.append(Received(str(request.url), path, headers, body, request.method))
         self._news.set()
-        return Response(status_code=self.statuses.pop(0) if self.statuses else 200)
+        status = self.statuses.pop(0) if self.statuses else 200
+        if path in self.redirects:
+            return RedirectResponse(self.redirects[path], 303)
+        page = HTMLResponse(self.pages.get(path, ""), status, {"Referrer-Policy": "no-referrer"})
+        return page if path in self.pages else Response(status_code=status)
 
     async def wait_for(self, count: int, path: str = "/") -> list[Received]:
         """The requests below `path`, as soon as there are `count` of them."""
@@ -68,7 +75,7 @@ class _Server(uvicorn.Server):
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
-    app = Starlette(routes=[Route("/{path:path}", gateway.take, methods=["POST"])])
+    app = Starlette(routes=[Route("/{path:path}", gateway.take, methods=["GET", "HEAD", "POST"])])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         gateway.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
