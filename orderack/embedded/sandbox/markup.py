@@ -53,7 +53,7 @@ class Form:
     fields: tuple[Field, ...] = ()
 
     def sent(self, filled: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What a browser posts when a person has filled in these fields and pressed the first button.
+        """What a browser posts when a person has filled in these fields and pressed the plain button, or the named one.
 
         Raises ValueError for a field, or a choice, that the form does not show.
         """
@@ -61,11 +61,17 @@ class Form:
         if strangers := sorted(set(filled) - shown):
             raise ValueError(f"the form has no {', '.join(strangers)}")
         pairs = [(field.name, _value(field, filled)) for field in self.fields if _goes(field, filled)]
-        button = next((field for field in self.fields if field.kind == "submit" and field.name), None)
         for name, value in filled.items():
             if (name, value) not in pairs:
                 raise ValueError(f"{name} cannot be {value!r}")
-        return [*pairs, (button.name, button.value)] if button and button.name not in filled else pairs
+        return [*pairs, *self._pressed(filled)]
+
+    def _pressed(self, filled: Mapping[str, str]) -> list[tuple[str, str]]:
+        """The button that says nothing of its own, else the first; none where `filled` names one."""
+        buttons = [field for field in self.fields if field.kind == "submit"]
+        if not buttons or not all(button.name for button in buttons) or filled.keys() & {b.name for b in buttons}:
+            return []
+        return [(buttons[0].name, buttons[0].value)]
 
 
 def _goes(field: Field, filled: Mapping[str, str]) -> bool:

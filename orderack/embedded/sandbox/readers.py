@@ -193,9 +193,9 @@ def _form(page: Markup, deed: Does) -> Form:
 
 
 def _filled(form: Form, deed: Does, fill: Mapping[str, str]) -> Mapping[str, str]:
-    """What the reader was told to write there; and a choice for each line it was not told of.
+    """What the reader was told to write there; where it was told of no line, a choice for each.
 
-    Who declines declines the first line and accepts the others.
+    Who declines declines the first line and accepts the others; who cancels is sure of it.
     """
     names = {field.name for field in form.fields}
     filled = {name: value for name, value in fill.items() if name in names}
@@ -203,6 +203,8 @@ def _filled(form: Form, deed: Does, fill: Mapping[str, str]) -> Mapping[str, str
     if deed in PICKS and not filled.keys() & lines.keys():
         for place, name in enumerate(lines):
             filled[name] = _choice(form, name, PICKS[deed] if place == 0 else PICKS[Does.ACCEPTS])
+    if deed is Does.CANCELS:
+        filled = {field.name: field.value for field in form.fields if field.kind == "checkbox"} | filled
     return filled
 
 

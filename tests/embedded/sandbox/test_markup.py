@@ -91,6 +91,14 @@ def test_what_the_form_does_not_offer_cannot_be_sent(filled):
         form.sent(filled)
 
 
+def test_the_plain_button_is_pressed_unless_another_is_named():
+    (form,) = read_html(
+        '<form method="post"><button name="all" value="1">All</button><button>These</button></form>'
+    ).forms
+    assert form.sent({}) == []
+    assert form.sent({"all": "1"}) == [("all", "1")]
+
+
 def test_broken_html_is_read_as_far_as_it_goes():
     markup = read_html(
         '<form action="/o/x/affirm" method="POST"><div></p><input name="a" value="1"><select name="s"><option'

@@ -126,6 +126,15 @@ async def test_several_deeds_are_done_in_their_order(http, gateway, posted):
     assert posts[1][1]["line-1"] == ["accept"]
 
 
+async def test_who_cancels_ticks_that_they_are_sure(http, gateway, posted):
+    gateway.pages["/o/tok"] = """<form method="post" action="/o/tok/cancel"><textarea name="reason"></textarea>
+    <input type="checkbox" name="sure" value="yes"><button>Cancel</button></form>"""
+    body = {"as": "person", "match": "A-1", "does": ["cancels"], "fill": {"reason": "by mistake"}}
+    await http.post("/readers", json=body)
+    (post,) = [one for one in gateway.received if one.method == "POST"]
+    assert parse_qs(post.body.decode()) == {"reason": ["by mistake"], "sure": ["yes"]}
+
+
 @pytest.mark.parametrize(
     ("does", "why"),
     [("changes", "shows no form"), ("cancels", "must be posted")],
