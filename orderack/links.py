@@ -2,9 +2,9 @@
 
 import hashlib
 from datetime import UTC, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from orderack.domain.order import Name, OrderRef, Text
@@ -14,6 +14,7 @@ from orderack.errors import BadSignature, Misconfigured
 BUYER = "buyer"
 VALID_FOR = timedelta(days=180)
 _SHORTEST_SECRET = 16
+_SALT = "orderack.page"
 
 
 class PageLink(Value):
@@ -38,7 +39,8 @@ class PageLinks:
         if len(secret) < _SHORTEST_SECRET:
             raise Misconfigured("ORDERACK_SECRET needs at least 16 characters: it signs the buyers' links")
         strong = {"digest_method": hashlib.sha256}
-        self._signer = URLSafeTimedSerializer(secret, salt="orderack.page", signer_kwargs=strong)
+        self._secret = secret
+        self._signer = URLSafeTimedSerializer(secret, salt=_SALT, signer_kwargs=strong)
         self._base = public_url.rstrip("/")
         self._valid_for = valid_for
 
@@ -48,6 +50,13 @@ class PageLinks:
 
     def token(self, ref: OrderRef, role: str = BUYER, via: str = "", recipient: str = "") -> str:
         return self._signer.dumps([ref.store, ref.number, role, via, fingerprint(recipient)])
+
+    def again(self, link: PageLink) -> str:
+        """The page's address by this very link, its age included: it permits nothing that the link does not."""
+        dated = {"digest_method": hashlib.sha256, "made_at": int(link.made_at.timestamp())}
+        signer = URLSafeTimedSerializer(self._secret, salt=_SALT, signer=_Dated, signer_kwargs=dated)
+        parts = [link.ref.store, link.ref.number, link.role, link.via, link.recipient]
+        return f"{self._base}/o/{signer.dumps(parts)}"
 
     def read(self, token: str) -> PageLink:
         """What the token stands for. Raises BadSignature, the same for a forged, a damaged and an expired one."""
@@ -66,6 +75,17 @@ class PageLinks:
 def fingerprint(address: str) -> str:
     """Tells two addresses apart without naming them: 12 hexadecimal digits of SHA-256; empty for none."""
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()[:12] if address.strip() else ""
+
+
+class _Dated(TimestampSigner):
+    """Signs as of a given second."""
+
+    def __init__(self, *args: Any, made_at: int, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._made_at = made_at
+
+    def get_timestamp(self) -> int:
+        return self._made_at
 
 
 _PARTS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[str], Field(min_length=3, max_length=5)])
