@@ -49,6 +49,8 @@ class Traits(Value):
     max_length: int | None = None
     html: bool = False
     buttons: bool = False
+    replies: bool = False
+    """It brings what the buyer writes back: a keyword from the address a message went to affirms it (E5)."""
     rate_per_second: float = 10.0
 
 
@@ -333,6 +335,10 @@ class Ledger(Protocol):
 
     async def evidence(self, ref: OrderRef) -> Sequence[EvidenceFact]: ...
 
+    async def evidence_records(self, ref: OrderRef) -> Sequence[EvidenceRecord]:
+        """Every fact about the order with its origin, in the order in which it was recorded."""
+        ...
+
     async def receive(
         self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
     ) -> InboxEvent:
@@ -341,7 +347,12 @@ class Ledger(Protocol):
 
     async def announced(self, event_id: int, outcome: str, now: datetime) -> None: ...
 
-    async def unannounced(self, before: datetime, limit: int = 100) -> Sequence[InboxEvent]: ...
+    async def unannounced(
+        self, before: datetime, limit: int = 100, *, after: int = 0, ref: OrderRef | None = None
+    ) -> Sequence[InboxEvent]:
+        """Events received before then and never announced, oldest first: those after this id, of this order."""
+        ...
+
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         """Store the offered handoff (unique by order and revision); returns its id."""
@@ -376,6 +387,75 @@ class Ledger(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class DeliveryState(StrEnum):
+    """How one event stands with one endpoint. Frozen names."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class Subscription(Value):
+    """What one endpoint listens to. `*` among its events: everything. No stores: every store's."""
+
+    endpoint: Name
+    events: tuple[Name, ...]
+    stores: tuple[Name, ...] = ()
+
+
+class DueEvent(Value):
+    """One event that one endpoint is to be told now; we hold its lease."""
+
+    event_id: Name
+    endpoint: Name
+    ref: OrderRef
+    body: str
+    """Exactly what is posted and signed."""
+    attempt: int
+    """From 1; proves at the end that the lease is still ours."""
+
+
+class DeliveryEnd(Value):
+    """How an attempt ended. `next_at`: when a pending one is tried again."""
+
+    state: DeliveryState
+    answer: Text
+    """The HTTP status, or why there was none. Never a body."""
+    next_at: datetime | None = None
+
+
+class Outbox(Protocol):
+    """Events for others. Rows are written with the timeline; here they are fanned out, leased and settled."""
+
+    async def fan_out(self, subscriptions: Sequence[Subscription], now: datetime, limit: int = 500) -> int:
+        """Make a delivery for each new event and each endpoint that listens to it; how many events there were."""
+        ...
+
+    async def claim_events(self, endpoint: str, now: datetime, lease: timedelta, limit: int) -> Sequence[DueEvent]:
+        """Lease what is due to this endpoint, oldest first. A lease that runs out is given to the next who asks."""
+        ...
+
+    async def end_attempt(self, due: DueEvent, end: DeliveryEnd, now: datetime) -> bool:
+        """Record how the attempt ended; False when the lease had run out and somebody else has taken it."""
+        ...
+
+    async def release_events(self, due: Sequence[DueEvent], next_at: datetime) -> None:
+        """Give leases back without an attempt; they are due again then."""
+        ...
+
+    async def bury(self, endpoint: str, answer: str, now: datetime) -> int:
+        """Make everything that is pending for this endpoint dead; how many that were."""
+        ...
+
+    async def forget_events(self, before: datetime) -> int:
+        """Remove what was delivered before then, or listened to by nobody. What is dead stays for a person."""
+        ...
+
+
+class GatewayLedger(Ledger, Outbox, Protocol):
+    """All that the gateway asks of the record."""
 
 
 class Content(Value):

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orderack.clients.wire import same, within
@@ -26,6 +26,13 @@ def secrets_of(text: str) -> tuple[bytes, ...]:
     return keys
 
 
+def sign(message_id: str, at: datetime, body: bytes, secrets: Sequence[bytes]) -> Mapping[str, str]:
+    """The headers that prove these bytes are ours: one signature for each live secret, so that they can be rotated."""
+    timestamp = str(int(at.timestamp()))
+    signatures = " ".join(f"v1,{_signature(key, message_id, timestamp, body)}" for key in secrets)
+    return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signatures}
+
+
 def verify(request: RawRequest, secrets: Sequence[bytes], now: datetime) -> None:
     """Raise BadSignature unless one `v1` signature fits one live secret, at most five minutes old or early."""
     name = request.headers.get("webhook-id", "")
@@ -33,9 +40,13 @@ def verify(request: RawRequest, secrets: Sequence[bytes], now: datetime) -> None
     given = request.headers.get("webhook-signature", "")
     if not name or len(given) > _LONGEST_HEADER:
         raise BadSignature("webhook-id or webhook-signature is missing")
-    signed = f"{name}.{timestamp}.".encode("utf-8", "replace") + request.body
-    expected = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in secrets]
+    expected = [_signature(key, name, timestamp, request.body) for key in secrets]
     offered = [part.removeprefix("v1,") for part in given.split() if part.startswith("v1,")]
     if not any(same(right, candidate) for right in expected for candidate in offered):
         raise BadSignature("the webhook's signature does not fit")
     within(timestamp, now, WINDOW)
+
+
+def _signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    signed = f"{message_id}.{timestamp}.".encode("utf-8", "replace") + body
+    return base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

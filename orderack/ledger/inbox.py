@@ -29,7 +29,7 @@ async def receive(
     }
     await insert_new(session, Inbox, row)
     query = select(Inbox).filter_by(source=source, external_id=external_id)
-    return _event((await session.execute(query)).scalar_one())
+    return as_event((await session.execute(query)).scalar_one())
 
 
 async def announced(session: AsyncSession, event_id: int, outcome: str, now: datetime) -> None:
@@ -39,12 +39,18 @@ async def announced(session: AsyncSession, event_id: int, outcome: str, now: dat
     )
 
 
-async def unannounced(session: AsyncSession, before: datetime, limit: int) -> Sequence[InboxEvent]:
-    """Events received before then and never announced, oldest first."""
-    query = select(Inbox).where(col(Inbox.announced_at).is_(None), col(Inbox.received_at) < before)
-    return [_event(row) for row in (await session.execute(query.order_by(col(Inbox.id)).limit(limit))).scalars()]
+async def unannounced(
+    session: AsyncSession, before: datetime, limit: int, after: int, ref: OrderRef | None
+) -> Sequence[InboxEvent]:
+    """See `orderack.ports.Ledger.unannounced`."""
+    query = select(Inbox).where(
+        col(Inbox.announced_at).is_(None), col(Inbox.received_at) < before, col(Inbox.id) > after
+    )
+    if ref:
+        query = query.filter_by(store=ref.store, number=ref.number)
+    return [as_event(row) for row in (await session.execute(query.order_by(col(Inbox.id)).limit(limit))).scalars()]
 
 
-def _event(row: Inbox) -> InboxEvent:
+def as_event(row: Inbox) -> InboxEvent:
     ref = OrderRef(store=row.store, number=row.number) if row.store and row.number else None
     return InboxEvent.model_validate(row.model_dump(exclude={"store", "number"}) | {"ref": ref})

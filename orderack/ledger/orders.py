@@ -18,7 +18,7 @@ from sqlmodel import col
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal, Stage
 from orderack.domain.order import Order, OrderRef
-from orderack.ledger import audit
+from orderack.ledger import audit, outbox
 from orderack.ledger.database import insert_new, upsert
 from orderack.ledger.projection import PROJECTED, Projection, project
 from orderack.ledger.tables import Deadlines, Handoffs, OrderIds, Orders, Reviews, Revisions, Timeline
@@ -53,6 +53,7 @@ async def write_journal(session: AsyncSession, order: Orders, journal: Journal, 
         row = Timeline(store=order.store, number=order.number, **entry.model_dump())
         session.add(row)
         await audit.append(session, order, "entry", row)
+        await outbox.publish(session, journal, entry)
     last = max((entry.seq for entry in journal.entries), default=0)
     if last >= order.journal_seq:
         order.journal_seq = last
@@ -181,16 +182,16 @@ async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: dat
     new = await session.get(Handoffs, id_) is None
     if new:
         answers = json.dumps([answer.model_dump(mode="json") for answer in request.answers])
-        session.add(
-            Handoffs(
-                **request.model_dump(exclude={"ref", "answers", "journal"}),
-                id=id_,
-                store=ref.store,
-                number=ref.number,
-                answers=answers,
-                offered_at=now,
-            )
+        row = Handoffs(
+            **request.model_dump(exclude={"ref", "answers", "journal"}),
+            id=id_,
+            store=ref.store,
+            number=ref.number,
+            answers=answers,
+            offered_at=now,
         )
+        session.add(row)
+        await audit.append(session, order, "handoff", row)
         if request.document_id:
             ids = {"store": ref.store, "number": ref.number, "system": ERP_SYSTEM, "id": request.document_id}
             await insert_new(session, OrderIds, ids)

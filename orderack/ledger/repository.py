@@ -1,6 +1,6 @@
 """The ledger as the product sees it: each call is one short transaction."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text as sql
@@ -10,18 +10,34 @@ from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import OrderRef
-from orderack.ledger import attention, audit, inbox, orders, schema, searches, sends
+from orderack.ledger import (
+    attention,
+    checkpoint,
+    erasure,
+    inbox,
+    orders,
+    outbox,
+    record,
+    schema,
+    searches,
+    sends,
+    verification,
+)
 from orderack.ledger.database import Database, make_engine
 from orderack.ports import (
     UNSAID,
     ClaimResult,
+    DeliveryEnd,
+    DueEvent,
+    EvidenceRecord,
+    GatewayLedger,
     InboxEvent,
-    Ledger,
     Message,
     OrderRow,
     PastOrder,
     StoredRevision,
     StoredSend,
+    Subscription,
 )
 
 
@@ -88,6 +104,10 @@ class SqlLedger:
         async with self._database.read() as session:
             return await sends.evidence(session, ref)
 
+    async def evidence_records(self, ref: OrderRef) -> Sequence[EvidenceRecord]:
+        async with self._database.read() as session:
+            return await record.evidence_records(session, ref)
+
     async def receive(
         self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
     ) -> InboxEvent:
@@ -98,9 +118,57 @@ class SqlLedger:
         async with self._database.write() as session:
             await inbox.announced(session, event_id, outcome, now)
 
-    async def unannounced(self, before: datetime, limit: int = 100) -> Sequence[InboxEvent]:
+    async def unannounced(
+        self, before: datetime, limit: int = 100, *, after: int = 0, ref: OrderRef | None = None
+    ) -> Sequence[InboxEvent]:
         async with self._database.read() as session:
-            return await inbox.unannounced(session, before, limit)
+            return await inbox.unannounced(session, before, limit, after, ref)
+
+    async def fan_out(self, subscriptions: Sequence[Subscription], now: datetime, limit: int = 500) -> int:
+        async with self._database.read() as session:
+            if not await outbox.has_new(session):
+                return 0
+        async with self._database.write() as session:
+            return await outbox.fan_out(session, subscriptions, now, limit)
+
+    async def claim_events(self, endpoint: str, now: datetime, lease: timedelta, limit: int) -> Sequence[DueEvent]:
+        async with self._database.read() as session:
+            if not await outbox.has_due(session, endpoint, now):
+                return ()
+        async with self._database.write() as session:
+            return await outbox.claim(session, endpoint, now, lease, limit)
+
+    async def end_attempt(self, due: DueEvent, end: DeliveryEnd, now: datetime) -> bool:
+        async with self._database.write() as session:
+            return await outbox.end_attempt(session, due, end, now)
+
+    async def release_events(self, due: Sequence[DueEvent], next_at: datetime) -> None:
+        async with self._database.write() as session:
+            await outbox.release(session, due, next_at)
+
+    async def bury(self, endpoint: str, answer: str, now: datetime) -> int:
+        async with self._database.write() as session:
+            return await outbox.bury(session, endpoint, answer, now)
+
+    async def forget_events(self, before: datetime) -> int:
+        async with self._database.write() as session:
+            return await outbox.forget(session, before)
+
+    async def retry_events(self, now: datetime, event_id: str | None = None) -> int:
+        """Bring dead deliveries back, of one event or of all, with every attempt before them; how many there were."""
+        async with self._database.write() as session:
+            return await outbox.retry(session, now, event_id)
+
+    async def dead_events(self, limit: int = 200) -> Sequence[outbox.DeadEvent]:
+        """Deliveries that were given up, the oldest event first."""
+        async with self._database.read() as session:
+            return await outbox.dead(session, limit)
+
+    async def endpoint_standings(self) -> Sequence[outbox.Standing]:
+        """How many events are pending, delivered and dead, for each endpoint that was ever told one."""
+        async with self._database.read() as session:
+            return await outbox.standings(session)
+
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         async with self._database.write() as session:
@@ -148,10 +216,44 @@ class SqlLedger:
         async with self._database.read() as session:
             return await attention.doubts(session, limit)
 
-    async def verify_chain(self, ref: OrderRef) -> Sequence[audit.Break]:
+    async def verify_chain(self, ref: OrderRef) -> Sequence[verification.Break]:
         """Every place where the order's record was tampered with; empty when it stands as written."""
         async with self._database.read() as session:
-            return await audit.verify_chain(session, ref)
+            return await verification.verify_chain(session, ref)
+
+    async def verify_next(self, store: str | None, after: OrderRef | None) -> verification.Verified | None:
+        """Verify the next batch of orders after this one; None after the last."""
+        async with self._database.read() as session:
+            return await verification.verify_next(session, store, after)
+
+    async def lost_orders(self, store: str | None) -> Sequence[OrderRef]:
+        """Orders of which a chain or facts are left while the order itself is gone."""
+        async with self._database.read() as session:
+            return await verification.lost_orders(session, store)
+
+    async def heads(self, store: str | None) -> AsyncIterator[checkpoint.Head]:
+        """Every chain's head as of one moment."""
+        async with self._database.read() as session:
+            async for head in checkpoint.heads(session, store):
+                yield head
+
+    async def compare(self, kept: Sequence[checkpoint.Head]) -> Mapping[str, tuple[verification.Break, ...]]:
+        """Orders whose chain no longer goes through the head that was kept."""
+        async with self._database.read() as session:
+            return await checkpoint.compare(session, kept)
+
+    async def order_record(self, ref: OrderRef) -> record.OrderRecord | None:
+        """All that the order's chain vouches for, as of one moment; None for an unknown order."""
+        async with self._database.read() as session:
+            return await record.order_record(session, ref)
+
+    async def erase(self, ref: OrderRef, by: str, reason: str, now: datetime) -> erasure.Erasure | None:
+        """Erase the order's personal data; None for an unknown order. Whoever asks makes sure that it is not open."""
+        async with self._database.write() as session:
+            done = await erasure.erase(session, ref, by, reason, now)
+        if done and done.rows:
+            await self._database.forget_log()
+        return done
 
     async def ping(self) -> None:
         async with self._database.read() as session:
@@ -161,4 +263,4 @@ class SqlLedger:
         await self._database.aclose()
 
 
-_CHECKED: type[Ledger] = SqlLedger
+_CHECKED: type[GatewayLedger] = SqlLedger
