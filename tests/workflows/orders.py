@@ -76,6 +76,7 @@ def a_decision(
     erp_mode: ErpMode = ErpMode.PUSH,
     legs: tuple[tuple[str, ...], ...] = (("email", "sms"),),
     levels: ServiceLevels | None = None,
+    evidence_needed: str = "E2",
     time_zone: str = "UTC",
 ) -> Decision:
     """What the matrix would have said."""
@@ -92,6 +93,7 @@ def a_decision(
         internal=(Leg(channels=("slack",)),),
         rota=("ops-1", "ops-2", "ops-3"),
         reviewers=("reviewer-1", "reviewer-2"),
+        evidence_needed=evidence_needed,
         time_zone=time_zone,
         levels=levels or ServiceLevels(),
     )

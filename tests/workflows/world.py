@@ -4,7 +4,7 @@ Only the world is scripted. The server, its clock (skipping), the worker and the
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,8 +34,9 @@ from orderack.contracts.journal import Entry, Event, Journal
 from orderack.contracts.queries import OrderStatus
 from orderack.contracts.start import Start
 from orderack.contracts.updates import SubmitReply
-from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
+from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendOutcome, SendState
 from orderack.domain.assessment import Assessment
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from tests.workflows.orders import a_decision, an_assessment
@@ -63,6 +64,8 @@ class Script:
     """What the world does to one order."""
 
     assess: Callable[[AssessRequest], Assessment] = lambda r: an_assessment(r.order, r.revision, a_decision())
+    meanwhile: Callable[[AcknowledgeRequest], Awaitable[None]] | None = None
+    """Happens once the provider has the message and before the workflow hears of it."""
     send: Answer = lambda dispatch, attempt: SendState.ACCEPTED
     submit: Callable[[SubmitToErpRequest], ErpSubmission] = lambda r: ErpSubmission(answer=ErpAnswer.SUBMITTED)
     found: ErpReceipt | None = None
@@ -125,7 +128,10 @@ class World:
             if script.found:
                 return AcknowledgeResult(receipt=script.found)
         now = await self.now()
-        return AcknowledgeResult(outcomes=tuple(self._send(script, request, d, now) for d in request.dispatches))
+        outcomes = tuple(self._send(script, request, d, now) for d in request.dispatches)
+        if script.meanwhile:
+            await script.meanwhile(request)
+        return AcknowledgeResult(outcomes=outcomes)
 
     def _send(self, script: Script, request: AcknowledgeRequest, dispatch: Dispatch, now: datetime) -> SendOutcome:
         key = SendKey(
@@ -181,6 +187,28 @@ class Story:
         """The closed run's result; the clock stands still meanwhile (two drivers of it upset the test server)."""
         with self.world.env.auto_time_skipping_disabled():
             return await self.handle.result()
+
+    async def evidence(
+        self,
+        event: EvidenceEvent,
+        grade: Grade,
+        *,
+        kind: Kind = Kind.CONFIRMATION,
+        revision: int = 1,
+        channel: str = "email",
+    ) -> EvidenceFact:
+        """One graded fact arrives, of this moment."""
+        fact = EvidenceFact(
+            id=uuid4().hex,
+            event=event,
+            grade=grade,
+            channel=channel,
+            revision=revision,
+            kind=kind,
+            occurred_at=await self.world.now(),
+        )
+        await self.handle.signal(names.SIGNAL_EVIDENCE, fact)
+        return fact
 
     async def sleep(self, span: timedelta) -> None:
         await self.world.env.sleep(span)
