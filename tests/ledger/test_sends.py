@@ -88,7 +88,7 @@ async def test_a_doubt_is_dated_from_its_first_sign(ledger: SqlLedger) -> None:
         (SendState.REJECTED, SendState.ACCEPTED, SendState.ACCEPTED),
         (SendState.UNKNOWN, SendState.REJECTED, SendState.REJECTED),
         (SendState.UNKNOWN, SendState.ACCEPTED, SendState.ACCEPTED),
-        (SendState.UNKNOWN, SendState.UNAVAILABLE, SendState.UNAVAILABLE),
+        (SendState.UNKNOWN, SendState.UNAVAILABLE, SendState.UNKNOWN),  # that one attempt was not sent frees no other
         (SendState.UNAVAILABLE, SendState.ACCEPTED, SendState.ACCEPTED),
     ],
 )
