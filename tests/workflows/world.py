@@ -31,7 +31,7 @@ from orderack.contracts.activities import (
 )
 from orderack.contracts.ids import order_workflow_id
 from orderack.contracts.journal import Entry, Event, Journal
-from orderack.contracts.queries import OrderStatus
+from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.start import Start
 from orderack.contracts.updates import SubmitReply
 from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendOutcome, SendState
@@ -182,6 +182,9 @@ class Story:
 
     async def status(self) -> OrderStatus:
         return await self.handle.query(names.QUERY_STATUS, result_type=OrderStatus)
+
+    async def timeline(self) -> Timeline:
+        return await self.handle.query(names.QUERY_TIMELINE, result_type=Timeline)
 
     async def result(self) -> OrderStatus:
         """The closed run's result; the clock stands still meanwhile (two drivers of it upset the test server)."""
