@@ -11,6 +11,9 @@ from orderack.errors import OrderAckError
 from orderack.gateway.app import create_app
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.proxies import trusted
+from orderack.gateway.rates import Rates
+from orderack.gateway.stores import CurrentStores
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
 from orderack.temporal.orders import Orders
@@ -23,10 +26,12 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         orders=orders,
         channels=parts.channels.ready,
         erps=parts.erps.ready,
-        stores={name: store.profile for name, store in parts.policy().stores.items()},
+        stores=CurrentStores(parts.policy),
         keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
         links=parts.links,
         public_url=parts.settings.public_url,
+        endpoints=lambda: parts.policy().endpoints,
+        rates=Rates(key=parts.settings.rate_per_minute),
     )
 
 
@@ -35,9 +40,17 @@ async def serve(host: str, port: int) -> None:
     client = await connect(lazy=True)
     async with assemble() as parts:
         app = create_app(gateway_parts(parts, Orders(client)))
-        await uvicorn.Server(
-            uvicorn.Config(app, host=host, port=port, log_level="warning", proxy_headers=False)
-        ).serve()
+        proxies = trusted(parts.settings.trusted_proxies)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            server_header=False,
+        )
+        await uvicorn.Server(config).serve()
 
 
 def main() -> None:

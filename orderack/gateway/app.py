@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
 from orderack.gateway import attest, failures, health, intake, page, receipts, standing, webhooks
 from orderack.gateway.announce import announce_stragglers
 from orderack.gateway.background import Job, running
+from orderack.gateway.deliver import Deliverer, delivering
 from orderack.gateway.headers import SecurityHeaders
+from orderack.gateway.limits import RateLimits
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
 
@@ -18,7 +21,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(_jobs(parts)):
+        async with delivering(parts) as deliverer, running(_jobs(parts, deliverer)):
             yield
 
     app = FastAPI(
@@ -34,9 +37,14 @@ def create_app(parts: GatewayParts) -> FastAPI:
     for room in (intake, standing, receipts, attest, webhooks, page, health):
         app.include_router(room.router)
     failures.install(app)
+    app.add_middleware(RateLimits, parts=parts)
     app.add_middleware(SecurityHeaders, https=parts.public_url.startswith("https://"))
     return app
 
 
-def _jobs(parts: GatewayParts) -> tuple[Job, ...]:
-    return (Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts)),)
+def _jobs(parts: GatewayParts, deliverer: Deliverer) -> tuple[Job, ...]:
+    return (
+        Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts)),
+        Job("tell others", parts.tell_every, deliverer.work),
+        Job("forget what others were told", timedelta(hours=1), deliverer.forget),
+    )

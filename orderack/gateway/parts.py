@@ -1,7 +1,7 @@
 """What the gateway is made of: ports, and the few settings that its routes need."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol
 
@@ -14,8 +14,10 @@ from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.gateway.keys import ApiKeys
+from orderack.gateway.rates import Rates
 from orderack.links import PageLinks
-from orderack.ports import Channel, Erp, Ledger
+from orderack.policy.model import EndpointPolicy
+from orderack.ports import Channel, Erp, GatewayLedger
 from orderack.temporal.orders import Told
 
 
@@ -47,7 +49,7 @@ def utc_now() -> datetime:
 class GatewayParts:
     """Filled by whoever starts the gateway; tests fill it with fakes."""
 
-    ledger: Ledger
+    ledger: GatewayLedger
     orders: OrdersDoor
     channels: Mapping[str, Channel]
     erps: Mapping[str, Erp]
@@ -58,6 +60,11 @@ class GatewayParts:
     """How the world reaches us: signatures over the URL are checked against this, never against `Host`."""
     now: Callable[[], datetime] = utc_now
     sweep_every: timedelta = timedelta(seconds=5)
+    tell_every: timedelta = timedelta(seconds=1)
+    """How soon others hear of an event once it is in the ledger."""
+    endpoints: Callable[[], Mapping[str, EndpointPolicy]] = dict
+    """The systems that are told what happens, as the policy names them now."""
+    rates: Rates = field(default_factory=Rates)
 
 
 def parts_of(request: Request) -> GatewayParts:

@@ -32,11 +32,16 @@ async def read_json(request: Request) -> bytes:
     return await read_body(request)
 
 
+def presented_keys(request: Request) -> tuple[str, ...]:
+    """The API keys that a request shows, as they stand there."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    bearer = key.strip() if scheme.lower() == "bearer" else ""
+    return tuple(found for found in (bearer, request.headers.get("x-api-key", "")) if found)
+
+
 def grants(request: Request, parts: GatewayParts) -> tuple[Grant, ...]:
     """What the caller's key opens; empty without a key or with an unknown one."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    found = parts.keys.of(key.strip()) if scheme.lower() == "bearer" else ()
-    return found or parts.keys.of(request.headers.get("x-api-key", ""))
+    return next((found for key in presented_keys(request) if (found := parts.keys.of(key))), ())
 
 
 def demand_store(request: Request, parts: GatewayParts, store: str) -> Grant:
