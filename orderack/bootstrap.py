@@ -11,7 +11,7 @@ from orderack.ledger.repository import open_ledger
 from orderack.links import PageLinks
 from orderack.messages import MessageRenderer
 from orderack.policy.load import CurrentPolicy
-from orderack.ports import Channel, Erp, GatewayLedger, MessageLinks, Renderer, Traits
+from orderack.ports import Channel, Erp, GatewayLedger, Renderer, Traits
 from orderack.registry import Built
 from orderack.settings import Settings
 
