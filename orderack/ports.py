@@ -354,6 +354,18 @@ class Ledger(Protocol):
         ...
 
 
+    async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
+        """Inbound events of this source whose id begins so (ASCII only), announced or not, the newest first."""
+        ...
+
+    async def links_revoked_at(self, ref: OrderRef) -> datetime | None:
+        """From when on links to the buyer's page of this order count; None: all of them do."""
+        ...
+
+    async def revoke_links(self, ref: OrderRef, now: datetime) -> bool:
+        """Let no link to the buyer's page count that was made up to now. False: there is no such order."""
+        ...
+
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         """Store the offered handoff (unique by order and revision); returns its id."""
         ...

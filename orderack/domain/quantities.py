@@ -11,7 +11,7 @@ def with_quantities(order: Order, quantities: Mapping[str, Decimal]) -> Order:
     """The order with these quantities by `line_id`; 0: without the line. Ids that it has not are passed over.
 
     The total changes by the lines, and by the tax in proportion to them (only where the prices do not contain it
-    already), each rounded half up to the currency's minor unit. Discount and shipping stay: they are the store's to say.
+    already), each rounded half up to the currency's minor unit. Discount and shipping stay: the store decides on them.
     """
     lines = tuple(line for old in order.lines if (line := _with(old, quantities.get(old.line_id))) is not None)
     before, after = _amount(order.lines), _amount(lines)

@@ -14,6 +14,7 @@ from orderack.gateway.parts import GatewayParts
 from orderack.gateway.proxies import trusted
 from orderack.gateway.rates import Rates
 from orderack.gateway.stores import CurrentStores
+from orderack.messages.page_labels import PageWording
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
 from orderack.temporal.orders import Orders
@@ -30,6 +31,7 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
         links=parts.links,
         public_url=parts.settings.public_url,
+        wording=PageWording(parts.settings.policy_dir / "messages"),
         endpoints=lambda: parts.policy().endpoints,
         rates=Rates(key=parts.settings.rate_per_minute),
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import structlog
 
+from orderack.contracts.queries import OrderStatus
 from orderack.contracts.updates import SubmitReply
 from orderack.domain.acknowledgement import SendKey, SendState
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
@@ -18,7 +19,9 @@ from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import Misconfigured, OrderAckError, Refused, Unavailable
+from orderack.gateway.buyer_requests import BuyerRequest, tell
 from orderack.gateway.parts import GatewayParts
+from orderack.messages.page_labels import Taken
 from orderack.ports import ChannelEvent, InboxEvent, Message, StoredSend
 from orderack.temporal.orders import Told
 
@@ -42,6 +45,7 @@ class InboxKind(StrEnum):
     ERP_RECEIPT = "erp_receipt"
     CHANNEL_EVENT = "channel_event"
     EVIDENCE = "evidence"
+    BUYER_REQUEST = "buyer_request"
 
 
 class Outcome(StrEnum):
@@ -77,6 +81,15 @@ async def announce_evidence(parts: GatewayParts, row: InboxEvent, fact: Evidence
     told = await parts.orders.evidence(row.ref, fact)
     await _announced(parts, row, told)
     return told
+
+
+async def announce_buyer_request(
+    parts: GatewayParts, row: InboxEvent, request: BuyerRequest, status: OrderStatus | None = None
+) -> Taken:
+    """Tell what the buyer said or asked on the page. `status`: the order's, if it has just been read."""
+    taken = await tell(parts, request, status)
+    await _announced(parts, row, taken)
+    return taken
 
 
 async def announce_channel_event(
@@ -227,9 +240,14 @@ async def _channel_event(parts: GatewayParts, row: InboxEvent) -> str:
     return await announce_channel_event(parts, row, channel, event, weigh=False)
 
 
+async def _buyer_request(parts: GatewayParts, row: InboxEvent) -> str:
+    return await announce_buyer_request(parts, row, BuyerRequest.model_validate_json(row.body))
+
+
 _ANNOUNCE: Mapping[InboxKind, Callable[[GatewayParts, InboxEvent], Awaitable[str]]] = {
     InboxKind.ORDER: _order,
     InboxKind.ERP_RECEIPT: _receipt,
     InboxKind.CHANNEL_EVENT: _channel_event,
     InboxKind.EVIDENCE: _evidence,
+    InboxKind.BUYER_REQUEST: _buyer_request,
 }

@@ -1,28 +1,32 @@
-"""The buyer's page: `GET /o/{token}` shows and changes nothing; `POST /o/{token}/affirm` is the buyer's own word.
+"""The buyer's page: `GET /o/{token}` shows and changes nothing; each `POST` beneath it is the buyer's own word.
 
-The token is the permission, so the form needs no other proof that the buyer's own page sent it.
+The token is the permission, so a form needs no other proof that the buyer's own page sent it. What a buyer sends is
+recorded before anything else is done with it, and answered with the page again, dated and in words.
 """
 
-import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
-from urllib.parse import parse_qs
 
 import structlog
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from orderack.contracts.journal import Stage
-from orderack.contracts.queries import OrderStatus
-from orderack.domain.acknowledgement import Kind
-from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
-from orderack.domain.order import OrderRef
-from orderack.errors import BadSignature, OrderAckError, OrderUnknown, Unavailable
-from orderack.gateway.announce import InboxKind, announce_evidence
-from orderack.gateway.page_view import CSP, gone_html, order_html, page_view
+from orderack.domain.store import BuyerMay
+from orderack.errors import BadSignature, OrderAckError
+from orderack.gateway.announce import InboxKind, announce_buyer_request, announce_earlier
+from orderack.gateway.buyer_requests import SOURCE, BuyerRequest, request_id, request_of
+from orderack.gateway.failures import Denied
+from orderack.gateway.page_forms import Faulty, Form, Unreadable, draft_of, read_form
+from orderack.gateway.page_html import gone_html, order_html
+from orderack.gateway.page_state import PageState, look
+from orderack.gateway.page_view import Attempt, Tongue, page_view, tongue_for
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import read_body
 from orderack.links import BUYER, PageLink
-from orderack.ports import OrderRow
+from orderack.messages.page_labels import Note
 
 log = structlog.get_logger(__name__)
 
@@ -30,110 +34,161 @@ router = APIRouter(tags=["buyer"])
 
 Token = Annotated[str, Path(min_length=1, max_length=2_000)]
 
-CHANNEL = "portal"
-"""Evidence from the page counts for the portal, whose medium the page is."""
+
+class Action(StrEnum):
+    """The address of each form, below the page's own. Frozen names."""
+
+    AFFIRM = "affirm"
+    ANSWER = "answer"
+    QUESTION = "question"
+    CHANGE = "change"
+    CANCEL = "cancel"
+
+
+_MAY: Mapping[Action, BuyerMay] = {
+    Action.AFFIRM: BuyerMay.AFFIRM,
+    Action.ANSWER: BuyerMay.ANSWER,
+    Action.QUESTION: BuyerMay.ASK,
+    Action.CHANGE: BuyerMay.CHANGE,
+    Action.CANCEL: BuyerMay.CANCEL,
+}
+
+_CODES: Mapping[Note, int] = {
+    Note.STALE: 409,
+    Note.IMPOSSIBLE: 409,
+    Note.TOO_LARGE: 413,
+    Note.UNREADABLE: 422,
+}
+
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    404: {"description": "No such link"},
+    409: {"description": "The order has changed since the page was opened, or does not allow it; nothing was recorded"},
+    413: {"description": "Too large"},
+    422: {"description": "A field cannot be used; the page names it and keeps what was typed"},
+}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request for the page by a link that holds, and all that is known when it comes."""
+
+    parts: GatewayParts
+    token: str
+    state: PageState
+    tongue: Tongue
+
+    @property
+    def path(self) -> str:
+        return f"/o/{self.token}"
+
+    def page(
+        self, code: int = 200, note: Note | None = None, attempt: Attempt | None = None, taken: str = ""
+    ) -> HTMLResponse:
+        view = page_view(
+            self.state,
+            self.tongue,
+            self.parts.channels,
+            path=self.path,
+            form_id=secrets.token_urlsafe(12),
+            note=note,
+            attempt=attempt,
+            taken=taken,
+        )
+        return order_html(view, code)
+
+    def refused(self, note: Note, attempt: Attempt | None = None) -> HTMLResponse:
+        return self.page(_CODES[note], note, attempt)
 
 
 @router.get("/o/{token}", response_class=HTMLResponse, summary="The buyer's page")
-async def show(token: Token, parts: Parts) -> HTMLResponse:
+async def show(
+    token: Token, request: Request, parts: Parts, taken: Annotated[str, Query(max_length=200)] = ""
+) -> HTMLResponse:
     """The order in the buyer's words. A page that prefetchers, scanners and previews may open as they like."""
-    link = _read(parts, token)
-    return _gone() if link is None else await _page(parts, link, token)
+    visit = await _visit(parts, token)
+    return visit.page(taken=taken) if visit else _gone(parts, request)
 
 
-@router.post("/o/{token}/affirm", response_class=HTMLResponse, summary="The buyer affirms what is confirmed")
-async def affirm(token: Token, request: Request, parts: Parts) -> Response:
-    """Records, once, that the holder of the link affirmed exactly the revision that the page showed."""
-    link = _read(parts, token)
-    if link is None or link.role != BUYER:
-        return _gone()
-    form = parse_qs((await read_body(request)).decode("utf-8", "replace"), max_num_fields=10)
-    status = await _status(parts, link.ref)
-    if status is None:
-        return await _page(parts, link, token, code=503)
-    if status.confirmed_revision is None or form.get("revision") != [str(status.confirmed_revision)]:
-        return await _page(parts, link, token, code=409)
-    await _record(parts, link, status.confirmed_revision)
+@router.get("/o/{token}/{action}", response_class=RedirectResponse, status_code=303, summary="Back to the page")
+async def back(token: Token, action: Action) -> RedirectResponse:
+    """What a browser asks for when a form's answer is opened again: the page itself. Changes nothing."""
     return RedirectResponse(f"/o/{token}", 303)
 
 
-async def _record(parts: GatewayParts, link: PageLink, revision: int) -> None:
-    """One fact for each order, revision and role, however often the button is pressed."""
-    identity = "\n".join((link.ref.store, link.ref.number, str(revision), link.role))
-    fact = EvidenceFact(
-        id=f"affirm-{hashlib.sha256(identity.encode()).hexdigest()}",
-        event=EvidenceEvent.AFFIRMED,
-        grade=Grade.E5,
-        channel=CHANNEL,
-        revision=revision,
-        kind=Kind.CONFIRMATION,
-        occurred_at=parts.now(),
-        basis="page:affirmed",
+@router.post(
+    "/o/{token}/{action}",
+    response_class=HTMLResponse,
+    status_code=303,
+    responses=_ANSWERS,
+    summary="The buyer affirms, answers, asks, or wants something changed or called off",
+)
+async def act(token: Token, action: Action, request: Request, parts: Parts) -> Response:
+    """Recorded first, once for each form, and then told to the order; back to the page, which says what was taken."""
+    visit = await _visit(parts, token)
+    if visit is None or visit.state.link.role != BUYER:
+        return _gone(parts, request)
+    try:
+        lines = len(visit.state.stored.order.lines) if visit.state.stored else 0
+        form = read_form(await read_body(request), request.headers.get("content-type", ""), lines)
+    except Unreadable:
+        return visit.refused(Note.UNREADABLE)
+    except Denied as denied:
+        return visit.refused(Note.TOO_LARGE if denied.status == 413 else Note.UNREADABLE)
+    return await _take(visit, _MAY[action], form)
+
+
+async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
+    state, typed = visit.state, Attempt(action, form.fields)
+    if form.fields.get("revision") != str(state.revision):
+        return visit.refused(Note.STALE, typed)
+    if state.stored is None or not state.takes(action):
+        return visit.refused(Note.IMPOSSIBLE, typed)
+    try:
+        draft = draft_of(action, form, state.stored.order, visit.tongue.locale)
+    except Faulty as faulty:
+        return visit.page(422, attempt=Attempt(action, form.fields, faulty.faults))
+    id_ = request_id(state.link, state.revision, draft, form.fields.get("form", "")[:100])
+    wanted = request_of(
+        state.link, state.revision, state.stored.content_hash, state.about, draft, id_, visit.parts.now()
     )
-    body = fact.model_dump_json()
-    row = await parts.ledger.receive("page", fact.id, InboxKind.EVIDENCE, link.ref, body, parts.now())
+    await _record(visit, wanted)
+    return RedirectResponse(f"{visit.path}?taken={id_}", 303)
+
+
+async def _record(visit: Visit, wanted: BuyerRequest) -> None:
+    """Once recorded it is ours: what keeps us from telling the order now is the sweep's concern, not the buyer's."""
+    parts = visit.parts
+    row = await parts.ledger.receive(
+        SOURCE, wanted.id, InboxKind.BUYER_REQUEST, wanted.ref, wanted.model_dump_json(), parts.now()
+    )
     if row.announced_at is not None:
         return
-    first = EvidenceFact.model_validate_json(row.body)
-    await parts.ledger.record_evidence(link.ref, first, row.body)
     try:
-        await announce_evidence(parts, row, first)
+        first = BuyerRequest.model_validate_json(row.body)
+        await announce_earlier(parts, row)
+        await announce_buyer_request(parts, row, first, visit.state.status)
     except OrderAckError as error:
-        log.info("affirmation left to the sweep", row=row.id, why=type(error).__name__)
+        log.info("buyer's request left to the sweep", row=row.id, why=type(error).__name__)
 
 
-async def _page(parts: GatewayParts, link: PageLink, token: str, code: int = 200) -> HTMLResponse:
-    status, row = await _status(parts, link.ref), await parts.ledger.order(link.ref)
-    if (row is None and status is None) or link.ref.store not in parts.stores:
-        return _gone()
-    revision = _shown(status, row)
-    stored = await parts.ledger.revision(link.ref, revision)
-    affirmed = any(
-        fact.event is EvidenceEvent.AFFIRMED and fact.revision == revision
-        for fact in await parts.ledger.evidence(link.ref)
-    )
-    view = page_view(
-        store=parts.stores[link.ref.store],
-        ref=link.ref,
-        stage=status.stage if status else row.stage if row else Stage.ASSESSING,
-        revision=revision,
-        stored=stored,
-        status=status,
-        sends=await parts.ledger.sends(link.ref),
-        channels=parts.channels,
-        affirmed=affirmed,
-        affirm_path=f"/o/{token}/affirm" if link.role == BUYER else None,
-        changed_meanwhile=code == 409,
-    )
-    return _html(order_html(view), code)
+async def _visit(parts: GatewayParts, token: str) -> Visit | None:
+    """None for a forged, a damaged, an expired and a revoked link, and for an order that we do not know."""
+    link = await _link(parts, token)
+    state = await look(parts, link) if link else None
+    return Visit(parts, token, state, tongue_for(parts.wording, state)) if state else None
 
 
-def _shown(status: OrderStatus | None, row: OrderRow | None) -> int:
-    """The revision as confirmed; before that, the one that we have."""
-    if status is not None:
-        return status.confirmed_revision or status.revision
-    return row.revision if row else 0
-
-
-async def _status(parts: GatewayParts, ref: OrderRef) -> OrderStatus | None:
-    """What the order says of itself; None while it can't be asked, or when Temporal no longer keeps it."""
+async def _link(parts: GatewayParts, token: str) -> PageLink | None:
     try:
-        return await parts.orders.status(ref)
-    except (Unavailable, OrderUnknown):
-        return None
-
-
-def _read(parts: GatewayParts, token: str) -> PageLink | None:
-    try:
-        return parts.links.read(token)
+        link = parts.links.read(token)
     except BadSignature:
         return None
+    revoked_at = await parts.ledger.links_revoked_at(link.ref)
+    return None if revoked_at and link.made_at <= revoked_at else link
 
 
-def _gone() -> HTMLResponse:
-    """The same answer for a forged, a damaged and an expired link, and for an order that we do not know."""
-    return _html(gone_html(), 404)
-
-
-def _html(text: str, code: int) -> HTMLResponse:
-    return HTMLResponse(text, code, {"Content-Security-Policy": CSP})
+def _gone(parts: GatewayParts, request: Request) -> HTMLResponse:
+    """The same answer to all of them, in the browser's language."""
+    asked = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    language = parts.wording.language_for(asked)
+    return gone_html(parts.wording.words(language)[0], language)

@@ -16,8 +16,10 @@ from orderack.domain.store import StoreProfile
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.rates import Rates
 from orderack.links import PageLinks
+from orderack.messages.page_labels import PageWording
 from orderack.policy.model import EndpointPolicy
 from orderack.ports import Channel, Erp, GatewayLedger
+from orderack.settings import Settings
 from orderack.temporal.orders import Told
 
 
@@ -58,6 +60,8 @@ class GatewayParts:
     links: PageLinks
     public_url: str
     """How the world reaches us: signatures over the URL are checked against this, never against `Host`."""
+    wording: PageWording = field(default_factory=lambda: PageWording(Settings().policy_dir / "messages"))
+    """The words of the buyer's page; by default those of the policy that the settings name."""
     now: Callable[[], datetime] = utc_now
     sweep_every: timedelta = timedelta(seconds=5)
     tell_every: timedelta = timedelta(seconds=1)

@@ -17,6 +17,7 @@ from orderack.ledger import (
     inbox,
     orders,
     outbox,
+    page_links,
     record,
     schema,
     searches,
@@ -169,6 +170,18 @@ class SqlLedger:
         async with self._database.read() as session:
             return await outbox.standings(session)
 
+
+    async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
+        async with self._database.read() as session:
+            return await page_links.received(session, source, prefix, limit)
+
+    async def links_revoked_at(self, ref: OrderRef) -> datetime | None:
+        async with self._database.read() as session:
+            return await page_links.revoked_at(session, ref)
+
+    async def revoke_links(self, ref: OrderRef, now: datetime) -> bool:
+        async with self._database.write() as session:
+            return await page_links.revoke(session, ref, now)
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         async with self._database.write() as session:

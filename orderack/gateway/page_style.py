@@ -1,0 +1,54 @@
+"""The page's style sheet in a store's colour: always legible, and the policy that allows no other."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from orderack.messages.brand import contrast
+
+LIGHT, DARK = "#f3f5f8", "#1a2028"
+"""The page's grounds that the store's colour must stand out from; see `style.css`."""
+
+LEGIBLE = 4.5
+"""WCAG 2.2, 1.4.3 (AA)."""
+
+_STATIC = files("orderack.gateway").joinpath("templates/style.css").read_text(encoding="utf-8")
+_POLICY = "default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+"""No script, no image, no frame, nothing from elsewhere: only this style sheet and our own forms."""
+
+
+@dataclass(frozen=True)
+class Style:
+    css: str
+    policy: str
+    """The Content-Security-Policy that allows exactly this style sheet."""
+
+
+@lru_cache(maxsize=256)
+def style_for(brand: str) -> Style:
+    """The style sheet in this colour (`#rrggbb`)."""
+    light, dark = legible(brand, LIGHT), legible(brand, DARK)
+    css = (
+        _STATIC
+        + f":root{{--brand:{light};--on-brand:{_ink(light)}}}\n"
+        + f"@media (prefers-color-scheme:dark) and (not print){{:root{{--brand:{dark};--on-brand:{_ink(dark)}}}}}\n"
+    )
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return Style(css, _POLICY.format(digest=digest))
+
+
+def legible(colour: str, ground: str) -> str:
+    """The colour, darkened or lightened just so far that text in it can be read on this ground (both `#rrggbb`)."""
+    towards = max((0, 255), key=lambda end: contrast(f"#{end:02x}{end:02x}{end:02x}", ground))
+    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    for step in range(101):
+        mixed = "#" + "".join(f"{round(c + (towards - c) * step / 100):02x}" for c in channels)
+        if contrast(mixed, ground) >= LEGIBLE:
+            return mixed
+    return "#000000" if towards == 0 else "#ffffff"
+
+
+def _ink(ground: str) -> str:
+    return max(("#ffffff", "#0b0f14"), key=lambda ink: contrast(ink, ground))
