@@ -209,6 +209,7 @@ class StoredSend(Value):
     """One send's row: the bytes as rendered once, and how it stands."""
 
     key: Text
+    identity: SendKey
     channel: Name
     state: SendState
     provider_id: Text | None = None

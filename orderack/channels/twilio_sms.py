@@ -26,6 +26,7 @@ from orderack.clients.http import NO_HEADERS, WRONG_KEY_OR_URL, BaseUrl, Clock, 
 from orderack.clients.wire import not_an_event, same
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
+from orderack.domain.replies import may_mean_the_order, opts_out
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable, Unsupported
 from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
@@ -76,6 +77,9 @@ REFUSED_CODE = MappingProxyType(
 OURS_TO_MEND = frozenset({20003, 20404, 21212, 21603, 21606, 21609, 21659, 21701, 21703, 30002, 30034})
 NOT_NOW = frozenset({20429, 30001})
 OPTED_OUT = "21610"
+OPTS_IN = frozenset({"start", "unstop"})
+"""Twilio's opt-in words besides YES, which is an answer to us as well."""
+NO_WORDS = "(a picture or a file, without a word)"
 _E164 = re.compile(r"^\+[1-9]\d{6,14}$")
 
 
@@ -125,6 +129,22 @@ class _Carrier(AsyncHttpClient):  # type: ignore[misc]
         return Response(answer.status_code, answer.text, answer.headers)
 
 
+class _Form:
+    """The posted form as the library's validator reads it: repeated fields keep all their values."""
+
+    def __init__(self, body: bytes) -> None:
+        self._pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._pairs])
+
+    def getall(self, name: str) -> list[str]:
+        return [value for found, value in self._pairs if found == name]
+
+    def first(self, name: str) -> str:
+        return next(iter(self.getall(name)), "")
+
+
 class TwilioSms:
     """One text message to one number."""
 
@@ -136,6 +156,7 @@ class TwilioSms:
         evidence_ceiling=Grade.E2,
         idempotency=Idempotency.ECHO,
         max_length=MAX_LENGTH,
+        replies=True,
         rate_per_second=1.0,
     )
 
@@ -184,49 +205,62 @@ class TwilioSms:
             raise BadSignature("the Twilio signature does not fit")
 
     def events(self, request: RawRequest) -> Sequence[ChannelEvent]:
-        """The one status in a callback. Its id is message and status: Twilio may repeat and reorder."""
+        """The one status in a callback, or the one message that somebody wrote to our number (the same URL takes both).
+
+        A status's id is message and status, for Twilio may repeat and reorder; a message's is its own.
+        """
         form = _Form(request.body)
         sid, status = form.first("MessageSid"), form.first("MessageStatus")
-        if not sid or not status:
-            raise not_an_event(
-                "MessageSid, MessageStatus", "not a status callback", "point only StatusCallback at this URL"
-            )
+        if sid and status:
+            return [self._status(form, sid, status, request)]
+        if sid and form.first("From") and form.getall("Body"):
+            return [self._reply(form, sid, request)]
+        raise not_an_event(
+            "MessageSid, MessageStatus",
+            "neither a status callback nor a message to our number",
+            "point StatusCallback and the number's 'a message comes in' at this URL, and nothing else",
+        )
+
+    def _status(self, form: _Form, sid: str, status: str, request: RawRequest) -> ChannelEvent:
         code = form.first("ErrorCode")
         meaning, grade = VENDOR_STATUS.get(status, (EvidenceEvent.UNKNOWN, None))
         if code == OPTED_OUT:
             meaning = EvidenceEvent.OPTED_OUT
-        return [
-            ChannelEvent(
-                id=_event_id(sid, status),
-                event=meaning,
-                grade=grade,
-                key=next(iter(parse_qs(urlsplit(request.url).query).get(KEY_PARAMETER, [])), None),
-                provider_id=sid,
-                occurred_at=self._http.clock(),
-                basis=":".join(part for part in (self.name, status[:100], code[:20]) if part),
-                raw=request.body.decode("utf-8", "replace")[:2_000],
-            )
-        ]
+        return ChannelEvent(
+            id=_event_id(sid, status),
+            event=meaning,
+            grade=grade,
+            key=next(iter(parse_qs(urlsplit(request.url).query).get(KEY_PARAMETER, [])), None),
+            provider_id=sid,
+            occurred_at=self._http.clock(),
+            basis=":".join(part for part in (self.name, status[:100], code[:20]) if part),
+            raw=_raw(request),
+        )
+
+    def _reply(self, form: _Form, sid: str, request: RawRequest) -> ChannelEvent:
+        """Words from a person's handset. What Twilio answers itself (STOP, START) is no answer to us."""
+        text, kind = form.first("Body")[:MAX_LENGTH], form.first("OptOutType").casefold()
+        if opts_out(text) or kind == "stop":
+            meaning, grade, word = EvidenceEvent.OPTED_OUT, None, "stop"
+            text = text if may_mean_the_order(text) else ""
+        elif kind == "start" or text.strip().casefold() in OPTS_IN:
+            meaning, grade, word, text = EvidenceEvent.UNKNOWN, None, "start", ""
+        else:
+            meaning, grade, word = EvidenceEvent.REPLIED, Grade.E4, "reply"
+        return ChannelEvent(
+            id=_event_id(sid, "reply"),
+            event=meaning,
+            grade=grade,
+            occurred_at=self._http.clock(),
+            basis=f"{self.name}:{word}",
+            raw=_raw(request),
+            sender=form.first("From")[:100],
+            text=text or (NO_WORDS if meaning is EvidenceEvent.REPLIED else ""),
+        )
 
     async def aclose(self) -> None:
         """Close the connection pool."""
         await self._http.aclose()
-
-
-class _Form:
-    """The posted form as the library's validator reads it: repeated fields keep all their values."""
-
-    def __init__(self, body: bytes) -> None:
-        self._pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._pairs])
-
-    def getall(self, name: str) -> list[str]:
-        return [value for found, value in self._pairs if found == name]
-
-    def first(self, name: str) -> str:
-        return next(iter(self.getall(name)), "")
 
 
 def _callback(message: Message) -> str | None:
@@ -236,6 +270,10 @@ def _callback(message: Message) -> str | None:
     parts = urlsplit(message.status_url)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), (KEY_PARAMETER, message.key_text)])
     return urlunsplit(parts._replace(query=query))
+
+
+def _raw(request: RawRequest) -> str:
+    return request.body.decode("utf-8", "replace")[:2_000]
 
 
 def _event_id(sid: str, status: str) -> str:

@@ -5,6 +5,7 @@ away, left behind. Both may happen to one event: update ids, receipt ids and evi
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -12,17 +13,18 @@ from enum import StrEnum
 import structlog
 
 from orderack.contracts.queries import OrderStatus
-from orderack.contracts.updates import SubmitReply
+from orderack.contracts.updates import BuyerQuestion, SubmitReply
 from orderack.domain.acknowledgement import SendKey, SendState
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.receipt import ErpReceipt
-from orderack.errors import Misconfigured, OrderAckError, Refused, Unavailable
+from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused, Unavailable
+from orderack.gateway.binding import bind, find_send, provenance_of
 from orderack.gateway.buyer_requests import BuyerRequest, tell
 from orderack.gateway.parts import GatewayParts
 from orderack.messages.page_labels import Taken
-from orderack.ports import ChannelEvent, InboxEvent, Message, StoredSend
+from orderack.ports import ChannelEvent, InboxEvent, StoredSend
 from orderack.temporal.orders import Told
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,8 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
+    ASKED = "asked"
+    """The buyer's words are with the order's owner."""
 
 
 # -- one event each -----------------------------------------------------------------------------------------------
@@ -99,13 +103,14 @@ async def announce_channel_event(
 
     `weigh` false tells it in any case: what the sweep finds may be the only one of its grade that got this far.
     """
+    event = await bind(parts, channel, event)
     send = await find_send(parts, channel, event)
     if send is None:
         if parts.now() - row.received_at < PATIENCE:
             return Outcome.WAITING
         await _announced(parts, row, Outcome.UNMATCHED)
         return Outcome.UNMATCHED
-    key = send_key(send)
+    key = send.identity
     fact = EvidenceFact(
         id=event.id,
         event=event.event,
@@ -118,27 +123,34 @@ async def announce_channel_event(
         basis=event.basis,
     )
     news = not weigh or await _is_news(parts, key, fact, send)
-    await parts.ledger.record_evidence(key.ref, fact, event.raw)
-    outcome = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
+    await parts.ledger.record_evidence(key.ref, fact, event.raw, provenance_of(parts, channel, event, send))
+    outcome: str = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
+    if event.text and event.event in _FOR_A_PERSON:
+        outcome = await _ask(parts, key, event)
     await _announced(parts, row, outcome)
     return outcome
 
 
-async def find_send(parts: GatewayParts, channel: str, event: ChannelEvent) -> StoredSend | None:
-    """The send an event is about: by our own key where the provider gives it back, else by the provider's id."""
-    if event.key and (send := await parts.ledger.send(event.key)) is not None:
-        return send if send.channel == channel else None
-    if event.provider_id:
-        return await parts.ledger.send_by_provider_id(channel, event.provider_id)
-    return None
+_FOR_A_PERSON = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.OPTED_OUT})
+"""Replies whose words, where the channel passes them on, the order's owner has to read."""
 
 
-def send_key(send: StoredSend) -> SendKey:
-    return Message.model_validate_json(send.message_json).key
+async def _ask(parts: GatewayParts, key: SendKey, event: ChannelEvent) -> str:
+    """The buyer's own words become a question to the order's owner: one for each message, however often it comes."""
+    identity = hashlib.sha256(f"{key.channel}\n{event.id}".encode()).hexdigest()
+    question = BuyerQuestion(id=f"reply-{identity}", revision=key.revision, via=key.channel, text=event.text)
+    try:
+        reply = await parts.orders.ask(key.ref, question)
+    except OrderNotOpen:
+        return Told.LATE
+    return Outcome.ASKED if reply.accepted else Outcome.REFUSED
 
 
 _ALWAYS_NEWS = frozenset(
-    {EvidenceEvent.BOUNCED, EvidenceEvent.AFFIRMED, EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT}
+    {
+        *(EvidenceEvent.BOUNCED, EvidenceEvent.AFFIRMED, EvidenceEvent.ASSENTED, EvidenceEvent.DECLINED),
+        *(EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT),
+    }
 )
 
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Request
 
 from orderack.domain.value import Value
 from orderack.errors import OrderAckError
-from orderack.gateway.announce import InboxKind, announce_channel_event, find_send, send_key
+from orderack.gateway.announce import InboxKind, announce_channel_event
+from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import raw_request, read_body
@@ -48,14 +49,16 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
 
 async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> None:
     """Once recorded it is ours: what keeps us from announcing it is the sweep's concern, not the provider's."""
-    send = await find_send(parts, channel, event)
-    ref = send_key(send).ref if send else None
+    bound = await bind(parts, channel, event)
+    send = await find_send(parts, channel, bound)
+    ref = send.identity.ref if send else None
     row = await parts.ledger.receive(
-        f"webhooks/{channel}", event.id, InboxKind.CHANNEL_EVENT, ref, event.model_dump_json(), parts.now()
+        f"webhooks/{channel}", event.id, InboxKind.CHANNEL_EVENT, ref, bound.model_dump_json(), parts.now()
     )
     if row.announced_at is not None:
         return
     try:
-        await announce_channel_event(parts, row, channel, event, weigh=True)
+        first = ChannelEvent.model_validate_json(row.body)
+        await announce_channel_event(parts, row, channel, first, weigh=True)
     except OrderAckError as error:
         log.info("event left to the sweep", row=row.id, channel=channel, why=type(error).__name__)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
+from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
 from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
@@ -223,6 +223,13 @@ def _identity(key: SendKey) -> dict[str, object]:
 def _stored(row: Sends) -> StoredSend:
     return StoredSend(
         key=row.key,
+        identity=SendKey(
+            ref=OrderRef(store=row.store, number=row.number),
+            revision=row.revision,
+            kind=Kind(row.kind),
+            n=row.n,
+            channel=row.channel,
+        ),
         channel=row.channel,
         state=SendState(row.state),
         provider_id=row.provider_id,

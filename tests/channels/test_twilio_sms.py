@@ -52,7 +52,14 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
     secrets = (TOKEN, base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode())
     required = ("ORDERACK_TWILIO_SMS_ACCOUNT_SID", "ORDERACK_TWILIO_SMS_AUTH_TOKEN")
     has_window = False
-    malformed = (b"", b"Foo=bar", b"{}", b"MessageSid=SM1", b"MessageStatus=sent&MessageSid=")
+    malformed = (
+        b"",
+        b"Foo=bar",
+        b"{}",
+        b"MessageSid=SM1",
+        b"MessageSid=SM1&From=%2B15005550006",
+        b"MessageStatus=sent&MessageSid=",
+    )
 
     accepted = Answer(201, payload("twilio_sms/accepted.json"), {"Content-Type": "application/json"})
     provider_id = SID
@@ -169,6 +176,58 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
             assert event.event is EvidenceEvent.OPTED_OUT
             assert event.basis == "twilio_sms:failed:21610"
             assert event.provider_id == SID
+
+    def message_in(self, text: str, **more: str) -> RawRequest:
+        """Somebody writes to our number."""
+        form = {"MessageSid": SID, "SmsMessageSid": SID, "SmsSid": SID, "SmsStatus": "received", "NumMedia": "0"}
+        form |= {"From": self.recipient, "To": "+15005550001", "Body": text, "AccountSid": ACCOUNT, **more}
+        return self.signed(urlencode(form).encode(), NOW)
+
+    @pytest.mark.parametrize("text", ["yes", "When does it come?", "not ok", "NO", "Sí 👍", "a=b&c=d"])
+    async def test_a_message_to_our_number_is_a_reply_with_its_words_and_its_sender(self, text: str) -> None:
+        async with self.channel() as channel:
+            request = self.message_in(text)
+            channel.verify(request)
+            (event,) = channel.events(request)
+            assert (event.event, event.grade) == (EvidenceEvent.REPLIED, Grade.E4)
+            assert (event.sender, event.text) == (self.recipient, text)
+            assert (event.key, event.provider_id) == (None, None)
+            assert event.basis == "twilio_sms:reply"
+
+    @pytest.mark.parametrize(
+        ("text", "more"),
+        [
+            *((word, {}) for word in ("STOP", "StopAll", "unsubscribe", "END", "Quit.")),
+            ("Adiós", {"OptOutType": "STOP"}),
+        ],
+    )
+    async def test_an_opt_out_is_one_and_asks_nobody(self, text: str, more: dict[str, str]) -> None:
+        async with self.channel() as channel:
+            (event,) = channel.events(self.message_in(text, **more))
+            assert (event.event, event.grade, event.text) == (EvidenceEvent.OPTED_OUT, None, "")
+
+    async def test_cancel_is_an_opt_out_that_a_person_reads_for_it_may_mean_the_order(self) -> None:
+        async with self.channel() as channel:
+            (event,) = channel.events(self.message_in("CANCEL"))
+            assert (event.event, event.text) == (EvidenceEvent.OPTED_OUT, "CANCEL")
+
+    async def test_what_twilio_answers_itself_is_no_answer_to_us(self) -> None:
+        async with self.channel() as channel:
+            for request in (self.message_in("START"), self.message_in("hola", OptOutType="START")):
+                (event,) = channel.events(request)
+                assert (event.event, event.grade, event.text) == (EvidenceEvent.UNKNOWN, None, "")
+
+    async def test_a_picture_without_words_is_a_reply(self) -> None:
+        async with self.channel() as channel:
+            (event,) = channel.events(self.message_in("", NumMedia="1"))
+            assert event.event is EvidenceEvent.REPLIED
+            assert event.text
+
+    async def test_a_reply_delivered_twice_has_one_id(self) -> None:
+        async with self.channel() as channel:
+            ids = {event.id for _ in range(2) for event in channel.events(self.message_in("yes"))}
+            assert len(ids) == 1
+            assert ids.isdisjoint({event.id for event in channel.events(self.callback("received"))})
 
     async def test_a_list_where_a_message_should_be_is_in_doubt(self) -> None:
         assert isinstance(await self.failure(json_answer(201, [])), InDoubt)

@@ -21,7 +21,7 @@ from orderack.ledger.database import Database, make_engine
 from orderack.ledger.repository import SqlLedger
 from orderack.links import PageLinks
 from orderack.ports import InboxEvent, Message, Rendered
-from tests.gateway.fakes import AlertChannel, ScriptedOrders, SigningChannel, SigningErp
+from tests.gateway.fakes import AlertChannel, ChatChannel, ScriptedOrders, SigningChannel, SigningErp, TextChannel
 from tests.temporal.server import orders as real_orders
 from tests.temporal.server import temporal, world
 
@@ -86,7 +86,7 @@ def parts_with(ledger: SqlLedger, orders: ScriptedOrders, clock: Clock) -> Gatew
     return GatewayParts(
         ledger=ledger,
         orders=orders,
-        channels={"email": SigningChannel(), "alerts": AlertChannel()},
+        channels={made.name: made for made in (SigningChannel(), AlertChannel(), TextChannel(), ChatChannel())},
         erps={"sandbox": SigningErp()},
         stores={
             "demo": StoreProfile(id="demo", display_name="Demo & Sons", contact_email="help@shop.example"),

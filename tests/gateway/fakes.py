@@ -186,3 +186,21 @@ class AlertChannel(SigningChannel):
 
     name: ClassVar[str] = "alerts"
     traits: ClassVar[Traits] = SigningChannel.traits.model_copy(update={"audience": Audience.INTERNAL})
+
+
+class TextChannel(SigningChannel):
+    """Text messages that can be answered."""
+
+    name: ClassVar[str] = "text"
+    traits: ClassVar[Traits] = SigningChannel.traits.model_copy(
+        update={"medium": Medium.SMS, "address": "phone", "evidence_ceiling": Grade.E2, "replies": True}
+    )
+
+
+class ChatChannel(SigningChannel):
+    """A buyer's chat whose buttons say who pressed them."""
+
+    name: ClassVar[str] = "chat"
+    traits: ClassVar[Traits] = SigningChannel.traits.model_copy(
+        update={"medium": Medium.CHAT, "address": "chat:chat", "evidence_ceiling": Grade.E5, "buttons": True}
+    )

@@ -1,0 +1,107 @@
+"""Which message an event is about, and whether the one who speaks in it is the one whom the message went to.
+
+A provider's report names its message. A buyer's reply names only the address it came from: it answers the latest
+message to that address, and affirms it where it says so in a word that can mean nothing else (docs/adr/0011).
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orderack.contracts.journal import Stage
+from orderack.domain.acknowledgement import Audience, Kind, SendState
+from orderack.domain.address import address_sha256
+from orderack.domain.evidence import Assurance, EvidenceEvent, Grade, Provenance
+from orderack.domain.order import OrderRef
+from orderack.domain.replies import affirms, names
+from orderack.gateway.parts import GatewayParts
+from orderack.ports import ChannelEvent, Message, StoredSend
+
+ANSWERS = timedelta(days=30)
+"""How long after a message a reply is taken for an answer to it."""
+
+ENDED = frozenset({Stage.CLOSED, Stage.CANCELLED, Stage.REJECTED})
+
+BUYERS_WORD = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.AFFIRMED, EvidenceEvent.ASSENTED, EvidenceEvent.DECLINED})
+"""Events that are worth what the address is worth from which they came."""
+
+
+async def bind(parts: GatewayParts, channel: str, event: ChannelEvent) -> ChannelEvent:
+    """The event with its message's key, and worth no more than its sender vouches for. Binding it again is harmless.
+
+    One whose message we do not know (yet) comes back as it is.
+    """
+    if event.sender and not event.key and not event.provider_id:
+        return await _answering(parts, channel, event, event.sender)
+    send = await find_send(parts, channel, event)
+    if send is None or _counts(parts, channel, event, send):
+        return event
+    update = {"event": EvidenceEvent.UNKNOWN, "grade": None, "basis": f"{event.basis}:other_address"}
+    return event.model_copy(update=update)
+
+
+async def find_send(parts: GatewayParts, channel: str, event: ChannelEvent) -> StoredSend | None:
+    """The send an event is about: by our own key where the provider gives it back, else by the provider's id."""
+    if event.key and (send := await parts.ledger.send(event.key)) is not None:
+        return send if send.channel == channel else None
+    if event.provider_id:
+        return await parts.ledger.send_by_provider_id(channel, event.provider_id)
+    return None
+
+
+def provenance_of(parts: GatewayParts, channel: str, event: ChannelEvent, send: StoredSend) -> Provenance:
+    """Where a report comes from. Its signature has been checked: nothing else gets past the route."""
+    replied = event.sender is not None and event.event in BUYERS_WORD
+    return Provenance(
+        content_sha256=send.body_sha256,
+        recipient_role=_audience(parts, channel).value,
+        actor=f"a reply from the address it went to by {channel}" if replied else f"{channel}'s report",
+        assurance=Assurance.ADDRESS if replied else Assurance.PROVIDER,
+        verified=True,
+    )
+
+
+def _counts(parts: GatewayParts, channel: str, event: ChannelEvent, send: StoredSend) -> bool:
+    """The buyer's word comes from the very address; what is said inside the house is nobody's word on a message."""
+    if _audience(parts, channel) is Audience.INTERNAL:
+        return send.identity.kind is Kind.ALERT
+    if event.event not in BUYERS_WORD:
+        return True
+    if not event.sender or not send.message_json:
+        return False
+    recipient = Message.model_validate_json(send.message_json).recipient
+    return address_sha256(event.sender) == address_sha256(recipient)
+
+
+def _audience(parts: GatewayParts, channel: str) -> Audience:
+    return parts.channels[channel].traits.audience if channel in parts.channels else Audience.BUYER
+
+
+async def _answering(parts: GatewayParts, channel: str, event: ChannelEvent, sender: str) -> ChannelEvent:
+    """The reply bound to the message that it answers: of the order it names, or of the only one it can mean."""
+    since = event.occurred_at - ANSWERS
+    sends = [
+        send
+        for send in await parts.ledger.sends_to(channel, address_sha256(sender), since)
+        if send.state is SendState.ACCEPTED and send.claimed_at <= event.occurred_at
+    ]
+    orders = list(dict.fromkeys(send.identity.ref for send in sends))
+    named = [ref for ref in orders if names(event.text, ref.number)]
+    meant = named or await _open(parts, orders) or orders
+    told = [send for send in sends if send.identity.ref in meant]
+    if not told:
+        return event
+    word = affirms(event.text, [ref.number for ref in named]) if event.event is EvidenceEvent.REPLIED else None
+    if len(meant) > 1:
+        update: dict[str, object] = {"key": told[0].key, "grade": None, "basis": f"{event.basis}:ambiguous"}
+    elif word:
+        confirmations = [send for send in told if send.identity.kind is Kind.CONFIRMATION]
+        affirmed = {"event": EvidenceEvent.AFFIRMED, "grade": Grade.E5, "basis": f"{event.basis}:{word}"}
+        update = {"key": (confirmations or told)[0].key, **affirmed}
+    else:
+        update = {"key": told[0].key}
+    return event.model_copy(update=update)
+
+
+async def _open(parts: GatewayParts, orders: Sequence[OrderRef]) -> list[OrderRef]:
+    rows = [await parts.ledger.order(ref) for ref in orders]
+    return [row.ref for row in rows if row is not None and row.stage not in ENDED]
