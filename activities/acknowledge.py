@@ -21,7 +21,7 @@ from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
-from orderack.policy.recipient import recipient_of
+from orderack.policy.recipient import BUYER, recipient_of
 from orderack.ports import (
     Channel,
     ClaimResult,
@@ -29,12 +29,15 @@ from orderack.ports import (
     Erp,
     Idempotency,
     Ledger,
+    Medium,
     Message,
+    MessageLinks,
     Renderer,
     Sent,
     StoredRevision,
     StoredSend,
 )
+from orderack.touches import OFF, in_force
 
 ASK_WITHIN = timedelta(seconds=5)
 """An ERP that takes longer has not answered; the message is true either way."""
@@ -49,7 +52,8 @@ class Sending:
     lease: timedelta = timedelta(seconds=45)
     """Longer than an attempt may last (30 s): a zombie attempt must not overlap the next."""
     status_url: Callable[[str], str | None] = lambda channel: None
-    page_url: Callable[[OrderRef], str] = lambda ref: ""
+    links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, recipient: MessageLinks()
+    """For this send, the recipient's role and the address that it goes to (none where the page itself is that)."""
 
 
 class Acknowledge:
@@ -140,11 +144,16 @@ class Acknowledge:
         key: SendKey,
     ) -> Message | None:
         """The message for this channel; None when the buyer has no address of its kind."""
-        order, page = stored.order, self._sending.page_url(request.ref)
+        order, role, traits = stored.order, dispatch.recipient_role, channel.traits
         store = self._stores(order.store)
-        recipient = recipient_of(order, channel.traits.address, dispatch.recipient_role, page, store.country)
+        links = self._sending.links(key, role, "")
+        recipient = recipient_of(order, traits.address, role, links.page_url, store.country)
         if recipient is None:
             return None
+        if recipient != links.page_url:
+            links = self._sending.links(key, role, recipient)
+        tracked = role == BUYER and traits.medium is Medium.EMAIL
+        links = links.under(in_force(store.touches, order) if tracked else OFF)
         content = Content(
             kind=dispatch.kind,
             language=order.contacts.language,
@@ -154,7 +163,11 @@ class Acknowledge:
             assessment=stored.assessment,
             facts=request.facts,
             previous=previous.order if previous else None,
-            page_url=page,
+            page_url=links.page_url,
+            page_link=links.page_link,
+            shop_link=links.shop_link,
+            pixel_url=links.pixel_url,
+            honeypot_url=links.honeypot_url,
         )
         return Message(
             key=key,

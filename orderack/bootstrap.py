@@ -3,17 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from orderack import channels, erps
-from orderack.domain.order import OrderRef
+from orderack.domain.acknowledgement import SendKey
 from orderack.domain.store import StoreProfile
 from orderack.ledger.repository import open_ledger
-from orderack.links import PageLinks
+from orderack.links import PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
 from orderack.policy.load import CurrentPolicy
-from orderack.ports import Channel, Erp, GatewayLedger, Renderer, Traits
+from orderack.ports import Channel, Erp, GatewayLedger, MessageLinks, Renderer, Traits
 from orderack.registry import Built
 from orderack.settings import Settings
+from orderack.touch_links import TouchLink, TouchLinks
+from orderack.touches import What
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Parts:
     policy: CurrentPolicy
     renderer: Renderer
     links: PageLinks
+    touch_links: TouchLinks
 
     def store(self, name: str) -> StoreProfile:
         """The store's profile; a store that the policy does not know speaks for itself, plainly."""
@@ -37,9 +41,21 @@ class Parts:
         """Where this channel's provider reports to."""
         return f"{self.settings.public_url.rstrip('/')}/webhooks/{channel}"
 
-    def page_url(self, ref: OrderRef) -> str:
-        """The buyer's page of this order."""
-        return self.links.url(ref)
+    def message_links(self, key: SendKey, role: str, recipient: str) -> MessageLinks:
+        """What this send's message to that address may link to. All are as old as each other."""
+        print_, made_at = fingerprint(recipient), datetime.now(UTC).replace(microsecond=0)
+        page = PageLink(ref=key.ref, role=role, via=key.channel, recipient=print_, made_at=made_at)
+        touch = {
+            what: self.touch_links.url(TouchLink(key=key, what=what, recipient=print_, made_at=made_at))
+            for what in What
+        }
+        return MessageLinks(
+            page_url=self.links.again(page),
+            page_link=touch[What.PAGE],
+            shop_link=touch[What.SHOP] if self.store(key.ref.store).url else "",
+            pixel_url=touch[What.PIXEL],
+            honeypot_url=touch[What.HONEYPOT],
+        )
 
 
 def channel_traits() -> dict[str, Traits]:
@@ -54,6 +70,7 @@ async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
     policy = CurrentPolicy(settings.policy_dir, settings.policy_divisor)
     renderer = MessageRenderer(settings.policy_dir / "messages")
     links = PageLinks(settings.secret.get_secret_value(), settings.public_url)
+    touch_links = TouchLinks(settings.secret.get_secret_value(), settings.public_url)
     async with AsyncExitStack() as stack:
         ledger = await open_ledger(settings.ledger_url)
         stack.push_async_callback(ledger.aclose)
@@ -62,4 +79,4 @@ async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
             stack.push_async_callback(channel.aclose)
         for erp in built_erps.ready.values():
             stack.push_async_callback(erp.aclose)
-        yield Parts(settings, ledger, built_channels, built_erps, policy, renderer, links)
+        yield Parts(settings, ledger, built_channels, built_erps, policy, renderer, links, touch_links)

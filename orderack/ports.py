@@ -15,7 +15,7 @@ from orderack.domain.assessment import Assessment
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, Provenance
 from orderack.domain.order import Line, Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt, StockVerdict
-from orderack.domain.store import StoreProfile
+from orderack.domain.store import StoreProfile, TouchRules
 from orderack.domain.value import Value
 
 
@@ -471,6 +471,22 @@ class GatewayLedger(Ledger, Outbox, Protocol):
     """All that the gateway asks of the record."""
 
 
+class MessageLinks(Value):
+    """The links of one message, bound to it and to its recipient."""
+
+    page_url: Text = ""
+    page_link: Text = ""
+    shop_link: Text = ""
+    pixel_url: Text = ""
+    honeypot_url: Text = ""
+
+    def under(self, rules: TouchRules) -> "MessageLinks":
+        """Those that the message may carry; the page's own address always."""
+        off = () if rules.links else ("page_link", "shop_link", "honeypot_url")
+        off += () if rules.pixel else ("pixel_url",)
+        return self.model_copy(update=dict.fromkeys(off, ""))
+
+
 class Content(Value):
     """The canonical content of one acknowledgement, before it takes a channel's shape."""
 
@@ -487,6 +503,8 @@ class Content(Value):
     """The buyer's page for this order."""
     page_link: Text = ""
     """The same by a tracked link; empty: not tracked."""
+    shop_link: Text = ""
+    """The store's own site by a tracked link; empty: not tracked."""
     pixel_url: Text = ""
     """The open pixel; empty: none."""
     honeypot_url: Text = ""

@@ -25,7 +25,7 @@ class TouchLink(Value):
     recipient: Text = ""
     """The fingerprint of the address that the message went to (`orderack.links.fingerprint`)."""
     made_at: AwareDatetime
-    """To the second: the page link that it leads to is exactly as old, so it ends and is revoked with the page's own."""
+    """To the second. The page link that it leads to is exactly as old: it ends, and is revoked, with the page's own."""
 
 
 class TouchLinks:

@@ -57,7 +57,7 @@ def messaging_worker(client: Client, parts: Parts) -> Worker:
     sending = Sending(
         lease=timedelta(seconds=parts.settings.send_lease_seconds),
         status_url=parts.status_url,
-        page_url=parts.page_url,
+        links=parts.message_links,
     )
     acknowledge = Acknowledge(
         ledger=parts.ledger,

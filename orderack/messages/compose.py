@@ -96,6 +96,10 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
         answer=prose(content.facts.answer) if Part.ANSWER in parts else "",
         contact=contact_views(content.store, labels),
         link=web_address(content.page_url),
+        button=web_address(content.page_link) or web_address(content.page_url),
+        shop=web_address(content.shop_link) or web_address(content.store.url or ""),
+        pixel=web_address(content.pixel_url),
+        honeypot=web_address(content.honeypot_url),
         footer=fill(labels.footer, number=line(order.number), store=store.name),
     )
 

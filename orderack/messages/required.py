@@ -20,7 +20,6 @@ _REQUIRED: Mapping[str, Callable[[View], Iterator[str]]] = {
     "address": lambda view: iter(view.address),
     "instructions": lambda view: iter((view.instructions,)),
     "contact": lambda view: (row.value for row in view.contact),
-    "link": lambda view: iter((view.link,)),
 }
 
 
@@ -29,7 +28,8 @@ def missing(view: View, next_steps: tuple[str, ...], text: str, html: str) -> tu
     parts = {name: list(values(view)) for name, values in _REQUIRED.items()} | {"next steps": list(next_steps)}
     if not next_steps:
         return ("next steps",)
-    return tuple(
+    linked = view.link in text and escape(view.button) in html
+    return (() if linked else ("link",)) + tuple(
         name
         for name, values in parts.items()
         if not all(row in text and escape(row) in html for value in values for row in value.split("\n"))

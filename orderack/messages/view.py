@@ -73,4 +73,11 @@ class View:
     answer: str = ""
     contact: tuple[ContactView, ...] = ()
     link: str = ""
+    """The page, as it stands in text."""
+    button: str = ""
+    """The page, as the mail's button leads to it: tracked or not."""
+    shop: str = ""
+    """The store's site, tracked or not."""
+    pixel: str = ""
+    honeypot: str = ""
     footer: str = ""

@@ -9,6 +9,7 @@ from orderack.domain.evidence import Grade
 from orderack.domain.problem import Problem
 from orderack.domain.unknown_fields import closest
 from orderack.domain.value import Value
+from orderack.policy.countries import COUNTRIES
 from orderack.policy.duration import in_words
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
@@ -69,6 +70,9 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
         except ValueError as error:
             remedy = "use the ISO 3166 codes, such as country DE and region BE"
             yield Problem(field=f"{path}.calendar.country", problem=str(error), remedy=remedy)
+        for code in sorted(store.profile.touches.off_in - COUNTRIES):
+            remedy = "use the ISO 3166-1 code of two capital letters, such as DE"
+            yield Problem(field=f"{path}.profile.touches.off_in", problem=f"no country {code!r}", remedy=remedy)
 
 
 def _sources(policy: Policy, channels: Channels) -> Iterator[Problem]:

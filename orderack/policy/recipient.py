@@ -5,6 +5,7 @@ import phonenumbers
 from orderack.domain.order import Order
 
 CHAT = "chat:"
+BUYER = "buyer"
 
 
 def recipient_of(order: Order, address: str, role: str, page: str, country: str) -> str | None:
@@ -13,7 +14,7 @@ def recipient_of(order: Order, address: str, role: str, page: str, country: str)
     A phone number is returned in E.164; one written without a country code is read as the store's country's.
     None: there is none, or it has not the right form.
     """
-    if role != "buyer":
+    if role != BUYER:
         return role
     if address == "email":
         return order.contacts.email

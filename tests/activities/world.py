@@ -18,7 +18,7 @@ from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
 from orderack.ledger.repository import SqlLedger
 from orderack.messages import MessageRenderer
-from orderack.ports import Channel, Message, StoredSend
+from orderack.ports import Channel, Message, MessageLinks, StoredSend
 from tests.activities.fakes import NoneChannel, ScriptedErp
 from tests.ledger.samples import REF, entry, journal, order, stored
 
@@ -46,6 +46,10 @@ class World:
     clock: Clock = field(default_factory=Clock)
     channels: dict[str, NoneChannel] = field(default_factory=dict)
     erps: dict[str, ScriptedErp] = field(default_factory=dict)
+    links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, to: MessageLinks(
+        page_url="https://shop.example/o"
+    )
+    store: StoreProfile = field(default_factory=lambda: StoreProfile(id="north", display_name="Demo & Sons"))
 
     def with_channel(self, channel: NoneChannel) -> NoneChannel:
         self.channels[channel.name] = channel
@@ -59,11 +63,9 @@ class World:
     @property
     def activity(self) -> Acknowledge:
         """As a worker that has just started has it: nothing is remembered but in the ledger."""
-        sending = Sending(
-            LEASE, lambda channel: f"https://shop.example/{channel}", lambda ref: "https://shop.example/o"
-        )
-        store: Callable[[str], StoreProfile] = lambda id_: StoreProfile(id=id_, display_name="Demo & Sons")  # noqa: E731
-        return Acknowledge(self.ledger, self._channel, self.erps, store, self.renderer, sending, self.clock)
+        sending = Sending(LEASE, lambda channel: f"https://shop.example/{channel}", self.links)
+        stores: Callable[[str], StoreProfile] = lambda id_: self.store  # noqa: E731
+        return Acknowledge(self.ledger, self._channel, self.erps, stores, self.renderer, sending, self.clock)
 
     async def save(self, content: Order | None = None) -> OrderRef:
         content = content or order()

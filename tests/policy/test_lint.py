@@ -8,7 +8,7 @@ import pytest
 
 from orderack.domain.problem import Problem
 from orderack.policy.lint import lint
-from orderack.policy.load import load_policy
+from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.policy.model import Policy
 from tests.policy.conftest import CHANNELS, WORDINGS
 
@@ -163,6 +163,22 @@ def test_a_missing_wording_is_found(load: Load) -> None:
     assert found.field == "languages"
     assert "de has no wording for received, holding" in found.problem
     assert "holding" in the_finding(load(), wordings=WORDINGS - {("en", "holding")}).problem
+
+
+@pytest.mark.parametrize("code", ["de", "EU", "UK", "Germany", "XX"])
+def test_a_country_that_is_none_is_found_where_touches_are_off(load: Load, code: str) -> None:
+    found = the_finding(load(lambda d: d["stores"]["demo"]["profile"].update(touches={"off_in": ["FR", code]})))
+    assert found.field == "stores.demo.profile.touches.off_in"
+    assert repr(code) in found.problem
+
+
+def test_countries_where_touches_are_off_are_left_alone(load: Load) -> None:
+    assert findings(load(lambda d: d["stores"]["demo"]["profile"].update(touches={"off_in": ["DE", "FR", "NO"]}))) == ()
+
+
+def test_norway_without_its_quotes_does_not_load_rather_than_be_tracked(load: Load) -> None:
+    with pytest.raises(PolicyInvalid, match="off_in"):
+        load(lambda d: d["stores"]["demo"]["profile"].update(touches={"off_in": [False]}))
 
 
 def test_a_team_without_a_rota_is_found(load: Load) -> None:
