@@ -7,6 +7,7 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.problem import Problem
 from orderack.errors import Misconfigured
 from orderack.messages.labels import LABELS, load_labels
+from orderack.messages.page_labels import check_page
 from orderack.messages.renderer import MessageRenderer
 from orderack.messages.samples import samples
 from orderack.messages.wording import SUFFIX, wordings
@@ -26,7 +27,8 @@ def check_wordings(messages_dir: Path) -> tuple[Problem, ...]:
         return (Problem(field=messages_dir.name, problem=str(error)[:1_000], remedy=_REMEDY),)
     labels = tuple(_mislabelled(messages_dir))
     skipped = {problem.field for problem in labels}
-    return (*labels, *_absent(messages_dir), *_broken(renderer, messages_dir, skipped))
+    page = check_page(messages_dir, iter(sorted({language for language, _ in wordings(messages_dir)})))
+    return (*labels, *page, *_absent(messages_dir), *_broken(renderer, messages_dir, skipped))
 
 
 def _absent(messages_dir: Path) -> Iterator[Problem]:
