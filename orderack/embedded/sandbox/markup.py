@@ -1,6 +1,6 @@
 """What a reader finds in HTML: the images it loads, the links it can or cannot see, the forms it may send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
@@ -9,7 +9,10 @@ _VOID = frozenset(
 )
 """Elements without an end tag (HTML standard §13.1.2)."""
 
-_UNSEEN = ("display:none", "visibility:hidden", "font-size:0", "max-height:0", "height:0", "opacity:0")
+_GONE = frozenset({"display:none", "visibility:hidden", "opacity:0"})
+"""Declarations under which nothing within is seen."""
+_FLAT = frozenset({"max-height:0", "height:0"})
+"""The same, where what flows over is hidden too."""
 _WRITTEN = frozenset({"text", "number", "email", "tel", "date", "search", "textarea"})
 _CHOSEN = frozenset({"radio", "checkbox"})
 
@@ -19,7 +22,9 @@ class Link:
     """One `<a href>`. Hidden: no person sees it, by its own style or that of what it stands in."""
 
     url: str
-    hidden: bool
+    hidden: bool = False
+    button: bool = False
+    """It is drawn as a button: what a mail asks its reader to press."""
 
 
 @dataclass(frozen=True)
@@ -103,28 +108,36 @@ def read_html(html: str) -> Markup:
     return Markup(tuple(dict.fromkeys(parser.images)), tuple(dict.fromkeys(parser.links)), tuple(parser.forms))
 
 
+@dataclass(frozen=True)
+class _Element:
+    tag: str = ""
+    gone: bool = False
+    tiny: bool = False
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.images: list[str] = []
         self.links: list[Link] = []
         self.forms: list[Form] = []
-        self._open: list[tuple[str, bool]] = []
+        self._open: list[_Element] = []
         self._select = ""
         self._text: Field | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
-        hidden = _hides(said) or bool(self._open and self._open[-1][1])
+        around = self._open[-1] if self._open else _Element()
+        here = _Element(tag, around.gone or _hides(said), _tiny(said, around.tiny))
         if tag not in _VOID:
-            self._open.append((tag, hidden))
+            self._open.append(here)
         if tag == "a" and said.get("href", "").startswith(("http://", "https://")):
-            self.links.append(Link(said["href"], hidden))
+            self.links.append(Link(said["href"], here.gone or here.tiny, "display:inline-block" in _rules(said)))
         elif tag == "img" and said.get("src"):
             self.images.append(said["src"])
         elif tag == "form":
             self.forms.append(Form(said.get("action", ""), said.get("method", "get").lower()))
-        elif self.forms and "form" in {name for name, _ in self._open} and "disabled" not in said:
+        elif self.forms and "form" in {element.tag for element in self._open} and "disabled" not in said:
             self._control(tag, said)
 
     def _control(self, tag: str, said: Mapping[str, str]) -> None:
@@ -166,16 +179,24 @@ class _Reader(HTMLParser):
         if tag == "textarea" and self._text is not None:
             self._add(replace(self._text, value=self._text.value.removeprefix("\n")))
             self._text = None
-        if tag in {name for name, _ in self._open}:
-            while self._open.pop()[0] != tag:
+        if tag in {element.tag for element in self._open}:
+            while self._open.pop().tag != tag:
                 pass
 
 
 def _hides(said: Mapping[str, str]) -> bool:
+    rules = _rules(said)
+    flat = bool(rules & _FLAT) and "overflow:hidden" in rules
+    return "hidden" in said or flat or bool(rules & _GONE)
+
+
+def _tiny(said: Mapping[str, str], around: bool) -> bool:
+    """Type without a size is inherited until something within has a size of its own: mail layouts rely on that."""
+    rules = _rules(said)
+    return "font-size:0" in rules or (around and not any(rule.startswith("font-size:") for rule in rules))
+
+
+def _rules(said: Mapping[str, str]) -> set[str]:
+    """The style's declarations, with a length of nothing written as 0."""
     style = said.get("style", "").replace(" ", "").lower()
-    return "hidden" in said or any(rule in _rules(style) for rule in _UNSEEN)
-
-
-def _rules(style: str) -> Sequence[str]:
-    """The declarations, with a length of nothing written as 0."""
-    return [rule.removesuffix("!important").removesuffix("px") for rule in style.split(";")]
+    return {rule.removesuffix("!important").removesuffix("px") for rule in style.split(";")}

@@ -170,7 +170,7 @@ async def _act(visit: Visit, message: Posted, reader: Reader) -> str:
 
 
 async def _use_the_page(visit: Visit, message: Posted, reader: Reader, deeds: Sequence[Does]) -> None:
-    """A person follows the first link that leads to us, and sends the page's forms as they stand there."""
+    """A person presses the mail's button, else its first link to us, and sends the page's forms as they stand there."""
     links = [url for url in _clicked(message, reader.client) if visit.leads_home(url)]
     if not links:
         raise ValueError("the message has no link that leads to the gateway")
@@ -181,8 +181,10 @@ async def _use_the_page(visit: Visit, message: Posted, reader: Reader, deeds: Se
 
 
 def _clicked(message: Posted, client: MailClient) -> Sequence[str]:
-    """A person opens what can be seen; a machine opens everything."""
-    return [link.url for link in message.links() if client.machine or not link.hidden]
+    """What a reader opens: a machine everything, a person what can be seen, a button before any other link."""
+    if client.machine:
+        return [link.url for link in message.links()]
+    return [link.url for link in sorted(message.links(), key=lambda link: not link.button) if not link.hidden]
 
 
 def _form(page: Markup, deed: Does) -> Form:

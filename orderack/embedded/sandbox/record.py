@@ -115,7 +115,7 @@ class Posted(Value):
         """What the HTML links to, or the web addresses that a plain text holds: each once, in order."""
         if self.html is not None:
             return read_html(self.html).links
-        return tuple(Link(url, hidden=False) for url in dict.fromkeys(_WEB_ADDRESS.findall(self.text)))
+        return tuple(Link(url) for url in dict.fromkeys(_WEB_ADDRESS.findall(self.text)))
 
 
 class Outbox:

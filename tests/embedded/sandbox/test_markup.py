@@ -28,7 +28,7 @@ as it was</textarea>
         '<div style="display:none">{}</div>',
         '<div style="color:red; DISPLAY: none !important"><p><span>{}</span></p></div>',
         '<p style="font-size:0px">{}</p>',
-        '<p style="max-height: 0">{}</p>',
+        '<p style="max-height: 0; overflow:hidden">{}</p>',
         "<p hidden>{}</p>",
     ],
 )
@@ -48,6 +48,12 @@ def test_a_link_in_something_that_is_not_shown_is_hidden(around):
 def test_a_link_that_is_small_is_still_seen(style):
     (link,) = read_html(f'<a style="{style}" href="http://shop.example">y</a>').links
     assert not link.hidden
+
+
+def test_type_without_a_size_hides_only_what_has_no_size_of_its_own():
+    outer = '<td style="font-size:0px"><a href="http://a.example">x</a><p style="font-size:14px">{}</p></td>'
+    links = read_html(outer.format('<a href="http://b.example">y</a>')).links
+    assert [link.hidden for link in links] == [True, False]
 
 
 def test_only_web_addresses_are_links():

@@ -16,7 +16,8 @@ TOKEN = "tok-1"
 def mail(base: str) -> str:
     return f"""<img src="{base}/t/{TOKEN}" width="1" height="1"><img src="http://elsewhere.invalid/logo.png">
     <div style="display:none"><a href="{base}/l/honey">.</a></div>
-    <a href="http://elsewhere.invalid/shop">Shop</a> <a href="{base}/l/page">Your order</a>"""
+    <a href="http://elsewhere.invalid/shop">Shop</a> <a href="{base}/l/shop">The shop by another link</a>
+    <a style="display: inline-block; background: #123" href="{base}/l/page">Your order</a>"""
 
 
 PAGE = """<form method="post" action="/o/tok/affirm"><input type="hidden" name="revision" value="3">
@@ -33,6 +34,7 @@ PAGE = """<form method="post" action="/o/tok/affirm"><input type="hidden" name="
 def posted(sandbox: Sandbox, gateway):
     """One e-mail to Ada, whose link leads by a redirect to the page."""
     gateway.redirects["/l/page"] = "/o/tok"
+    gateway.redirects["/l/shop"] = "http://elsewhere.invalid/shop"
     gateway.redirects["/l/honey"] = "http://elsewhere.invalid/"
     gateway.pages["/o/tok"] = PAGE
     for path in ("affirm", "answer", "question"):
@@ -68,7 +70,7 @@ async def test_safe_links_asks_for_the_head_of_every_link_without_a_name_and_the
     began = time.monotonic()
     await http.post("/readers", json={"as": "safe_links", "match": "A-1"})
     assert time.monotonic() - began < 1
-    first = gateway.received[:4]
+    first = gateway.received[:5]
     assert {(one.method, one.path) for one in first} >= {("HEAD", "/l/honey"), ("HEAD", "/l/page")}
     assert all("user-agent" not in one.headers for one in gateway.received if one.method == "HEAD")
     assert ("GET", "/l/honey") in seen(gateway)
@@ -78,7 +80,7 @@ async def test_safe_links_asks_for_the_head_of_every_link_without_a_name_and_the
 
 async def test_a_scanner_opens_even_what_nobody_can_see(http, gateway, posted):
     await http.post("/readers", json={"as": "scanner", "match": "A-1"})
-    assert {path for _, path in seen(gateway)} == {f"/t/{TOKEN}", "/l/honey", "/l/page", "/o/tok"}
+    assert {path for _, path in seen(gateway)} == {f"/t/{TOKEN}", "/l/honey", "/l/shop", "/l/page", "/o/tok"}
 
 
 @pytest.mark.parametrize("machine", [who for who in ReadAs if who is not ReadAs.PERSON])
