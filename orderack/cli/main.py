@@ -10,6 +10,7 @@ import typer
 
 from orderack.cli import policy_commands, review_commands, temporal_commands
 from orderack.cli.accept_command import accept
+from orderack.cli.answer_command import answer
 from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
 from orderack.cli.claim_command import claim
@@ -43,7 +44,22 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 a service is out of reach.",
 )
 
-COMMANDS = (submit, status, timeline, find, queue, watch, receipt, change, cancel, claim, accept, settle, sandbox)
+COMMANDS = (
+    submit,
+    status,
+    timeline,
+    find,
+    queue,
+    watch,
+    receipt,
+    change,
+    cancel,
+    claim,
+    accept,
+    settle,
+    answer,
+    sandbox,
+)
 
 app.command()(up)
 app.command("demo")(run_demo)

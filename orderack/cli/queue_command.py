@@ -20,10 +20,11 @@ class Queue(Value):
 
 
 def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> None:
-    """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in doubt.
+    """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in
+    doubt, questions.
 
-    Reviews and escalations come from Temporal's lists; each order offered to a team, or with a send in doubt, is
-    asked itself (one query, which Temporal Cloud bills).
+    Reviews and escalations come from Temporal's lists; each order offered to a team, with a send in doubt or
+    with a question is asked itself (one query, which Temporal Cloud bills).
 
     Example: orderack queue --store demo
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from orderack.cli.options import AsJson
-from orderack.cli.printing import console, print_facts, print_json, print_table, words
+from orderack.cli.printing import console, print_facts, print_json, print_table, when, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import orders_door, run
 from orderack.cli.zones import zone_of
-from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus
+from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus
 from orderack.domain.order import OrderRef
 from orderack.domain.sayable import sayable
 
 
 def status(order: Ref, as_json: AsJson = False) -> None:
-    """Where an order stands: stage, what it waits for, deadlines, messages and their evidence.
+    """Where an order stands: stage, what it waits for, deadlines, messages and their evidence, questions.
 
     Each call is one query to Temporal, which Temporal Cloud bills: ask, don't poll (`orderack watch` is free).
 
@@ -30,6 +30,8 @@ def status(order: Ref, as_json: AsJson = False) -> None:
         print_table(("message", "rev", "out", "evidence", "channels"), map(_message, found.acknowledgements))
     if found.clocks:
         print_table(("clock", "due", "outcome", "owner"), map(_clock, found.clocks))
+    for question in found.questions:
+        print_facts(_question(question))
     console().print(sayable(found, zone_of(found.ref.store)), soft_wrap=True, markup=False)
 
 
@@ -62,6 +64,14 @@ def _facts(found: OrderStatus) -> Iterator[tuple[str, object]]:
 def _message(said: AcknowledgementStatus) -> tuple[object, ...]:
     channels = ", ".join(f"{send.channel} {words(send.state)}" for send in said.sends)
     return f"{words(said.kind)} {said.n}", said.revision, said.out_at, said.grade, channels
+
+
+def _question(question: QuestionStatus) -> Iterator[tuple[str, object]]:
+    yield "question", question.id
+    yield "asked", f"{when(question.at)} by {question.via}, revision {question.revision}"
+    yield "", " ".join(question.text.split())
+    yield "answered", f"{when(question.answered_at)} by {question.answered_by}" if question.answered_at else None
+    yield "waits for", None if question.answered_at else "an answer (orderack answer)"
 
 
 def _clock(clock: ClockStatus) -> tuple[object, ...]:

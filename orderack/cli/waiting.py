@@ -1,4 +1,7 @@
-"""What waits for a person: one list from Temporal (reviews, escalations) and the ledger (handoffs, sends in doubt)."""
+"""What waits for a person: from Temporal's lists (reviews, escalations) and the ledger's.
+
+The ledger's are handoffs, sends in doubt and buyers' questions.
+"""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,7 +11,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from orderack.contracts.journal import Stage
-from orderack.contracts.queries import OrderStatus
+from orderack.contracts.queries import OrderStatus, QuestionStatus
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown
@@ -29,6 +32,7 @@ class Why(StrEnum):
     ESCALATED = "escalated"
     HANDOFF = "handoff"
     IN_DOUBT = "in_doubt"
+    QUESTION = "question"
 
 
 class Waiting(Value):
@@ -45,20 +49,23 @@ class Waiting(Value):
 
 async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: int) -> Sequence[Waiting]:
     """Everything that waits, the earliest deadline first. Raises Unavailable."""
-    reviews, escalated, handoffs, doubts = await asyncio.gather(
+    reviews, escalated, handoffs, doubts, asked = await asyncio.gather(
         orders.list_open(OpenOrders(store=store, stage=Stage.REVIEW, limit=limit)),
         orders.list_open(OpenOrders(store=store, escalated=True, limit=limit)),
         ledger.open_handoffs(limit),
         ledger.doubts(limit),
+        ledger.asked(limit),
     )
     handoffs = [row for row in handoffs if store in (None, row.ref.store)]
     doubts = [row for row in doubts if store in (None, row.ref.store)]
-    now = await _standings(orders, {row.ref for row in handoffs} | {row.ref for row in doubts})
+    asked = [ref for ref in asked if store in (None, ref.store)]
+    now = await _standings(orders, {row.ref for row in handoffs} | {row.ref for row in doubts} | set(asked))
     found = [
         *(_open(row, Why.REVIEW, f"orderack review approve|amend|ask|reject {row.ref}") for row in reviews),
         *(_open(row, Why.ESCALATED, f"orderack status {row.ref}") for row in escalated),
         *(_handoff(row, now[row.ref]) for row in handoffs if row.ref in now and _offered(row, now[row.ref])),
         *(_doubt(row, now[row.ref]) for row in doubts if row.ref in now and row.key in now[row.ref].unknown_sends),
+        *(_question(now[ref], question) for ref in asked if ref in now for question in _unanswered(now[ref])),
     ]
     return ordered(found)[:limit]
 
@@ -110,4 +117,20 @@ def _doubt(row: Doubt, now: OrderStatus) -> Waiting:
         since=row.since,
         due_at=now.next_due_at,
         do=f"orderack settle {row.key} …",
+    )
+
+
+def _unanswered(now: OrderStatus) -> Sequence[QuestionStatus]:
+    """What the buyer asked and nobody has answered."""
+    return [question for question in now.questions if question.answered_at is None]
+
+
+def _question(now: OrderStatus, question: QuestionStatus) -> Waiting:
+    return Waiting(
+        why=Why.QUESTION,
+        order=now.ref,
+        owner=now.owner,
+        since=question.at,
+        due_at=now.next_due_at,
+        do=f"orderack answer {now.ref} {question.id} …",
     )

@@ -1,17 +1,17 @@
-"""What waits for a person and no list of Temporal's shows: handoffs that were offered, sends in doubt."""
+"""What waits for a person and no list of Temporal's shows: offered handoffs, sends in doubt, buyers' questions."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from orderack.contracts.journal import Stage
+from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.value import Value
-from orderack.ledger.tables import Handoffs, Orders, Sends
+from orderack.ledger.tables import Handoffs, Orders, Sends, Timeline
 
 ENDED = (Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED)
 
@@ -73,3 +73,21 @@ async def doubts(session: AsyncSession, limit: int) -> Sequence[Doubt]:
         )
         for send in rows
     ]
+
+
+async def asked(session: AsyncSession, limit: int) -> Sequence[OrderRef]:
+    """Orders not closed with more questions than answers, the longest waiting first.
+
+    An answer reaches the ledger with the order's next step, so only the order knows what is still open.
+    """
+    same = and_(col(Orders.store) == col(Timeline.store), col(Orders.number) == col(Timeline.number))
+    counts = {Event.QUESTION_ASKED: 1, Event.QUESTION_ANSWERED: -1}
+    query = (
+        select(col(Timeline.store), col(Timeline.number))
+        .join(Orders, same)
+        .where(col(Timeline.event).in_(counts), col(Orders.stage) != Stage.CLOSED)
+        .group_by(col(Timeline.store), col(Timeline.number))
+        .having(func.sum(case(counts, value=col(Timeline.event), else_=0)) > 0)
+        .order_by(func.min(col(Timeline.at)))
+    )
+    return [OrderRef(store=store, number=number) for store, number in await session.execute(query.limit(limit))]

@@ -229,6 +229,11 @@ class SqlLedger:
         async with self._database.read() as session:
             return await attention.doubts(session, limit)
 
+    async def asked(self, limit: int = 200) -> Sequence[OrderRef]:
+        """Orders with questions of the buyer's that, as far as the ledger knows, nobody has answered."""
+        async with self._database.read() as session:
+            return await attention.asked(session, limit)
+
     async def verify_chain(self, ref: OrderRef) -> Sequence[verification.Break]:
         """Every place where the order's record was tampered with; empty when it stands as written."""
         async with self._database.read() as session:

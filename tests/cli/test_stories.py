@@ -3,9 +3,12 @@
 import asyncio
 import signal
 from datetime import UTC, datetime
+from typing import Any
 
+from orderack.cli.references import reference
 from orderack.cli.watch_command import OpenNow
 from orderack.contracts.activities import AssessRequest
+from orderack.contracts.updates import BuyerQuestion
 from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import Assessment, Route
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
@@ -206,6 +209,37 @@ async def test_a_send_in_doubt_stands_in_the_queue_until_a_person_settles_it(
     waiting = (await terminal("queue", "--json")).json["waiting"]
     assert [row for row in waiting if row["order"]["number"] == number] == []
     assert (await terminal("settle", key, "sent")).code == 1
+
+
+async def test_a_question_stands_in_the_queue_and_the_status_until_a_person_answers_it(
+    terminal: Terminal, kept: KeptWorld, temporal: Temporal
+) -> None:
+    ref = await confirmed(terminal)
+    number = ref.removeprefix("demo/")
+    orders = Orders(await temporal.client())
+    for n, text in enumerate(("Is it oiled?", "And when\x1b[2J does it come?"), 1):
+        question = BuyerQuestion(id=f"q-{n}", revision=1, via="portal", text=text)
+        assert (await orders.ask(reference(ref), question)).accepted
+
+    def questions(queue: dict[str, Any]) -> list[str]:
+        rows = [row for row in queue["waiting"] if row["order"]["number"] == number and row["why"] == "question"]
+        return [row["do"] for row in rows]
+
+    waiting = await terminal.until("queue", holds=lambda q: len(questions(q)) == 2)
+    assert questions(waiting) == [f"orderack answer {ref} q-1 …", f"orderack answer {ref} q-2 …"]
+    shown = (await terminal("status", ref)).out
+    assert "Is it oiled?" in shown
+    assert "\x1b" not in shown
+    answered = await terminal("answer", ref, "q-1", "-", "--json", stdin="Yes,\nwith linseed oil.\n")
+    assert (answered.code, answered.json["accepted"]) == (0, True)
+    left = await terminal.until("queue", holds=lambda q: len(questions(q)) == 1)
+    assert questions(left) == [f"orderack answer {ref} q-2 …"]
+    assert "by grace" in (await terminal("status", ref)).out
+    await terminal.until("status", ref, holds=lambda s: any(a["kind"] == "answer" for a in s["acknowledgements"]))
+    assert "Yes,\nwith linseed oil." in [told.request.facts.answer for told in kept.script(number).told]
+    again = await terminal("answer", ref, "q-1", "No.")
+    assert (again.code, "grace has answered it" in again.out) == (1, True)
+    assert (await terminal("answer", ref, "q-2", " ")).code == 2
 
 
 async def test_watch_lists_the_open_orders_once_or_on_and_on(terminal: Terminal) -> None:

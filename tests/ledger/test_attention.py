@@ -49,3 +49,17 @@ async def test_a_send_in_doubt_is_listed_and_one_that_went_out_is_not(ledger: Sq
     assert (doubt.ref, doubt.key) == (REF, str(doubtful))
     await ledger.write(journal([entry(1)], stage=Stage.CLOSED))
     assert await ledger.doubts() == []
+
+
+async def test_an_order_with_a_question_waits_until_each_is_answered_or_it_closes(ledger: SqlLedger) -> None:
+    asked, answered = Event.QUESTION_ASKED, Event.QUESTION_ANSWERED
+    await ledger.write(journal([entry(1)]))
+    assert await ledger.asked() == []
+    await ledger.write(journal([entry(2, asked), entry(3, asked), entry(4, answered)]))
+    assert await ledger.asked() == [REF]
+    await ledger.write(journal([entry(5, answered)]))
+    assert await ledger.asked() == []
+    await ledger.write(journal([entry(6, asked)], stage=Stage.CANCELLED))
+    assert await ledger.asked() == [REF]
+    await ledger.write(journal([entry(7)], stage=Stage.CLOSED))
+    assert await ledger.asked() == []
