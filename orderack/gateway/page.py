@@ -21,8 +21,9 @@ from orderack.gateway.buyer_requests import SOURCE, BuyerRequest, request_id, re
 from orderack.gateway.failures import Denied
 from orderack.gateway.page_forms import Faulty, Form, Unreadable, draft_of, read_form
 from orderack.gateway.page_html import gone_html, order_html
+from orderack.gateway.page_rows import Tongue, tongue_for
 from orderack.gateway.page_state import PageState, look
-from orderack.gateway.page_view import Attempt, Tongue, page_view, tongue_for
+from orderack.gateway.page_view import Attempt, Reply, page_view
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import read_body
 from orderack.links import BUYER, PageLink
@@ -81,23 +82,13 @@ class Visit:
     def path(self) -> str:
         return f"/o/{self.token}"
 
-    def page(
-        self, code: int = 200, note: Note | None = None, attempt: Attempt | None = None, taken: str = ""
-    ) -> HTMLResponse:
-        view = page_view(
-            self.state,
-            self.tongue,
-            self.parts.channels,
-            path=self.path,
-            form_id=secrets.token_urlsafe(12),
-            note=note,
-            attempt=attempt,
-            taken=taken,
-        )
+    def page(self, code: int = 200, reply: Reply | None = None) -> HTMLResponse:
+        form_id = secrets.token_urlsafe(12)
+        view = page_view(self.state, self.tongue, self.parts.channels, self.path, form_id, reply or Reply())
         return order_html(view, code)
 
     def refused(self, note: Note, attempt: Attempt | None = None) -> HTMLResponse:
-        return self.page(_CODES[note], note, attempt)
+        return self.page(_CODES[note], Reply(note, attempt))
 
 
 @router.get("/o/{token}", response_class=HTMLResponse, summary="The buyer's page")
@@ -106,7 +97,7 @@ async def show(
 ) -> HTMLResponse:
     """The order in the buyer's words. A page that prefetchers, scanners and previews may open as they like."""
     visit = await _visit(parts, token)
-    return visit.page(taken=taken) if visit else _gone(parts, request)
+    return visit.page(reply=Reply(taken=taken)) if visit else _gone(parts, request)
 
 
 @router.get("/o/{token}/{action}", response_class=RedirectResponse, status_code=303, summary="Back to the page")
@@ -146,7 +137,7 @@ async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
     try:
         draft = draft_of(action, form, state.stored.order, visit.tongue.locale)
     except Faulty as faulty:
-        return visit.page(422, attempt=Attempt(action, form.fields, faulty.faults))
+        return visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
     id_ = request_id(state.link, state.revision, draft, form.fields.get("form", "")[:100])
     wanted = request_of(
         state.link, state.revision, state.stored.content_hash, state.about, draft, id_, visit.parts.now()

@@ -23,7 +23,7 @@ LONGEST = 2_000
 """Characters of any one text."""
 
 _SPARE_FIELDS = 30
-_ADDRESS = ("street", "street2", "city", "postal_code", "region", "country")
+ADDRESS = ("street", "street2", "city", "postal_code", "region", "country")
 _REQUIRED = ("street", "city")
 _DIGITS = re.compile(r"[0-9][0-9.,'’\u00a0\u202f ]{0,19}")
 _QUANTITY: TypeAdapter[Decimal] = TypeAdapter(Quantity)
@@ -135,6 +135,11 @@ def line_field(place: int) -> str:
     return f"line-{place}"
 
 
+def quantity_field(place: int) -> str:
+    """The field of that line's quantity."""
+    return f"quantity-{place}"
+
+
 def _ask(form: Form, order: Order, locale: Locale) -> Draft:
     return Draft(deed=Deed.ASKED, text=form.demanded("text"))
 
@@ -165,9 +170,9 @@ def _change(form: Form, order: Order, locale: Locale) -> Draft:
         update={"delivery_address": address, "instructions": instructions}
     )
     if not wanted.lines and order.lines:
-        raise Faulty([Fault("quantity-1", Wrong.NOTHING_LEFT)])
+        raise Faulty([Fault(quantity_field(1), Wrong.NOTHING_LEFT)])
     if wanted.content_hash == order.content_hash:
-        raise Faulty([Fault("quantity-1", Wrong.UNCHANGED)])
+        raise Faulty([Fault(quantity_field(1), Wrong.UNCHANGED)])
     return Draft(deed=Deed.CHANGED, order=_accepted(wanted))
 
 
@@ -176,7 +181,7 @@ def _quantities(form: Form, order: Order, locale: Locale) -> tuple[dict[str, Dec
     found: dict[str, Decimal] = {}
     faults = []
     for place, ordered in enumerate(order.lines, 1):
-        field = f"quantity-{place}"
+        field = quantity_field(place)
         if field in form:
             try:
                 found[ordered.line_id] = quantity(form.fields[field], locale)
@@ -203,9 +208,9 @@ def quantity(typed: str, locale: Locale) -> Decimal:
 def _address(form: Form, order: Order, locale: Locale) -> Address | None:
     """The address as the form says it; unchanged where the form has none, or the order is fetched."""
     old = order.delivery_address
-    if order.pickup or not any(field in form for field in _ADDRESS):
+    if order.pickup or not any(field in form for field in ADDRESS):
         return old
-    typed = {field: form.line(field) for field in _ADDRESS}
+    typed = {field: form.line(field) for field in ADDRESS}
     if old is None and not any(value for field, value in typed.items() if field != "country"):
         return None
     faults = [Fault(field, Wrong.EMPTY) for field in _REQUIRED if not typed[field]]
@@ -213,7 +218,7 @@ def _address(form: Form, order: Order, locale: Locale) -> Address | None:
         faults.append(Fault("country", Wrong.COUNTRY))
     if faults:
         raise Faulty(faults)
-    kept = {field: _kept(typed[field], getattr(old, field, None), row) for field in _ADDRESS}
+    kept = {field: _kept(typed[field], getattr(old, field, None), row) for field in ADDRESS}
     return old.model_copy(update=kept) if old else Address.model_validate(kept)
 
 
@@ -232,7 +237,7 @@ def _accepted(order: Order) -> Order:
 
 def _field(path: str) -> str:
     last = path.rpartition(".")[2]
-    return last if last in (*_ADDRESS, "instructions") else "instructions"
+    return last if last in (*ADDRESS, "instructions") else "instructions"
 
 
 def _countries(locale: Locale) -> Iterator[tuple[str, str]]:

@@ -198,6 +198,7 @@ class PageLabels(_Strict):
     errors_heading: Words
     errors: Mapping[Wrong, Words]
     notes: Mapping[Note, Words]
+    unsent: Words
     deeds: Mapping[Deed, Words]
     """`{revision}`."""
     taken: Mapping[Taken, Words]
