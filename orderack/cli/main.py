@@ -8,7 +8,14 @@ from typing import NoReturn
 
 import typer
 
-from orderack.cli import policy_commands, review_commands, temporal_commands
+from orderack.cli import (
+    audit_commands,
+    evidence_commands,
+    policy_commands,
+    review_commands,
+    temporal_commands,
+    webhook_commands,
+)
 from orderack.cli.accept_command import accept
 from orderack.cli.answer_command import answer
 from orderack.cli.cancel_command import cancel
@@ -68,6 +75,7 @@ for command in COMMANDS:
 app.add_typer(review_commands.app, name="review")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(temporal_commands.app, name="temporal")
+app.add_typer(webhook_commands.app, name="webhooks")
 
 
 def main() -> NoReturn:

@@ -13,6 +13,7 @@ from orderack import channels, erps
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
+from orderack.gateway.endpoints import secret_problems
 from orderack.messages.check import check_wordings
 from orderack.messages.wording import wordings
 from orderack.policy.assessing import Assessed, Findings, assess_order
@@ -94,7 +95,11 @@ def check_policy(directory: Path) -> tuple[Problem, ...]:
     if not messages.is_dir():
         return (Problem(field="messages", problem="is missing", remedy=f"put the wording into {messages}"),)
     worded = {(language, kind.value) for language, kind in wordings(messages)}
-    return (*lint(policy, installed_channels(), worded, tuple(erps.load())), *check_wordings(messages))
+    return (
+        *lint(policy, installed_channels(), worded, tuple(erps.load())),
+        *(problem for name in policy.endpoints for problem in secret_problems(name)),
+        *check_wordings(messages),
+    )
 
 
 def explain_order(

@@ -51,10 +51,14 @@ def served(policy: Mapping[str, EndpointPolicy]) -> tuple[Endpoint, ...]:
 
 
 def problems_of(name: str, endpoint: EndpointPolicy) -> Iterator[Problem]:
-    """Why an endpoint is not served: its address, or its secret. Never shows a secret."""
-    path = f"endpoints.{name}"
-    yield from address_problems(path, endpoint)
-    text = _secret(name)
+    """Why an endpoint is not served: its address, or its secret."""
+    yield from address_problems(f"endpoints.{name}", endpoint)
+    yield from secret_problems(name)
+
+
+def secret_problems(name: str) -> Iterator[Problem]:
+    """Why nothing could be signed for an endpoint. Never shows a secret."""
+    path, text = f"endpoints.{name}", _secret(name)
     if not text:
         remedy = f"set {variable(name)} to `whsec_` and the base64 of at least 24 random bytes"
         yield Problem(field=path, problem="has no secret: nothing is sent to it", remedy=remedy)

@@ -11,6 +11,7 @@ from orderack.domain.unknown_fields import closest
 from orderack.domain.value import Value
 from orderack.policy.countries import COUNTRIES
 from orderack.policy.duration import in_words
+from orderack.policy.endpoints import endpoint_problems
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
 from orderack.policy.model import ChannelFacts, Outcome, Policy, StorePolicy
@@ -46,6 +47,7 @@ def lint(
         *_reach(policy),
         *_outcomes(policy, channels),
         *_service_levels(policy),
+        *endpoint_problems(policy),
         *_wordings(policy, wordings),
     )
 
