@@ -33,7 +33,7 @@ def style_for(brand: str) -> Style:
     css = (
         _STATIC
         + f":root{{--brand:{light};--on-brand:{_ink(light)}}}\n"
-        + f"@media (prefers-color-scheme:dark) and (not print){{:root{{--brand:{dark};--on-brand:{_ink(dark)}}}}}\n"
+        + f"@media screen and (prefers-color-scheme:dark){{:root{{--brand:{dark};--on-brand:{_ink(dark)}}}}}\n"
     )
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return Style(css, _POLICY.format(digest=digest))
