@@ -168,6 +168,7 @@ class Acknowledge:
             shop_link=links.shop_link,
             pixel_url=links.pixel_url,
             honeypot_url=links.honeypot_url,
+            takes_replies=traits.replies,
         )
         return Message(
             key=key,

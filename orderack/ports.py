@@ -509,6 +509,8 @@ class Content(Value):
     """The open pixel; empty: none."""
     honeypot_url: Text = ""
     """A link that no person sees; empty: none."""
+    takes_replies: bool = False
+    """What the buyer writes back on this channel reaches us."""
 
 
 class Renderer(Protocol):

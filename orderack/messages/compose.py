@@ -97,11 +97,18 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
         contact=contact_views(content.store, labels),
         link=web_address(content.page_url),
         button=web_address(content.page_link) or web_address(content.page_url),
+        ask=labels.affirm_ask if asks(content) and web_address(content.page_url) else "",
         shop=web_address(content.shop_link) or web_address(content.store.url or ""),
         pixel=web_address(content.pixel_url),
         honeypot=web_address(content.honeypot_url),
         footer=fill(labels.footer, number=line(order.number), store=store.name),
     )
+
+
+def asks(content: Content) -> bool:
+    """Whether the buyer is asked to confirm having it: where the policy says so, and of a changed order always."""
+    confirmed = Part.COMMITMENT in PARTS[content.kind]
+    return confirmed and (content.assessment.decision.button or content.previous is not None)
 
 
 def _details(content: Content, labels: Labels, formats: Formats) -> tuple[Row, ...]:

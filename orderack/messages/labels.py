@@ -81,6 +81,13 @@ class Labels(Value):
     phone: Word
     hours: Word
     view_order: Word
+    affirm_ask: Word
+    """Asks the buyer to confirm having the message; what confirms it is a button on the order's page."""
+    affirm_button: Word
+    affirm_sms: Word
+    """Before the link in an SMS. Two segments hold everything, so it is short and in the GSM alphabet."""
+    affirm_reply: Word
+    """The same where an answer by SMS counts: it names the word to answer with (`orderack.domain.replies`)."""
     footer: Word
     """Why the recipient gets this message; `{number}` and `{store}` are filled in."""
     stock_all: Word

@@ -19,6 +19,7 @@ _REQUIRED: Mapping[str, Callable[[View], Iterator[str]]] = {
     "totals": lambda view: (row.value for row in (*view.totals, *filter(None, (view.total,)))),
     "address": lambda view: iter(view.address),
     "instructions": lambda view: iter((view.instructions,)),
+    "request to confirm": lambda view: iter((view.ask,)),
     "contact": lambda view: (row.value for row in view.contact),
 }
 

@@ -76,6 +76,8 @@ class View:
     """The page, as it stands in text."""
     button: str = ""
     """The page, as the mail's button leads to it: tracked or not."""
+    ask: str = ""
+    """Asks the buyer to confirm having the message, by the link."""
     shop: str = ""
     """The store's site, tracked or not."""
     pixel: str = ""

@@ -70,11 +70,17 @@ def word(
         headline=line(blocks["headline"], SUBJECT_LIMIT),
         paragraphs=tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", blocks["body"]) if part.strip()),
         next_steps=tuple(" ".join(row.split()) for row in blocks["next_steps"].splitlines() if row.strip()),
-        sms=fit(head, details, view.link),
+        sms=fit(head, details, _sms_link(content, view, labels)),
     )
     if not (wording.subject and wording.headline and wording.paragraphs and head):
         raise Misconfigured(f"messages/{where}: subject, headline, body and sms must not be empty")
     return wording
+
+
+def _sms_link(content: Content, view: View, labels: Labels) -> str:
+    """What an SMS ends with: the link, after the request to confirm having it where there is one."""
+    request = labels.affirm_reply if content.takes_replies else labels.affirm_sms
+    return f"{request} {view.link}".strip() if view.ask else view.link
 
 
 def _block(template: Template, name: str, known: Mapping[str, object], where: str) -> str:
