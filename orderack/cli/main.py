@@ -11,6 +11,7 @@ import typer
 from orderack.cli import (
     audit_commands,
     evidence_commands,
+    page_commands,
     policy_commands,
     review_commands,
     temporal_commands,
@@ -73,6 +74,7 @@ app.command("demo")(run_demo)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(review_commands.app, name="review")
+app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(temporal_commands.app, name="temporal")
 app.add_typer(webhook_commands.app, name="webhooks")
