@@ -14,6 +14,7 @@ from orderack.policy.duration import in_words
 from orderack.policy.endpoints import endpoint_problems
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
+from orderack.policy.lint_page import page_problems
 from orderack.policy.model import ChannelFacts, Outcome, Policy, StorePolicy
 from orderack.policy.samples import sample_values
 from orderack.policy.words import findings, words
@@ -65,6 +66,7 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
             yield Problem(field=f"{path}.team", problem="is missing", remedy=_one_of(policy.teams))
         else:
             yield from _unknown(f"{path}.team", "team", store.team, policy.teams)
+        yield from page_problems(f"{path}.profile.page", store.profile.page)
         if store.erp:
             yield from _unknown(f"{path}.erp.name", "ERP", store.erp.name, erps)
         try:
