@@ -21,8 +21,11 @@ from orderack.errors import (
     Unavailable,
 )
 
-OK, NO, BAD_INPUT, AWAY, INTERRUPTED = 0, 1, 2, 3, 130
-"""0: done. 1: the answer is no, or nothing was found. 2: wrong usage, input or setting. 3: a service is away."""
+OK, NO, BAD_INPUT, AWAY, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""0: done. 1: the answer is no, or nothing was found. 2: wrong usage, input or setting. 3: a service is away.
+
+4: a record or a pack is not as it was written.
+"""
 
 _CODES: tuple[tuple[type[OrderAckError], int, str], ...] = (
     (OrderUnknown, NO, "unknown"),

@@ -23,6 +23,7 @@ from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
 from orderack.cli.claim_command import claim
 from orderack.cli.demo_command import run_demo
+from orderack.cli.erase_command import erase
 from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
 from orderack.cli.find_command import find
 from orderack.cli.queue_command import queue
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Durable order acknowledgement: tells the buyer what is true, when it is true.",
-    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 a service is out of reach.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 a service is away, 4 a broken record.",
 )
 
 COMMANDS = (
@@ -67,6 +68,7 @@ COMMANDS = (
     settle,
     answer,
     sandbox,
+    erase,
 )
 
 app.command()(up)
@@ -74,6 +76,8 @@ app.command("demo")(run_demo)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(review_commands.app, name="review")
+app.add_typer(audit_commands.app, name="audit")
+app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(temporal_commands.app, name="temporal")

@@ -237,17 +237,16 @@ def _mark(mark: Mark | None, before: str, write: Writing) -> str:
 
 
 def _send(send: Send, name: str, write: Writing) -> SendView:
-    message = send.message
+    content = send.message.content if send.message else None
+    short = content.sms if content and "sms" in send.channel else None
     return SendView(
         send=send,
-        name=name if message else "",
+        name=name if content else "",
         state=STATES[send.state] + (f" ({plain_words(send.reason)})" if send.reason else ""),
         at=write.moment(send.finished_at),
-        recipient=message.recipient if message else "",
-        subject=message.content.subject if message else "",
-        text=(message.content.sms if message.content.sms and not message.content.html else message.content.text)
-        if message
-        else "",
+        recipient=send.message.recipient if send.message else "",
+        subject=content.subject if content and not short else "",
+        text=short or (content.text if content else ""),
     )
 
 

@@ -22,6 +22,7 @@ from orderack.ledger import (
     schema,
     searches,
     sends,
+    touches,
     verification,
 )
 from orderack.ledger.database import Database, make_engine
@@ -40,6 +41,7 @@ from orderack.ports import (
     StoredSend,
     Subscription,
 )
+from orderack.touches import GradedTouch, SettledTouch, Touch
 
 
 async def open_ledger(url: str) -> "SqlLedger":
@@ -170,7 +172,6 @@ class SqlLedger:
         async with self._database.read() as session:
             return await outbox.standings(session)
 
-
     async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
         async with self._database.read() as session:
             return await page_links.received(session, source, prefix, limit)
@@ -182,6 +183,25 @@ class SqlLedger:
     async def revoke_links(self, ref: OrderRef, now: datetime) -> bool:
         async with self._database.write() as session:
             return await page_links.revoke(session, ref, now)
+
+    async def record_touches(self, found: Sequence[Touch]) -> int:
+        async with self._database.write() as session:
+            return await touches.record(session, found)
+
+    async def settled_touches(self, before: datetime, limit: int = 100) -> Sequence[SettledTouch]:
+        async with self._database.read() as session:
+            return await touches.settled(session, before, limit)
+
+    async def grade_touch(self, graded: GradedTouch, now: datetime) -> InboxEvent | None:
+        async with self._database.write() as session:
+            return await touches.grade(session, graded, now)
+
+    async def forget_touches(self, before: datetime) -> int:
+        async with self._database.write() as session:
+            forgotten = await touches.forget(session, before)
+        if forgotten:
+            await self._database.forget_log()
+        return forgotten
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         async with self._database.write() as session:
@@ -243,6 +263,11 @@ class SqlLedger:
         """Verify the next batch of orders after this one; None after the last."""
         async with self._database.read() as session:
             return await verification.verify_next(session, store, after)
+
+    async def chain_length(self, ref: OrderRef) -> int:
+        """Rows of the order's chain, as the order itself says."""
+        async with self._database.read() as session:
+            return await verification.chain_length(session, ref)
 
     async def lost_orders(self, store: str | None) -> Sequence[OrderRef]:
         """Orders of which a chain or facts are left while the order itself is gone."""

@@ -113,7 +113,8 @@ class _Chain:
         self.erased |= name == "erasure" and bool(position)
         for content, digest in subject.erasable.items():
             text = fact[content]
-            if text is None and not self.erased:
+            forgotten = any(fact[column] == value for column, value in subject.forgets.items())
+            if text is None and not self.erased and not forgotten:
                 self._break(position, name, id_, f"its content ({content}) is gone, and no erasure is on record")
             elif text is not None and audit.sha256(str(text)) != fact[digest]:
                 self._break(
@@ -143,6 +144,12 @@ async def verify_chain(session: AsyncSession, ref: OrderRef) -> Sequence[Break]:
     if chains:
         return (await _verified(session, chains))[ref]
     return [_LOST] if ref in await lost_orders(session, ref.store) else []
+
+
+async def chain_length(session: AsyncSession, ref: OrderRef) -> int:
+    """Rows of the order's chain, as the order itself says; 0 for an unknown one."""
+    order = await session.get(Orders, (ref.store, ref.number))
+    return order.chain_length if order else 0
 
 
 async def verify_next(session: AsyncSession, store: str | None, after: OrderRef | None) -> Verified | None:
