@@ -30,9 +30,11 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         stores=CurrentStores(parts.policy),
         keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
         links=parts.links,
+        touch_links=parts.touch_links,
         public_url=parts.settings.public_url,
         wording=PageWording(parts.settings.policy_dir / "messages"),
         endpoints=lambda: parts.policy().endpoints,
+        touch_days=parts.settings.touch_days,
         rates=Rates(key=parts.settings.rate_per_minute),
     )
 

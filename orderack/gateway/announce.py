@@ -122,7 +122,7 @@ async def announce_channel_event(
         occurred_at=event.occurred_at,
         basis=event.basis,
     )
-    news = not weigh or await _is_news(parts, key, fact, send)
+    news = not weigh or await is_news(parts, key, fact, send)
     await parts.ledger.record_evidence(key.ref, fact, event.raw, provenance_of(parts, channel, event, send))
     outcome: str = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
     if event.text and event.event in _FOR_A_PERSON:
@@ -154,7 +154,7 @@ _ALWAYS_NEWS = frozenset(
 )
 
 
-async def _is_news(parts: GatewayParts, key: SendKey, fact: EvidenceFact, send: StoredSend) -> bool:
+async def is_news(parts: GatewayParts, key: SendKey, fact: EvidenceFact, send: StoredSend) -> bool:
     """Whether the workflow would act on it: each signal is a billed Action and four events of history."""
     if fact.event in _ALWAYS_NEWS or send.state is not SendState.ACCEPTED:
         return True

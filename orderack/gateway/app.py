@@ -6,14 +6,16 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from orderack.gateway import attest, failures, health, intake, page, receipts, standing, webhooks
+from orderack.gateway import attest, failures, health, intake, page, receipts, standing, touches, webhooks
 from orderack.gateway.announce import announce_stragglers
 from orderack.gateway.background import Job, running
 from orderack.gateway.deliver import Deliverer, delivering
+from orderack.gateway.grade_touches import forget_touches, grade_touches
 from orderack.gateway.headers import SecurityHeaders
 from orderack.gateway.limits import RateLimits
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.touch_desk import TouchDesk
 
 
 def create_app(parts: GatewayParts) -> FastAPI:
@@ -33,8 +35,9 @@ def create_app(parts: GatewayParts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.parts = parts
+    app.state.touch_desk = TouchDesk(parts.ledger)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    for room in (intake, standing, receipts, attest, webhooks, page, health):
+    for room in (intake, standing, receipts, attest, webhooks, page, touches, health):
         app.include_router(room.router)
     failures.install(app)
     app.add_middleware(RateLimits, parts=parts)
@@ -45,6 +48,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
 def _jobs(parts: GatewayParts, deliverer: Deliverer) -> tuple[Job, ...]:
     return (
         Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts)),
+        Job("grade touches", parts.sweep_every, lambda: grade_touches(parts)),
+        Job("forget whose touches they were", timedelta(minutes=10), lambda: forget_touches(parts)),
         Job("tell others", parts.tell_every, deliverer.work),
         Job("forget what others were told", timedelta(hours=1), deliverer.forget),
     )

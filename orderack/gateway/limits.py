@@ -25,7 +25,7 @@ from orderack.gateway.requests import presented_keys
 
 log = structlog.get_logger(__name__)
 
-PAGES = frozenset({"o", "t"})
+PAGES = frozenset({"o", "l"})
 """First words of the addresses whose token is the permission."""
 
 WRONG_GUESS: Mapping[str, int] = {

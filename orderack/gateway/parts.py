@@ -21,6 +21,7 @@ from orderack.policy.model import EndpointPolicy
 from orderack.ports import Channel, Erp, GatewayLedger
 from orderack.settings import Settings
 from orderack.temporal.orders import Told
+from orderack.touch_links import TouchLinks
 
 
 class OrdersDoor(Protocol):
@@ -58,6 +59,7 @@ class GatewayParts:
     stores: Mapping[str, StoreProfile]
     keys: ApiKeys
     links: PageLinks
+    touch_links: TouchLinks
     public_url: str
     """How the world reaches us: signatures over the URL are checked against this, never against `Host`."""
     wording: PageWording = field(default_factory=lambda: PageWording(Settings().policy_dir / "messages"))
@@ -68,6 +70,8 @@ class GatewayParts:
     """How soon others hear of an event once it is in the ledger."""
     endpoints: Callable[[], Mapping[str, EndpointPolicy]] = dict
     """The systems that are told what happens, as the policy names them now."""
+    touch_days: int = 30
+    """How long it is kept whose touch it was: address, user agent, headers."""
     rates: Rates = field(default_factory=Rates)
 
 

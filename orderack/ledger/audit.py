@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orderack.domain.acknowledgement import SendState
+from orderack.domain.evidence import Assurance
 from orderack.ledger.columns import storable
 from orderack.ledger.tables import Audit, Erasures, Evidence, Handoffs, Orders, Revisions, Sends, Table, Timeline
 
@@ -32,6 +33,8 @@ class Subject:
     """Frozen: a column added to the table later belongs to a new subject, or old chains would break."""
     erasable: Mapping[str, str] = field(default_factory=dict)
     """Content column → the column with its SHA-256."""
+    forgets: Mapping[str, str] = field(default_factory=dict)
+    """Rows whose content goes in time, without an erasure: vouched column → value."""
     only: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     """Which rows are facts of this kind at all: column → values."""
     supersedes: str | None = None
@@ -90,6 +93,7 @@ SUBJECTS: Mapping[str, Subject] = {
             *("content_sha256", "recipient_role", "actor", "assurance", "verified", "machine"),
         ),
         erasable={"raw": "raw_sha256"},
+        forgets={"assurance": Assurance.NONE},
         only={"form": (2,)},
     ),
     "handoff": Subject(

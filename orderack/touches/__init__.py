@@ -4,7 +4,20 @@ Open `classify.py` for the tests, `agents.py` and `networks.py` for what they kn
 """
 
 from orderack.touches.classify import SETTLED, classify
+from orderack.touches.record import GradedTouch, SettledTouch
 from orderack.touches.rules import OFF, in_force
 from orderack.touches.touch import MARKS, Reason, Touch, Verdict, What
 
-__all__ = ["MARKS", "OFF", "SETTLED", "Reason", "Touch", "Verdict", "What", "classify", "in_force"]
+__all__ = [
+    "MARKS",
+    "OFF",
+    "SETTLED",
+    "GradedTouch",
+    "Reason",
+    "SettledTouch",
+    "Touch",
+    "Verdict",
+    "What",
+    "classify",
+    "in_force",
+]

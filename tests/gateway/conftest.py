@@ -21,6 +21,7 @@ from orderack.ledger.database import Database, make_engine
 from orderack.ledger.repository import SqlLedger
 from orderack.links import PageLinks
 from orderack.ports import InboxEvent, Message, Rendered
+from orderack.touch_links import TouchLinks
 from tests.gateway.fakes import AlertChannel, ChatChannel, ScriptedOrders, SigningChannel, SigningErp, TextChannel
 from tests.temporal.server import orders as real_orders
 from tests.temporal.server import temporal, world
@@ -94,6 +95,7 @@ def parts_with(ledger: SqlLedger, orders: ScriptedOrders, clock: Clock) -> Gatew
         },
         keys=ApiKeys.parse(KEYS),
         links=PageLinks("a secret that signs buyers' links", PUBLIC),
+        touch_links=TouchLinks("a secret that signs buyers' links", PUBLIC),
         public_url=PUBLIC,
         now=clock,
         sweep_every=timedelta(milliseconds=50),
