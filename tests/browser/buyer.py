@@ -73,10 +73,17 @@ class Buyer:
         async with self.page.expect_navigation():
             await form.get_by_role("button").click()
 
+    async def unfolds(self, section: str) -> Locator:
+        """Open a part of the page that may be folded; its form."""
+        if await (summary := self.page.locator(f"#{section}:not([open]) > summary")).count():
+            await summary.click()
+        return self.form(section)
+
     async def unfolds_everything(self) -> None:
         """Open what the page keeps folded."""
-        for summary in await self.page.locator("details:not([open]) > summary").all():
-            await summary.click()
+        folded = self.page.locator("details:not([open]) > summary")
+        while await folded.count():
+            await folded.first.click()
 
     @property
     def status(self) -> int:

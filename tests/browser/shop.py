@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -61,13 +62,32 @@ class Shop:
                 return found.group()
         raise NotAsTold("no message had a link to the order's page")
 
-    async def alerted(self, ref: OrderRef) -> None:
-        """Wait until the order's owner has an alert about it."""
+    @asynccontextmanager
+    async def slow_erp(self) -> AsyncIterator[None]:
+        """Meanwhile the ERP takes its time, so that what is not confirmed yet can be looked at."""
+        await self.driver.erp_takes(6)
+        try:
+            yield
+        finally:
+            await self.driver.erp_takes(0)
+
+    async def alerted(self, ref: OrderRef, about: str) -> None:
+        """Wait until the order's owner has an alert that has this word in it."""
+        await self._posted(ref, about, to_the_owner=True)
+
+    async def told(self, ref: OrderRef, words: str) -> None:
+        """Wait until the buyer has a message with these words."""
+        await self._posted(ref, words, to_the_owner=False)
+
+    async def _posted(self, ref: OrderRef, words: str, *, to_the_owner: bool) -> None:
         for _ in range(200):
-            if any(post.channel == "slack" for post in await self.driver.posts(ref)):
+            if any(
+                (post.channel == "slack") is to_the_owner and words in post.text
+                for post in await self.driver.posts(ref)
+            ):
                 return
             await asyncio.sleep(0.1)
-        raise NotAsTold("nobody was alerted")
+        raise NotAsTold(f"no message said “{words}”")
 
     async def status(self, ref: OrderRef) -> OrderStatus:
         return await self.driver.orders.status(ref)

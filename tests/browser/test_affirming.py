@@ -17,11 +17,12 @@ async def test_a_buyer_reads_what_is_confirmed_and_affirms_it(
     buyer = await buyers.one(device)
     await buyer.opens(link)
     shown = await buyer.reads()
-    for expected in (order.number, "Tent", "Rope, 20 m", "202,50"):
+    for expected in (order.number, "confirmed", "Tent", "Rope, 20 m", "202,50", "SO-", "Sample Street"):
         assert expected in shown
     await eyes.look(buyer, "confirmed")
-    await buyer.page.get_by_role("button", name="affirm").click()
-    await buyer.page.get_by_text("You have affirmed revision 1").wait_for()
+    await buyer.presses(buyer.form("affirm"))
+    assert "You have affirmed revision 1" in await buyer.page.get_by_role("status").inner_text()
+    assert await buyer.form("affirm").count() == 0
     await eyes.look(buyer, "affirmed")
     status = await shop.driver.until(
         order.ref, lambda s: of_confirmation(s).grade is Grade.E5, "be affirmed by its buyer"
