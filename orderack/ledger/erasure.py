@@ -7,7 +7,7 @@ message, of the buyer together with the lines). A digest can be recognised by so
 from datetime import datetime
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, CursorResult, Update, and_, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -61,10 +61,21 @@ async def last(session: AsyncSession, ref: OrderRef) -> Erasures | None:
     return (await session.execute(query.limit(1))).scalar_one_or_none()
 
 
-async def forget_late_event(session: AsyncSession, source: str, external_id: str) -> None:
-    """Empty an inbound event of an order that has been erased; that it came is still known."""
-    query = update(Inbox).where(col(Inbox.source) == source, col(Inbox.external_id) == external_id)
-    await session.execute(query.values(body=""))
+async def is_erased(session: AsyncSession, ref: OrderRef) -> bool:
+    """Whether its personal data was ever erased: what comes later is not kept either."""
+    return await last(session, ref) is not None
+
+
+async def forget_event(session: AsyncSession, event_id: int) -> None:
+    """Empty an announced event of an erased order; that it came is still known, so a repeat is still a repeat."""
+    named = exists().where(col(Erasures.store) == col(Inbox.store), col(Erasures.number) == col(Inbox.number))
+    became = exists().where(
+        *_made_of_event(),
+        col(Erasures.store) == col(Evidence.store),
+        col(Erasures.number) == col(Evidence.number),
+    )
+    event = update(Inbox).where(col(Inbox.id) == event_id, col(Inbox.body) != "", or_(named, became))
+    await session.execute(event.values(body="").execution_options(synchronize_session=False))
 
 
 def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:
@@ -90,13 +101,14 @@ def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:
 def _inbox_of(ref: OrderRef) -> ColumnElement[bool]:
     """Events that name the order, and those that came before we knew whose they were but became its evidence."""
     mine = and_(col(Inbox.store) == ref.store, col(Inbox.number) == ref.number)
-    made = select(col(Evidence.id)).where(
-        col(Evidence.store) == ref.store,
-        col(Evidence.number) == ref.number,
-        col(Evidence.event_id) == col(Inbox.external_id),
-        col(Inbox.source) == literal("webhooks/") + col(Evidence.channel),
-    )
-    return or_(mine, made.exists())
+    of_order = (col(Evidence.store) == ref.store, col(Evidence.number) == ref.number)
+    return or_(mine, exists().where(*of_order, *_made_of_event()))
+
+
+def _made_of_event() -> tuple[ColumnElement[bool], ...]:
+    """The evidence was made of the inbound event."""
+    source = literal("webhooks/") + col(Evidence.channel)
+    return (col(Evidence.event_id) == col(Inbox.external_id), col(Inbox.source) == source)
 
 
 async def _run(session: AsyncSession, statement: Update) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.order import OrderRef
+from orderack.ledger import erasure
 from orderack.ledger.database import insert_new
 from orderack.ledger.tables import Inbox
 from orderack.ports import InboxEvent
@@ -33,10 +34,11 @@ async def receive(
 
 
 async def announced(session: AsyncSession, event_id: int, outcome: str, now: datetime) -> None:
-    """Mark the event as announced; the first outcome stands."""
+    """Mark the event as announced; the first outcome stands. Of an erased order no body is kept."""
     await session.execute(
         update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome)
     )
+    await erasure.forget_event(session, event_id)
 
 
 async def unannounced(

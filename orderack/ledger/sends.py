@@ -14,7 +14,7 @@ from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Mark, prove
-from orderack.ledger import audit
+from orderack.ledger import audit, erasure
 from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new
 from orderack.ledger.orders import lock_order
@@ -123,15 +123,16 @@ async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime)
 async def record_evidence(
     session: AsyncSession, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance
 ) -> bool:
-    """See `orderack.ports.Ledger.record_evidence`."""
+    """See `orderack.ports.Ledger.record_evidence`. Of an erased order the raw event is not kept, only its SHA-256."""
     order = await lock_order(session, ref)
+    erased = await erasure.is_erased(session, ref)
     row = Evidence(
         **fact.model_dump(exclude={"id"}),
         store=ref.store,
         number=ref.number,
         event_id=fact.id,
         recorded_at=datetime.now(UTC),
-        raw=raw,
+        raw=None if erased else raw,
         raw_sha256=audit.sha256(raw),
         form=2,
         **provenance.model_dump(exclude={"machine"}),
