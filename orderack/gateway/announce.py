@@ -23,6 +23,7 @@ from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused,
 from orderack.gateway.binding import bind, find_send, provenance_of
 from orderack.gateway.buyer_requests import BuyerRequest, tell
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.rests import Rests
 from orderack.messages.page_labels import Taken
 from orderack.ports import ChannelEvent, InboxEvent, StoredSend
 from orderack.temporal.orders import Told
@@ -174,20 +175,21 @@ async def _announced(parts: GatewayParts, row: InboxEvent, outcome: str) -> None
 # -- the sweep ----------------------------------------------------------------------------------------------------
 
 
-async def announce_stragglers(parts: GatewayParts, limit: int = BATCH) -> int:
+async def announce_stragglers(parts: GatewayParts, limit: int = BATCH, rests: Rests | None = None) -> int:
     """Announce recorded events that nobody has announced yet, oldest first; returns how many it could.
 
-    One that can't be told now stays for the next time and holds up no other; one that never can is marked so.
-    Raises Unavailable when Temporal or the ledger is away.
+    All of them are looked at, `limit` at a time. One that can't be told now stays, rests, and holds up none but its
+    own order's; one that never can is marked so. Raises Unavailable when Temporal or the ledger is away.
     """
-    rows = await parts.ledger.unannounced(parts.now() - GRACE, limit)
-    if rows:
-        await parts.orders.ping()
-    turns = asyncio.Semaphore(AT_ONCE)
-    by_order: dict[str, list[InboxEvent]] = {}
-    for row in rows:
-        by_order.setdefault(str(row.ref or row.id), []).append(row)
-    return sum(await asyncio.gather(*(_in_turn(parts, of_one, turns) for of_one in by_order.values())))
+    sweep = _Sweep(parts, rests if rests is not None else Rests())
+    before, after, done = parts.now() - GRACE, 0, 0
+    while rows := await parts.ledger.unannounced(before, limit, after=after):
+        if not after:
+            await parts.orders.ping()
+        after = rows[-1].id
+        done += await sweep.take(rows)
+    sweep.ended()
+    return done
 
 
 async def announce_earlier(parts: GatewayParts, row: InboxEvent) -> None:
@@ -195,25 +197,61 @@ async def announce_earlier(parts: GatewayParts, row: InboxEvent) -> None:
 
     Raises Unavailable when something earlier can't be announced now.
     """
-    waiting = await parts.ledger.unannounced(parts.now() + GRACE, BATCH)
-    for earlier in waiting:
-        if earlier.ref == row.ref and earlier.kind == row.kind and earlier.id < row.id:
+    for earlier in await parts.ledger.unannounced(parts.now() + GRACE, BATCH, ref=row.ref) if row.ref else ():
+        if earlier.kind == row.kind and earlier.id < row.id:
             await _settle(parts, earlier)
 
 
-async def _in_turn(parts: GatewayParts, rows: Sequence[InboxEvent], turns: asyncio.Semaphore) -> int:
-    """One order's events in the order in which they came; after one that must wait, the others wait as well."""
-    done = 0
-    async with turns:
+class _Sweep:
+    """One look at everything that is unannounced."""
+
+    def __init__(self, parts: GatewayParts, rests: Rests) -> None:
+        self._parts = parts
+        self._rests = rests
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._held: set[str] = set()
+        self._seen: set[int] = set()
+
+    async def take(self, rows: Sequence[InboxEvent]) -> int:
+        """Announce these; how many that could be."""
+        by_order: dict[str, list[InboxEvent]] = {}
         for row in rows:
+            by_order.setdefault(str(row.ref or row.id), []).append(row)
+            self._seen.add(row.id)
+        return sum(await asyncio.gather(*(self._in_turn(order, of_one) for order, of_one in by_order.items())))
+
+    def ended(self) -> None:
+        self._rests.keep(self._seen)
+
+    async def _in_turn(self, order: str, rows: Sequence[InboxEvent]) -> int:
+        """One order's events in the order in which they came; behind one that must wait, the others wait as well."""
+        done = 0
+        async with self._turns:
+            for row in rows:
+                if order in self._held:
+                    break
+                done += await self._try(order, row)
+        return done
+
+    async def _try(self, order: str, row: InboxEvent) -> bool:
+        """Whether it is announced. One that can't be rests; the order is held where that could change its course."""
+        rest = self._rests.of(row.id, self._parts.now())
+        if rest is not None:
+            holds = rest.holds
+        else:
+            holds = False
             try:
-                done += await _settle(parts, row)
+                if await _settle(self._parts, row):
+                    return True
             except (Unavailable, Misconfigured) as error:
                 log.info("event still unannounced", row=row.id, kind=row.kind, why=type(error).__name__)
-                break
+                holds = True
             except Exception:
                 log.exception("event cannot be announced", row=row.id, kind=row.kind)
-    return done
+            self._rests.failed(row.id, self._parts.now(), holds=holds)
+        if holds:
+            self._held.add(order)
+        return False
 
 
 async def _settle(parts: GatewayParts, row: InboxEvent) -> bool:

@@ -15,6 +15,7 @@ from orderack.gateway.headers import SecurityHeaders
 from orderack.gateway.limits import RateLimits
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.rests import Rests
 from orderack.gateway.touch_desk import TouchDesk
 
 
@@ -46,8 +47,9 @@ def create_app(parts: GatewayParts) -> FastAPI:
 
 
 def _jobs(parts: GatewayParts, deliverer: Deliverer) -> tuple[Job, ...]:
+    rests = Rests()
     return (
-        Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts)),
+        Job("announce stragglers", parts.sweep_every, lambda: announce_stragglers(parts, rests=rests)),
         Job("grade touches", parts.sweep_every, lambda: grade_touches(parts)),
         Job("forget whose touches they were", timedelta(minutes=10), lambda: forget_touches(parts)),
         Job("tell others", parts.tell_every, deliverer.work),

@@ -77,8 +77,10 @@ ERRORS: dict[int | str, dict[str, object]] = {
         404: "No such address, store or order",
         409: "In conflict with what is recorded",
         413: "The body is too large",
+        414: "The address is too long",
         415: "The body's type or encoding is not taken",
         422: "The input cannot be used; `problems` names each field and its remedy",
+        429: "Asked too often; see `Retry-After`",
         503: "Temporal or the ledger is away; see `Retry-After`",
     }.items()
 }

@@ -55,7 +55,7 @@ class ReceiptsReply(Value):
     "/receipts/{erp}",
     status_code=202,
     response_model=ReceiptsReply,
-    responses=errors(401, 403, 404, 409, 413, 415, 422, 503),
+    responses=errors(401, 403, 404, 409, 413, 414, 415, 422, 503),
     openapi_extra=KEYED_OR_SIGNED | body_of(ErpReceipt, many=True),
     summary="Report that orders are booked",
 )
@@ -114,7 +114,10 @@ async def _one(parts: GatewayParts, erp: str, receipt: ErpReceipt) -> ReceiptOut
     ref = OrderRef(store=receipt.store, number=receipt.number)
     body = receipt.model_dump_json()
     row = await parts.ledger.receive(f"receipts/{erp}", receipt.id, InboxKind.ERP_RECEIPT, ref, body, parts.now())
+    if not row.body:
+        return ReceiptOutcome.REPEATED  # told long ago, and erased with its order
     if ErpReceipt.model_validate_json(row.body) != receipt:
+        log.error("a receipt's id came again with another content", erp=erp, row=row.id)
         return ReceiptOutcome.CONFLICT
     if row.announced_at is not None:
         return ReceiptOutcome.REPEATED

@@ -1,5 +1,6 @@
 """`POST /webhooks/{channel}`: what a provider reports about messages: delivered, bounced, read, replied."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import structlog
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 
 from orderack.domain.value import Value
 from orderack.errors import OrderAckError
-from orderack.gateway.announce import InboxKind, announce_channel_event
+from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
 from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
 from orderack.gateway.parts import GatewayParts, Parts
@@ -21,33 +22,45 @@ router = APIRouter(tags=["webhooks"])
 ChannelName = Annotated[str, Path(min_length=1, max_length=100, description="the channel's name")]
 
 
+class Taken(StrEnum):
+    """What became of one event."""
+
+    TOLD = "told"
+    WAITING = "waiting"
+    CONFLICT = "conflict"
+
+
 class WebhookReply(Value):
-    """How many events the request held; all of them are in our record."""
+    """All events of the request are in our record (docs/adr/0009)."""
 
     events: int
+    waiting: int
+    """How many of them the order is told later: it, or the message they are about, is out of reach for now."""
 
 
 @router.post(
     "/webhooks/{channel}",
     status_code=202,
     response_model=WebhookReply,
-    responses=errors(401, 404, 413, 415, 422, 503),
+    responses=errors(401, 404, 409, 413, 414, 415, 422, 503),
     summary="Report what became of messages",
 )
 async def webhook(channel: ChannelName, request: Request, parts: Parts) -> WebhookReply:
-    """Signed as that provider signs. The same event twice is one event."""
+    """Signed as that provider signs. The same event twice is one event; 202 means that every event is recorded."""
     if channel not in parts.channels:
         raise Denied(404, "channel_unknown", "We have no such channel.")
     raw = raw_request(request, await read_body(request), parts)
     adapter = parts.channels[channel]
     adapter.verify(raw)
-    events = adapter.events(raw)
-    for event in events:
-        await _take(parts, channel, event)
-    return WebhookReply(events=len(events))
+    taken = [await _take(parts, channel, event) for event in adapter.events(raw)]
+    if Taken.CONFLICT in taken:
+        raise Denied(
+            409, "id_reused", "A different event with this id came before; the first one stands.", recorded=True
+        )
+    return WebhookReply(events=len(taken), waiting=taken.count(Taken.WAITING))
 
 
-async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> None:
+async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
     """Once recorded it is ours: what keeps us from announcing it is the sweep's concern, not the provider's."""
     bound = await bind(parts, channel, event)
     send = await find_send(parts, channel, bound)
@@ -55,10 +68,24 @@ async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> None:
     row = await parts.ledger.receive(
         f"webhooks/{channel}", event.id, InboxKind.CHANNEL_EVENT, ref, bound.model_dump_json(), parts.now()
     )
+    if not row.body:
+        return Taken.TOLD  # told long ago, and erased with its order
+    first = ChannelEvent.model_validate_json(row.body)
+    if not _repeats(first, event):
+        log.error("an event's id came again with another content", channel=channel, row=row.id)
+        return Taken.CONFLICT
     if row.announced_at is not None:
-        return
+        return Taken.TOLD
     try:
-        first = ChannelEvent.model_validate_json(row.body)
-        await announce_channel_event(parts, row, channel, first, weigh=True)
+        outcome = await announce_channel_event(parts, row, channel, first, weigh=True)
     except OrderAckError as error:
         log.info("event left to the sweep", row=row.id, channel=channel, why=type(error).__name__)
+        return Taken.WAITING
+    return Taken.WAITING if outcome == Outcome.WAITING else Taken.TOLD
+
+
+def _repeats(first: ChannelEvent, event: ChannelEvent) -> bool:
+    """Whether this is what came first, as far as a provider's repeat can be told: some put a new time on it, and
+    binding the first to its message may have added a key and a word to its basis."""
+    same = (first.provider_id, first.sender, first.text) == (event.provider_id, event.sender, event.text)
+    return same and first.basis.startswith(event.basis) and event.key in (None, first.key)

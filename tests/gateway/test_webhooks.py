@@ -1,9 +1,11 @@
 """What providers report: bound to its message, kept as evidence, and signalled only where it is news."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -12,6 +14,7 @@ from orderack.gateway.announce import PATIENCE, announce_stragglers
 from orderack.ports import ChannelEvent, Message, Rendered
 from tests.gateway.conftest import PUBLIC, Gateway
 from tests.gateway.fakes import signed
+from tests.gateway.test_intake import take_away
 from tests.temporal.server import now
 
 URL = f"{PUBLIC}/webhooks/email"
@@ -45,7 +48,7 @@ async def report(gateway: Gateway, *events: ChannelEvent) -> httpx.Response:
 async def test_a_delivery_becomes_evidence_for_its_message_and_is_signalled(gateway: Gateway) -> None:
     await gateway.accepted_send(REF)
     answer = await report(gateway, an_event("e1"))
-    assert (answer.status_code, answer.json()) == (202, {"events": 1})
+    assert (answer.status_code, answer.json()) == (202, {"events": 1, "waiting": 0})
     (fact,) = gateway.orders.facts
     assert (fact.id, fact.grade, fact.kind, fact.revision, fact.n) == ("e1", Grade.E2, Kind.CONFIRMATION, 1, 1)
     assert list(await gateway.ledger.evidence(REF)) == [fact]
@@ -145,3 +148,52 @@ async def test_forged_unknown_and_unreadable_reports_are_refused(gateway: Gatewa
     unreadable = await gateway.http.post("/webhooks/email", content=b"?", headers=signed(b"?", URL))
     long = await gateway.http.post(f"/webhooks/email?{'x' * 3_000}", content=body)
     assert [a.status_code for a in (forged, unknown, unreadable, long)] == [401, 404, 422, 414]
+
+
+async def test_the_answer_says_how_many_events_the_order_is_told_later(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    answer = await report(gateway, an_event("e1"), an_event("e2", provider_id="not-recorded-yet"))
+    assert (answer.status_code, answer.json()) == (202, {"events": 2, "waiting": 1})
+    gateway.orders.away = True
+    answer = await report(gateway, an_event("e3", EvidenceEvent.ENGAGED, Grade.E4))
+    assert (answer.status_code, answer.json()) == (202, {"events": 1, "waiting": 1})
+
+
+async def test_nothing_is_answered_for_that_is_not_recorded(gateway: Gateway, database: Path) -> None:
+    await gateway.accepted_send(REF)
+    await gateway.ledger.aclose()
+    take_away(database)
+    answer = await report(gateway, an_event("e1"))
+    assert (answer.status_code, answer.json()["recorded"]) == (503, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"provider_id": "p-another"},
+        {"basis": "email:another"},
+        {"sender": "mallory@example.com"},
+        {"text": "I agree"},
+        {"key": "demo/1/1/confirmation/1/email"},
+    ],
+)
+async def test_another_event_under_a_known_id_is_refused_and_an_operator_is_told(
+    change: dict[str, str], gateway: Gateway
+) -> None:
+    await gateway.accepted_send(REF)
+    first = an_event("e1")
+    await report(gateway, first)
+    with capture_logs() as logs:
+        answer = await report(gateway, first.model_copy(update=change), an_event("e2", EvidenceEvent.BOUNCED, None))
+    assert (answer.status_code, answer.json()["error"], answer.json()["recorded"]) == (409, "id_reused", True)
+    assert [line["log_level"] for line in logs if "came again" in line["event"]] == ["error"]
+    assert [fact.id for fact in gateway.orders.facts] == ["e1", "e2"]  # what else the request held is ours all the same
+
+
+async def test_a_repeat_that_bears_a_new_time_is_a_repeat(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    first = an_event("e1")
+    await report(gateway, first)
+    again = await report(gateway, first.model_copy(update={"occurred_at": now(), "raw": "the same, told again"}))
+    assert again.status_code == 202
+    assert len(await gateway.ledger.evidence(REF)) == 1
