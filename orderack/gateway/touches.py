@@ -27,8 +27,13 @@ GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000
 _IMAGE = {"Content-Type": "image/gif", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
-@router.head("/t/{token:path}", response_class=Response, summary="An image (head)")
-@router.get("/t/{token:path}", response_class=Response, summary="An image")
+_ANSWERS: dict[int | str, dict[str, object]] = {404: {"description": "No such link", "content": {"text/html": {}}}}
+
+
+@router.head("/t/{token:path}", response_class=Response, summary="The head of an image")
+@router.get(
+    "/t/{token:path}", response_class=Response, responses={200: {"content": {"image/gif": {}}}}, summary="An image"
+)
 async def pixel(token: str, request: Request, parts: Parts) -> Response:
     """One transparent pixel, whatever the token is, and also while the record is away."""
     link = _read(parts, token)
@@ -37,8 +42,14 @@ async def pixel(token: str, request: Request, parts: Parts) -> Response:
     return Response(GIF, headers=_IMAGE, background=noting)
 
 
-@router.head("/l/{token:path}", response_class=Response, status_code=303, summary="A link of a message (head)")
-@router.get("/l/{token:path}", response_class=Response, status_code=303, summary="A link of a message")
+@router.head(
+    "/l/{token:path}",
+    response_class=Response,
+    status_code=303,
+    responses=_ANSWERS,
+    summary="The head of a message's link",
+)
+@router.get("/l/{token:path}", response_class=Response, status_code=303, responses=_ANSWERS, summary="A message's link")
 async def follow(token: str, request: Request, parts: Parts) -> Response:
     """On to where the link's own signature says; nothing in the request can name another place."""
     link = _read(parts, token)

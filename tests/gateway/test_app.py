@@ -90,6 +90,8 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
         "/webhooks/{channel}",
         "/o/{token}",
         "/o/{token}/affirm",
+        "/t/{token}",
+        "/l/{token}",
         "/healthz",
         "/readyz",
     }
