@@ -243,7 +243,8 @@ def load_page_labels(file: Path) -> PageLabels:
 
 def _promises(labels: PageLabels, language: str) -> Iterator[str]:
     """What the page would promise while nothing is confirmed. A language without a table cannot be judged here."""
-    said = [labels.received_heading, labels.affirm.received, labels.affirm.received_button]
+    affirm = labels.affirm
+    said = [labels.received_heading, affirm.heading, affirm.received, affirm.received_button]
     for standing in UNPROMISED:
         said += [labels.standings[standing].headline, labels.standings[standing].next]
     return iter(commitments(language, "\n".join(said)) if language in PROMISES else ())
