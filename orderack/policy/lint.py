@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import ServiceLevels
-from orderack.domain.evidence import Grade
 from orderack.domain.problem import Problem
 from orderack.domain.unknown_fields import closest
 from orderack.domain.value import Value
@@ -14,6 +13,7 @@ from orderack.policy.duration import in_words
 from orderack.policy.endpoints import endpoint_problems
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
+from orderack.policy.lint_evidence import affirming_problems, evidence_problems
 from orderack.policy.lint_page import page_problems
 from orderack.policy.model import ChannelFacts, Outcome, Policy, StorePolicy
 from orderack.policy.samples import sample_values
@@ -67,6 +67,7 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
         else:
             yield from _unknown(f"{path}.team", "team", store.team, policy.teams)
         yield from page_problems(f"{path}.profile.page", store.profile.page)
+        yield from affirming_problems(key, store)
         if store.erp:
             yield from _unknown(f"{path}.erp.name", "ERP", store.erp.name, erps)
         try:
@@ -152,7 +153,7 @@ def _outcomes(policy: Policy, channels: Channels) -> Iterator[Problem]:
             yield from _unknown(f"{path}.team", "team", then.team, policy.teams)
         yield from _buyer_legs(f"{path}.channels", then.channels or (), channels)
         yield from _internal_legs(f"{path}.internal", then.internal, channels)
-        yield from _grades(row, policy, channels)
+        yield from evidence_problems(path, then, policy, channels)
         yield from _single(row, policy)
     for name, team in policy.teams.items():
         yield from _internal_legs(f"teams.{name}.internal", team.internal, channels)
@@ -173,30 +174,6 @@ def _internal_legs(path: str, legs: Sequence[Sequence[str]], channels: Channels)
             yield Problem(
                 field=path, problem=f"names {name}, which writes to the buyer", remedy="move it to `channels`"
             )
-
-
-def _grades(row: Row, policy: Policy, channels: Channels) -> Iterator[Problem]:
-    """Evidence asked of channels that can never bring it (mission.md §4)."""
-    path = f"{row.path}.then"
-    needed, work = row.then.evidence_needed or Grade.E2, row.then.work_needs or Grade.E2
-    offers = [row.then.channels] if row.then.channels else [source.channels for source in policy.sources.values()]
-    weak = {
-        name: channels[name].ceiling
-        for legs in offers
-        for leg in legs
-        for name in leg
-        if name in channels and channels[name].buyer and channels[name].ceiling.rank < needed.rank
-    }
-    for name, ceiling in weak.items():
-        problem = f"asks {needed} of {name}, which brings {ceiling} at best"
-        remedy = f"ask for {ceiling}, or use a channel that brings {needed}"
-        yield Problem(field=f"{path}.evidence_needed", problem=problem, remedy=remedy)
-    for legs in offers:
-        ceilings = [channels[name].ceiling for leg in legs for name in leg if name in channels]
-        if ceilings and max(grade.rank for grade in ceilings) < work.rank:
-            problem = f"needs {work}, which no channel of the row brings: work would never begin"
-            yield Problem(field=f"{path}.work_needs", problem=problem, remedy="add a channel that brings it")
-            return
 
 
 def _single(row: Row, policy: Policy) -> Iterator[Problem]:

@@ -16,6 +16,9 @@ Edit = Callable[[dict[str, Any]], object]
 Load = Callable[..., Policy]
 
 
+SOON: Any = {"service_levels": {"evidence_within": "30m"}}
+
+
 def findings(policy: Policy, **changes: Any) -> tuple[Problem, ...]:
     known = {"channels": CHANNELS, "wordings": WORDINGS, "erps": ("sandbox", "http"), **changes}
     return lint(policy, **known)
@@ -135,14 +138,74 @@ def test_a_buyers_channel_is_not_for_internal_alerts(load: Load) -> None:
 
 
 def test_a_channel_that_cannot_bring_the_evidence_asked_of_it_is_found(load: Load) -> None:
-    found = the_finding(load(then(channels=[["mail", "sms"]], evidence_needed="E3p")))
+    found = the_finding(load(then(channels=[["mail", "sms"]], evidence_needed="E3p", **SOON)))
     assert found.field == "rules[1].then.evidence_needed"
     assert found.problem == "asks E3p of sms, which brings E2 at best"
+    assert "button" not in found.remedy
+
+
+def test_an_affirmation_asked_of_channels_that_bring_none_proposes_the_button(load: Load) -> None:
+    problems = findings(load(then(channels=[["mail", "sms"]], evidence_needed="E5", **SOON)))
+    assert [problem.problem for problem in problems] == [
+        "asks E5 of mail, which brings E3p at best",
+        "asks E5 of sms, which brings E2 at best",
+    ]
+    assert all(problem.remedy.startswith("add `button: true`") for problem in problems)
+
+
+def test_with_the_button_every_channel_to_the_buyer_brings_an_affirmation_and_nothing_above(load: Load) -> None:
+    asked = {"channels": [["mail", "sms"]], "button": True, **SOON}
+    assert findings(load(then(evidence_needed="E5", work_needs="E5", **asked))) == ()
+    problems = findings(load(then(evidence_needed="E6", **asked)))
+    assert {problem.problem for problem in problems} == {
+        "asks E6 of mail, which brings E5 at best",
+        "asks E6 of sms, which brings E5 at best",
+    }
+    assert not any("button" in problem.remedy for problem in problems)
+
+
+def test_evidence_that_nobody_waits_for_is_found(load: Load) -> None:
+    found = the_finding(load(then(channels=[["mail", "page"]], evidence_needed="E3p")))
+    assert found.field == "rules[1].then.evidence_needed"
+    assert "no evidence_within" in found.problem
+
+
+def test_a_display_cannot_be_asked_of_mail_where_the_store_has_neither_image_nor_links(load: Load) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        then(channels=[["mail", "page"]], evidence_needed="E3p", **SOON)(document)
+        document["stores"]["demo"]["profile"]["touches"] = {"pixel": False, "links": False}
+
+    found = the_finding(load(edit))
+    assert found.problem == "asks E3p of mail, which brings E2 at best in store demo"
+
+
+def test_mail_without_reports_brings_a_display_by_the_stores_own_image(load: Load) -> None:
+    assert findings(load(then(channels=[["plain", "page"]], evidence_needed="E3p", **SOON))) == ()
 
 
 def test_work_that_could_never_begin_is_found(load: Load) -> None:
     found = the_finding(load(then(channels=[["mail", "sms"]], work_needs="E5")))
     assert found.field == "rules[1].then.work_needs"
+    assert found.remedy.startswith("add `button: true`")
+
+
+def test_work_may_wait_for_an_attestation_which_no_channel_brings(load: Load) -> None:
+    assert findings(load(then(channels=[["mail", "sms"]], work_needs="E6"))) == ()
+
+
+def test_a_page_on_which_nobody_can_affirm_keeps_changed_orders_from_ever_being_worked_on(load: Load) -> None:
+    page = {"may": ["answer", "ask", "change", "cancel"]}
+    found = the_finding(load(lambda d: d["stores"]["demo"]["profile"].update(page=page)))
+    assert found.field == "stores.demo.profile.page.may"
+
+
+def test_the_button_is_none_where_nobody_can_affirm(load: Load) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        then(channels=[["mail", "sms"]], work_needs="E5", button=True)(document)
+        document["stores"]["demo"]["profile"]["page"] = {"may": ["ask"]}
+
+    fields = [problem.field for problem in findings(load(edit))]
+    assert fields == ["stores.demo.profile.page.may", "rules[1].then.work_needs"]
 
 
 def test_a_source_without_a_fallback_is_found(load: Load) -> None:
