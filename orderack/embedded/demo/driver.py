@@ -1,8 +1,7 @@
 """What a story can do: hand in, signal, decide, look; as a shop, an ERP, an operator and a buyer would."""
 
 import asyncio
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter
 
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.queries import OrderStatus, Timeline
-from orderack.contracts.updates import AcceptHandoff, CancelRequest, ReviewDecision, ReviewVerdict
+from orderack.contracts.updates import AcceptHandoff, Answer, CancelRequest, ReviewDecision, ReviewVerdict
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.value import Value
@@ -48,7 +47,6 @@ class Accepted(NamedTuple):
 
 
 _POSTED: TypeAdapter[list[Posted]] = TypeAdapter(list[Posted])
-_PAGE = re.compile(r"https?://[^\s]+/o/[\w.~-]+")
 
 
 @dataclass
@@ -122,14 +120,39 @@ class Driver:
         if not reply.accepted:
             raise NotAsTold(f"the handoff could not be accepted: {reply.message}")
 
+    async def answer(self, ref: OrderRef, text: str) -> None:
+        """The order's owner answers the buyer's question."""
+        status = await self.until(ref, lambda s: bool(s.questions), "take the question")
+        answer = Answer(id=uuid4().hex, question=status.questions[-1].id, text=text, by="order-desk")
+        reply = await self.orders.answer(ref, answer)
+        if not reply.accepted:
+            raise NotAsTold(f"the answer was refused: {reply.message}")
+
+    async def reads(
+        self,
+        ref: OrderRef,
+        who: str,
+        *does: str,
+        revision: int = 1,
+        after: float = 0,
+        fill: Mapping[str, str] | None = None,
+    ) -> None:
+        """Somebody, or a machine, reads the confirmation of this revision (docs/sandbox.md, Readers)."""
+        match = f"{ref}/{revision}/{Kind.CONFIRMATION}"
+        reader = {"as": who, "match": match, "does": does, "after": after, "fill": fill or {}}
+        answer = await self.http.post(f"{self.stack.sandbox_url}/readers", json=reader)
+        if answer.status_code != httpx.codes.OK:
+            why = answer.json().get("problem") or answer.text
+            raise NotAsTold(f"{who} could not read the confirmation of revision {revision}: {why[:300]}")
+
     async def affirm(self, ref: OrderRef, revision: int) -> None:
-        """The buyer follows the link of the last message and affirms."""
-        pages = [found for post in await self.posts(ref) for found in _PAGE.findall(post.text)]
-        if not pages:
-            raise NotAsTold("no message had a link to the order's page")
-        answer = await self.http.post(f"{pages[-1]}/affirm", data={"revision": str(revision)})
-        if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise NotAsTold(f"the page answered {answer.status_code}")
+        """The buyer follows the link of the confirmation and affirms."""
+        await self.reads(ref, "person", "affirms", revision=revision)
+
+    async def replies(self, ref: OrderRef, text: str) -> None:
+        """The buyer answers the last text message about this order."""
+        reply = {"channel": "twilio_sms", "match": f"{ref}/", "text": text}
+        (await self.http.post(f"{self.stack.sandbox_url}/reply", json=reply)).raise_for_status()
 
     # -- looking --------------------------------------------------------------------------------------------------
 

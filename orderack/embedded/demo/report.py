@@ -1,14 +1,16 @@
 """What the demo found: one record per story, for the screen and for build/demo.json."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from orderack.contracts.journal import ClockName, Entry, Event
 from orderack.contracts.queries import ClockStatus, OrderStatus
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import ServiceLevels
+from orderack.domain.claims import claim
 from orderack.domain.value import Value
 from orderack.embedded.demo.driver import Accepted, told
+from orderack.embedded.demo.proofs import Proved, says_too_much
 
 CLOCK_OF = {
     Kind.RECEIVED: "acknowledge_within",
@@ -35,9 +37,17 @@ class ClockRecord(Value):
 
 
 class EvidenceRecord(Value):
+    """What is proved of one message, and the sentence that may be said of it."""
+
     kind: Kind
     revision: int
     grade: str
+    receipt: bool
+    reading: bool
+    assented: bool | None
+    claim: str
+    decisive: bool
+    """The story is about this one."""
 
 
 class StoryRecord(Value):
@@ -117,12 +127,31 @@ def outcome(clock: ClockStatus) -> str:
     return "fell away" if clock.stopped_at else "running"
 
 
-def evidence(status: OrderStatus) -> tuple[EvidenceRecord, ...]:
+def evidence(status: OrderStatus, proofs: Sequence[Proved], zone: tzinfo) -> tuple[EvidenceRecord, ...]:
+    """Every message to the buyer that has evidence; `proofs` say which of them the story is about."""
+    decisive = [proof.message(status) for proof in proofs]
     return tuple(
-        EvidenceRecord(kind=ack.kind, revision=ack.revision, grade=ack.grade)
+        EvidenceRecord(
+            kind=ack.kind,
+            revision=ack.revision,
+            grade=ack.grade,
+            receipt=ack.proof.receipt is not None,
+            reading=ack.proof.reading is not None,
+            assented=ack.proof.assented,
+            claim=claim(ack, zone),
+            decisive=ack in decisive,
+        )
         for ack in status.acknowledgements
         if ack.grade and ack.kind is not Kind.ALERT
     )
+
+
+def said_too_much(status: OrderStatus, zone: tzinfo) -> str:
+    """The first sentence of this order that its evidence does not bear, and why; empty: none."""
+    for ack in status.acknowledgements:
+        if ack.kind is not Kind.ALERT and (why := says_too_much(ack, claim(ack, zone))):
+            return f"the sentence on {ack.kind} {ack.revision} says too much: {why}"
+    return ""
 
 
 def line(entry: Entry, start: datetime | None) -> str:

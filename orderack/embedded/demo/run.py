@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import TypeAdapter
@@ -16,7 +17,7 @@ from orderack.domain.order import Order
 from orderack.domain.value import Value
 from orderack.embedded.demo import report
 from orderack.embedded.demo.driver import Driver, NotAsTold, told
-from orderack.embedded.demo.orders import an_order
+from orderack.embedded.demo.orders import STORE, an_order
 from orderack.embedded.demo.stories import STORIES, Story
 from orderack.embedded.stack import Ports, running
 from orderack.errors import OrderAckError
@@ -111,6 +112,9 @@ async def _warm_up(driver: Driver) -> None:
 async def _tell(driver: Driver, live: Live) -> None:
     try:
         await live.story.tell(driver, live.order)
+        for proof in live.story.proofs:
+            what = f"have its {proof.kind} of revision {proof.revision} proved {proof.grade}"
+            await driver.until(live.order.ref, proof.stands, what)
         live.ended = "as told"
     except (NotAsTold, OrderAckError, httpx.HTTPError) as error:
         live.ended, live.failure = "not as told", str(error) or type(error).__name__
@@ -142,7 +146,10 @@ async def _judge(driver: Driver, live: Live, twice: set[str]) -> report.StoryRec
         return report.StoryRecord.model_validate(base | {"ok": False, "why_not": live.failure or "it never began"})
     status = live.status
     entries = (await driver.timeline(live.order.ref)).entries
-    why = live.failure or report.rule_broken(status, entries) or _wrong_words(live.story, status)
+    zone = _zone()
+    wrong = next(filter(None, (proof.wrong(status) for proof in live.story.proofs)), "")
+    why = live.failure or report.rule_broken(status, entries) or _wrong_words(live.story, status) or wrong
+    why = why or report.said_too_much(status, zone)
     if doubled := sorted(key for key in twice if f"/{live.order.number}/" in key):
         why = why or f"sent twice: {doubled[0]}"
     found: Mapping[str, object] = {
@@ -151,7 +158,7 @@ async def _judge(driver: Driver, live: Live, twice: set[str]) -> report.StoryRec
         "stage": status.stage,
         "messages": report.messages(status, _levels()),
         "service_levels": report.clocks(status),
-        "evidence": report.evidence(status),
+        "evidence": report.evidence(status, live.story.proofs, zone),
         "timeline": tuple(report.line(entry, status.received_at) for entry in entries),
         "ui": driver.stack.order_url(order_workflow_id(live.order.ref)),
     }
@@ -171,4 +178,9 @@ def _wrong_words(story: Story, status: OrderStatus) -> str:
 def _levels() -> ServiceLevels:
     """The service levels as the stories lived them."""
     policy = load_policy(Settings().policy_dir).scaled(DIVISOR)
-    return policy.levels(policy.stores.get("demo"), Levels())
+    return policy.levels(policy.stores.get(STORE), Levels())
+
+
+def _zone() -> ZoneInfo:
+    """The store's: its people read these times."""
+    return ZoneInfo(load_policy(Settings().policy_dir).stores[STORE].profile.time_zone)

@@ -14,6 +14,10 @@ from orderack.domain.order import Order
 from orderack.domain.response import Outcome
 from orderack.embedded.demo.driver import Driver, NotAsTold, told
 from orderack.embedded.demo.orders import an_order, with_quantity
+from orderack.embedded.demo.proofs import Proved
+
+SOON = 12.0
+"""Seconds after which somebody may open a mail and be taken for a person (`orderack.touches`: ten, and some room)."""
 
 Tell = Callable[[Driver, Order], Awaitable[None]]
 
@@ -26,6 +30,8 @@ class Story:
     tell: Tell
     kinds: tuple[Kind, ...]
     """What the buyer is told, in this order; `update` stands for at least the number given."""
+    proofs: tuple[Proved, ...] = (Proved(Grade.E2),)
+    """How its messages must stand in the record at the end."""
 
 
 def check(holds: bool, otherwise: str) -> None:
@@ -38,6 +44,7 @@ async def straight_through(driver: Driver, order: Order) -> None:
     await driver.confirmed(order.ref)
     await driver.accept(order.ref)
     await driver.until(order.ref, lambda s: s.work_may_begin, "have its delivery reported")
+    await driver.reads(order.ref, "person", "opens", after=SOON)
 
 
 async def erp_late(driver: Driver, order: Order) -> None:
@@ -62,6 +69,7 @@ async def high_value(driver: Driver, order: Order) -> None:
     await driver.decide(order.ref, ReviewVerdict.APPROVE, note="known customer")
     await driver.confirmed(order.ref)
     await driver.accept(order.ref)
+    await driver.reads(order.ref, "person", "accepts")
 
 
 async def incomplete(driver: Driver, order: Order) -> None:
@@ -80,6 +88,8 @@ async def refused_email(driver: Driver, order: Order) -> None:
     status = await driver.confirmed(order.ref)
     check({m.channel for m in told(status)} == {"twilio_sms"}, "it did not go by SMS")
     await driver.accept(order.ref)
+    await driver.until(order.ref, lambda s: s.work_may_begin, "have its delivery reported")
+    await driver.replies(order.ref, "Yes")
 
 
 async def cut_off(driver: Driver, order: Order) -> None:
@@ -100,6 +110,9 @@ async def backorder(driver: Driver, order: Order) -> None:
     outcomes = {answer.outcome for answer in status.answers}
     check(outcomes == {Outcome.BACKORDER, Outcome.ACCEPT}, f"its lines were answered {outcomes}")
     await driver.accept(order.ref)
+    await driver.reads(order.ref, "person", "asks", fill={"text": "Can the lanterns come first?"})
+    await driver.answer(order.ref, "Yes: they leave on the day they come in.")
+    await driver.until(order.ref, lambda s: any(m.kind is Kind.ANSWER for m in told(s)), "send the answer")
 
 
 async def changed(driver: Driver, order: Order) -> None:
@@ -138,12 +151,33 @@ async def affirmed(driver: Driver, order: Order) -> None:
     await driver.hand_in(order)
     await driver.confirmed(order.ref)
     await driver.affirm(order.ref, 1)
-
-    def grade(status: OrderStatus) -> bool:
-        return any(a.kind is Kind.CONFIRMATION and a.grade is Grade.E5 for a in status.acknowledgements)
-
-    await driver.until(order.ref, grade, "be affirmed by its buyer")
     await driver.accept(order.ref)
+
+
+async def declined(driver: Driver, order: Order) -> None:
+    await driver.hand_in(order)
+    await driver.confirmed(order.ref)
+    await driver.until(order.ref, lambda s: s.stage is Stage.HANDED_OFF, "be handed off")
+    words = {"line-1": "accept", "line-2": "decline", "note": "No rope, please"}
+    await driver.reads(order.ref, "person", "declines", fill=words)
+    status = await driver.confirmed(order.ref, revision=2)
+    check(len(status.answers) == 1, f"revision 2 has {len(status.answers)} lines instead of 1")
+    await driver.accept(order.ref)
+
+
+async def machines_only(driver: Driver, order: Order) -> None:
+    await driver.fault("sendgrid", "no_webhook", order.number, times=None)
+    await driver.hand_in(order)
+    await driver.confirmed(order.ref)
+    for machine in ("apple_mail", "safe_links", "scanner"):
+        await driver.reads(order.ref, machine)
+    await driver.accept(order.ref)
+    status = await driver.until(order.ref, machines, "have its touches graded")
+    check(not status.work_may_begin, "work may begin, and no person is known to have got it")
+
+
+def machines(status: OrderStatus) -> bool:
+    return any(a.kind is Kind.CONFIRMATION and a.grade is Grade.M for a in status.acknowledgements)
 
 
 def plain(number: str, place: int) -> Order:
@@ -153,10 +187,11 @@ def plain(number: str, place: int) -> Order:
 STORIES = (
     Story(
         "straight through",
-        "booked within seconds, confirmed, handed off, accepted",
+        "booked within seconds, confirmed, handed off, accepted; the mail is opened",
         plain,
         straight_through,
         (Kind.RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.E3P),),
     ),
     Story(
         "ERP late",
@@ -167,10 +202,11 @@ STORIES = (
     ),
     Story(
         "high value",
-        "a person looks before anything is said, approves, and it is confirmed",
+        "a person looks before anything is said, approves; the buyer agrees to every line",
         lambda number, place: an_order(number, place, sku="EXPEDITION-KIT", price="2900.00"),
         high_value,
         (Kind.CONFIRMATION,),
+        (Proved(Grade.E5, assented=True),),
     ),
     Story(
         "incomplete",
@@ -178,8 +214,16 @@ STORIES = (
         plain,
         incomplete,
         (Kind.QUESTION, Kind.CONFIRMATION),
+        (Proved(Grade.E2, revision=2),),
     ),
-    Story("e-mail refused", "told by SMS instead", plain, refused_email, (Kind.RECEIVED, Kind.CONFIRMATION)),
+    Story(
+        "e-mail refused",
+        "told by SMS instead, and affirmed by answering it",
+        plain,
+        refused_email,
+        (Kind.RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.E2, kind=Kind.RECEIVED), Proved(Grade.E5)),
+    ),
     Story(
         "cut off after accept",
         "the provider took it and hung up: settled by its echo, no second message",
@@ -189,10 +233,11 @@ STORIES = (
     ),
     Story(
         "backorder told first",
-        "the first message says what is not in stock",
+        "the first message says what is not in stock; the buyer asks, and is answered",
         lambda number, place: an_order(number, place, source="portal", sku="LANTERN"),
         backorder,
-        (Kind.CONFIRMATION,),
+        (Kind.CONFIRMATION, Kind.ANSWER),
+        (Proved(Grade.E4),),
     ),
     Story(
         "changed after confirmation",
@@ -200,6 +245,7 @@ STORIES = (
         plain,
         changed,
         (Kind.RECEIVED, Kind.CONFIRMATION, Kind.CHANGE_RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.E2), Proved(Grade.E5, revision=2)),
     ),
     Story(
         "cancelled before the ERP knew",
@@ -207,11 +253,12 @@ STORIES = (
         plain,
         cancelled,
         (Kind.RECEIVED, Kind.CANCELLATION),
+        (Proved(Grade.E2, kind=Kind.CANCELLATION),),
     ),
     Story(
         "ERP receipt before the order",
-        "the receipt waits for its order; one message, the confirmation",
-        plain,
+        "the receipt waits for its order; one message, the confirmation, by SMS",
+        lambda number, place: an_order(number, place, source="phone"),
         receipt_first,
         (Kind.CONFIRMATION,),
     ),
@@ -221,5 +268,22 @@ STORIES = (
         plain,
         affirmed,
         (Kind.RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.E5),),
+    ),
+    Story(
+        "declined in part",
+        "the buyer declines a line on the page: revision 2 is without it, confirmed anew",
+        plain,
+        declined,
+        (Kind.RECEIVED, Kind.CONFIRMATION, Kind.CHANGE_RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.E5, assented=False), Proved(Grade.E2, revision=2)),
+    ),
+    Story(
+        "touched by machines only",
+        "no delivery report; a mail proxy and two scanners fetch everything: nothing is proved, work waits",
+        plain,
+        machines_only,
+        (Kind.RECEIVED, Kind.CONFIRMATION),
+        (Proved(Grade.M),),
     ),
 )
