@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import BrowserContext, Page, Route
+from playwright.async_api import BrowserContext, FloatRect, Page, Route
 from pydantic import TypeAdapter
 
 from orderack.domain.value import Value
@@ -21,6 +21,8 @@ POLICY = "content-security-policy"
 OPTIONS = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
 NARROW = (320, 360)
 """CSS pixels: 320 is a desktop's 1280 at 400 % (WCAG 1.4.10), 360 the usual small phone."""
+LONGEST = 12_000
+"""CSS pixels of a picture's height; the browser's own limit is 16,384."""
 SCHEMES: Sequence[Scheme] = ("light", "dark")
 
 
@@ -98,7 +100,9 @@ class Eyes:
         return faults
 
     async def picture(self, page: Page, name: str) -> None:
-        await page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+        width, height = await page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
+        part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, LONGEST)}
+        await page.screenshot(path=self.pictures / f"{name}.png", full_page=True, clip=part)
 
 
 async def overflow(page: Page) -> int:

@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import AcknowledgementStatus, OrderStatus
@@ -88,6 +91,15 @@ class Shop:
                 return
             await asyncio.sleep(0.1)
         raise NotAsTold(f"no message said “{words}”")
+
+    async def operates(self, *command: str) -> None:
+        """An operator runs `orderack` with these words."""
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("orderack"), *command, env=self.driver.stack.environment, stdout=PIPE
+        )
+        await process.communicate()
+        if process.returncode:
+            raise NotAsTold(f"`orderack {' '.join(command)}` ended with {process.returncode}")
 
     async def status(self, ref: OrderRef) -> OrderStatus:
         return await self.driver.orders.status(ref)

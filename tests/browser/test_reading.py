@@ -1,5 +1,6 @@
 """The page is for everybody: any language, any width, any size of type, no mouse, on paper."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -64,6 +65,7 @@ async def test_long_words_and_forty_lines_fit_a_small_phone(shop: Shop, buyers: 
     shown = await buyer.reads()
     assert all(f"{LONG} {place}" in shown for place in range(1, 41))
     assert await overflow(buyer.page) == 0
+    await buyer.page.reload()
     await eyes.look(buyer, "forty-lines")
 
 
@@ -91,6 +93,14 @@ async def test_type_at_twice_its_size_loses_nothing(reader: Buyer, width: int) -
     assert await cut_off(reader.page) == []
 
 
+async def test_a_buyer_who_reads_in_the_dark_gets_a_dark_page_and_paper_stays_white(reader: Buyer) -> None:
+    assert await lightness(reader.page) > 0.9
+    await reader.page.emulate_media(color_scheme="dark")
+    assert await lightness(reader.page) < 0.1
+    await reader.page.emulate_media(color_scheme="dark", media="print")
+    assert await lightness(reader.page) > 0.9
+
+
 async def test_on_paper_there_is_nothing_to_press(reader: Buyer, eyes: Eyes) -> None:
     await reader.page.emulate_media(media="print")
     for kind in ("form", "button", "input", "textarea", "select", "summary"):
@@ -101,14 +111,24 @@ async def test_on_paper_there_is_nothing_to_press(reader: Buyer, eyes: Eyes) -> 
     await eyes.picture(reader.page, "print")
 
 
+async def lightness(page: Page) -> float:
+    """Of the ground that the words stand on: 0 is black, 1 is white."""
+    colour: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    channels = [int(channel) for channel in re.findall(r"\d+", colour)]
+    return sum(channels[:3]) / (3 * 255)
+
+
 async def cut_off(page: Page) -> list[str]:
-    """Elements whose words are cut off, or lie outside the window."""
-    found: list[str] = await page.evaluate("""() => [...document.querySelectorAll("main *")]
-        .filter(each => each.checkVisibility() && !each.closest(".visually-hidden"))
-        .filter(each => {
-            const box = each.getBoundingClientRect(), style = getComputedStyle(each);
-            const clipped = style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1;
-            return box.width > 0 && (clipped || box.right > innerWidth + 1 || box.left < -1);
-        })
-        .map(each => each.outerHTML.slice(0, 120))""")
+    """Elements whose words are cut off, or lie outside the window; not those meant for a screen reader's ears only."""
+    found: list[str] = await page.evaluate("""() => {
+        const meant = each => each && (getComputedStyle(each).clipPath !== "none" || meant(each.parentElement));
+        return [...document.querySelectorAll("main *")]
+            .filter(each => each.checkVisibility() && !each.matches("input, select, textarea") && !meant(each))
+            .filter(each => {
+                const box = each.getBoundingClientRect(), style = getComputedStyle(each);
+                const clipped = style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1;
+                return box.width > 0 && (clipped || box.right > innerWidth + 1 || box.left < -1);
+            })
+            .map(each => each.outerHTML.slice(0, 120));
+    }""")
     return found
