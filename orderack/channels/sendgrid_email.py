@@ -4,6 +4,7 @@ The library's own client is synchronous and hides timeouts, so it does not send.
 (messaging.md §2): our key travels as a custom argument and comes back in every event, which settles doubt.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -181,10 +182,12 @@ class SendgridEmail:
 
     def verify(self, request: RawRequest) -> None:
         """ECDSA over timestamp and raw body; older or newer than ten minutes is refused (SendGrid sets no limit)."""
-        timestamp = request.headers.get(TIMESTAMP, "")
+        timestamp, signature = request.headers.get(TIMESTAMP, ""), request.headers.get(SIGNATURE, "")
         try:
-            genuine = self._webhook.verify_signature(
-                request.body.decode("utf-8"), request.headers.get(SIGNATURE, ""), timestamp
+            # base64 can spell the same bytes in several ways; only the one that encoders write is accepted
+            spelled = base64.b64encode(base64.b64decode(signature, validate=True)).decode()
+            genuine = spelled == signature and self._webhook.verify_signature(
+                request.body.decode("utf-8"), signature, timestamp
             )
         except ValueError:  # not base64, or not UTF-8
             genuine = False

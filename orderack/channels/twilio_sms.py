@@ -199,8 +199,11 @@ class TwilioSms:
         """HMAC-SHA1 over the public URL and the form, with or without the port. It has no time: ids catch replays."""
         given = request.headers.get("x-twilio-signature", "")
         form = _Form(request.body)
-        url = urlparse(request.url)
-        expected = [self._validator.compute_signature(variant(url), form) for variant in (remove_port, add_port)]
+        try:
+            url = urlparse(request.url)
+            expected = [self._validator.compute_signature(variant(url), form) for variant in (remove_port, add_port)]
+        except ValueError:
+            raise BadSignature("the address is not one that Twilio could have signed") from None
         if not any(same(candidate, given) for candidate in expected):
             raise BadSignature("the Twilio signature does not fit")
 
