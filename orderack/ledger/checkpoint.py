@@ -77,7 +77,7 @@ class Sealing:
         self._signature = hmac.new(key, digestmod=hashlib.sha256) if secret else None
 
     def line(self, value: Value) -> str:
-        written = json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":")) + "\n"
+        written = _as_line(value)
         self.saw(written.encode(), isinstance(value, Head))
         return written
 
@@ -128,7 +128,8 @@ def check(file: Path, secret: str) -> Checked:
     if lines < _FEWEST_LINES:
         raise _bad(file, "is cut off: its seal is missing", "use the copy you kept")
     seal, computed = _parsed(Seal, held, file), sealing.seal
-    if (seal.sha256, seal.orders) != (computed.sha256, computed.orders):
+    whole = held == _as_line(seal).encode()
+    if not whole or (seal.sha256, seal.orders) != (computed.sha256, computed.orders):
         raise _bad(file, "was changed after it was written: its seal does not hold", "use the copy you kept")
     checkable = seal.hmac_sha256 and computed.hmac_sha256
     signed = hmac.compare_digest(seal.hmac_sha256 or "", computed.hmac_sha256 or "") if checkable else None
@@ -174,6 +175,10 @@ def _problem(head: Head, known: bool, own: str | None) -> str:
     if head.length and own != head.head:
         return "its chain is not the one that the checkpoint saw: it was written anew"
     return ""
+
+
+def _as_line(value: Value) -> str:
+    return json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def _lines(file: Path) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from orderack.ledger import audit
 from orderack.ledger.audit import SUBJECTS, Subject
 from orderack.ledger.database import sql_table
 from orderack.ledger.tables import Audit, Evidence, Orders
-from orderack.ledger.verification import Break, one_look, verify_chain
+from orderack.ledger.verification import Break, breaks_of, one_look
 from orderack.ports import EvidenceRecord
 
 Plain = str | int | bool | None
@@ -72,7 +72,7 @@ async def order_record(session: AsyncSession, ref: OrderRef) -> OrderRecord | No
         length=order.chain_length,
         head=order.chain_head,
         rows=tuple(_with(row, found.get(row.position)) for row in rows),
-        breaks=tuple(await verify_chain(session, ref)),
+        breaks=tuple(await breaks_of(session, ref)),
     )
 
 

@@ -140,6 +140,11 @@ _EDITED = "the chain's own row was changed: its hash is not that of its words"
 async def verify_chain(session: AsyncSession, ref: OrderRef) -> Sequence[Break]:
     """Every break in the order's chain; empty when the record stands as it was written, or there is no such order."""
     await one_look(session)
+    return await breaks_of(session, ref)
+
+
+async def breaks_of(session: AsyncSession, ref: OrderRef) -> Sequence[Break]:
+    """`verify_chain` within a look that has begun."""
     chains = await _chains(session, select(Orders).filter_by(store=ref.store, number=ref.number))
     if chains:
         return (await _verified(session, chains))[ref]
