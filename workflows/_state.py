@@ -64,7 +64,6 @@ class LegProgress(Mutable):
     def end(self, outcome: SendOutcome, now: datetime) -> None:
         """Take one outcome: accepted ends the leg, a no moves it to its fallback, unknown waits."""
         self.outcomes.append(outcome)
-        self.evidence_due_at = None
         if outcome.state is SendState.ACCEPTED:
             self.state, self.accepted_at = LegState.DONE, now
         elif outcome.state is SendState.UNKNOWN:

@@ -138,6 +138,14 @@ async def test_a_change_ends_the_old_confirmations_clock_and_the_new_one_has_its
     assert by(story)[1:] == [("email", 70), ("sms", 130)]
 
 
+async def test_a_change_that_nobody_is_told_of_ends_the_old_confirmations_clock_too(world: World) -> None:
+    story = await confirmed(world, silent=True, levels=WITHIN_THE_HOUR, gate=Gate.ERP_GATED)
+    await story.sleep(MINUTE * 20)
+    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
+    await story.sleep(HOUR * 2)
+    assert story.script.kinds() == ["confirmation"]
+
+
 async def test_a_cancellation_ends_every_clock_but_its_own(world: World) -> None:
     story = await told(world)
     await story.sleep(MINUTE * 30)

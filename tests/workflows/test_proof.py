@@ -18,7 +18,7 @@ from tests.workflows.world import World
 from workflows import _view
 from workflows._facts import take_evidence
 from workflows._requests import cancel, change
-from workflows._state import OrderState
+from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, assessed, confirm_if_booked, declined, handed_off, take_receipt, work_gate
 from workflows._telling import take_outcome
 
@@ -152,6 +152,25 @@ def test_a_read_message_was_delivered_though_nobody_reported_a_delivery() -> Non
     assert work_gate(state) == ()
 
 
+@pytest.mark.parametrize(
+    ("event", "settled"),
+    [
+        (EvidenceEvent.DELIVERED, True),
+        (EvidenceEvent.REPLIED, True),
+        (EvidenceEvent.DECLINED, True),
+        (EvidenceEvent.MACHINE_TOUCH, False),
+        (EvidenceEvent.UNKNOWN, False),
+        (EvidenceEvent.OPTED_OUT, False),
+    ],
+)
+def test_what_only_follows_a_message_that_went_out_settles_its_doubt(event: EvidenceEvent, settled: bool) -> None:
+    state = an_order_state()
+    leg = state.said(Kind.CONFIRMATION)[0].legs[1]
+    leg.state = LegState.UNKNOWN
+    take(state, a_fact(event, Grade.M if event is EvidenceEvent.MACHINE_TOUCH else Grade.E4))
+    assert (leg.state is LegState.DONE) is settled
+
+
 def test_a_machine_touch_opens_no_gate() -> None:
     state = an_order_state()
     take(state, a_fact(EvidenceEvent.MACHINE_TOUCH, Grade.M))
@@ -210,11 +229,16 @@ def test_of_a_yes_and_a_no_at_the_same_moment_the_no_counts() -> None:
         assert declined(state)
 
 
-def test_the_last_word_counts_over_all_copies_of_the_confirmation() -> None:
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_the_last_word_counts_over_all_copies_of_the_confirmation(first: int, second: int) -> None:
     state = an_order_state()
     copy = state.said(Kind.CONFIRMATION)[0].model_copy(update={"n": 2})
     state.acknowledgements.append(copy)
-    take(state, a_fact(NO, minute=2), a_fact(YES, minute=3).model_copy(update={"n": 2}))
+    said = [
+        a_fact(NO, minute=2).model_copy(update={"n": first}),
+        a_fact(YES, minute=3).model_copy(update={"n": second}),
+    ]
+    take(state, *said)
     assert not declined(state)
 
 

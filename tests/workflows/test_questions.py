@@ -118,8 +118,8 @@ async def test_a_question_while_the_erp_is_awaited_reaches_the_owner_though_the_
 async def test_questions_are_carried_into_a_fresh_history_and_answered_there(world: World) -> None:
     story = await begin(world, can=10)
     await booked(story)
-    first = story.handle.first_execution_run_id
     await ask_it(story)
+    first = (await story.handle.describe()).run_id
     await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
     await story.settle()
     await booked(story, 2)

@@ -30,7 +30,7 @@ from orderack.contracts.activities import (
     SubmitToErpRequest,
 )
 from orderack.contracts.ids import order_workflow_id
-from orderack.contracts.journal import Entry, Event, Journal
+from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.start import Start
 from orderack.contracts.updates import SubmitReply
@@ -217,10 +217,14 @@ class Story:
         await self.world.env.sleep(span)
 
     async def settle(self) -> None:
-        """Let what is in flight come in, without moving the clock by more than it takes."""
-        for _ in range(3):
+        """Let what is in flight come in, without moving the clock by more than it takes.
+
+        What the story keeps from ending (a provider out of reach) is waited for half a second.
+        """
+        for look in range(12):
             await asyncio.sleep(0.05)
-            await self.status()
+            if not _under_way(await self.status()) and look >= 2:
+                return
 
     def minutes(self, kind: str, channel: str = "email") -> list[float]:
         """When messages of a kind were accepted, in minutes from the trigger."""
@@ -229,6 +233,11 @@ class Story:
             for t in self.script.told
             if t.dispatch.kind == kind and t.dispatch.channel == channel
         ]
+
+
+def _under_way(status: OrderStatus) -> bool:
+    sends = [send for said in status.acknowledgements for send in said.sends]
+    return status.stage in (Stage.ASSESSING, Stage.CONFIRMED) or any(s.state is SendState.CLAIMED for s in sends)
 
 
 async def submit(world: World, order: Order, *, continue_as_new_after: int | None = None) -> Story:
