@@ -19,13 +19,15 @@ from orderack.errors import BadSignature, OrderAckError
 from orderack.gateway.announce import InboxKind, announce_buyer_request, announce_earlier
 from orderack.gateway.buyer_requests import SOURCE, BuyerRequest, request_id, request_of
 from orderack.gateway.failures import Denied
+from orderack.gateway.gone import gone
 from orderack.gateway.page_forms import Faulty, Form, Unreadable, draft_of, read_form
-from orderack.gateway.page_html import gone_html, order_html
+from orderack.gateway.page_html import order_html
 from orderack.gateway.page_rows import Tongue, tongue_for
 from orderack.gateway.page_state import PageState, look
 from orderack.gateway.page_view import Attempt, Reply, page_view
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import read_body
+from orderack.gateway.touches import note_touch
 from orderack.links import BUYER, PageLink
 from orderack.messages.page_labels import Note
 
@@ -97,7 +99,10 @@ async def show(
 ) -> HTMLResponse:
     """The order in the buyer's words. A page that prefetchers, scanners and previews may open as they like."""
     visit = await _visit(parts, token)
-    return visit.page(reply=Reply(taken=taken)) if visit else _gone(parts, request)
+    if visit is None:
+        return gone(parts, request)
+    await note_touch(request, parts, visit.state.link, token)
+    return visit.page(reply=Reply(taken=taken))
 
 
 @router.get("/o/{token}/{action}", response_class=RedirectResponse, status_code=303, summary="Back to the page")
@@ -117,7 +122,7 @@ async def act(token: Token, action: Action, request: Request, parts: Parts) -> R
     """Recorded first, once for each form, and then told to the order; back to the page, which says what was taken."""
     visit = await _visit(parts, token)
     if visit is None or visit.state.link.role != BUYER:
-        return _gone(parts, request)
+        return gone(parts, request)
     try:
         lines = len(visit.state.stored.order.lines) if visit.state.stored else 0
         form = read_form(await read_body(request), request.headers.get("content-type", ""), lines)
@@ -176,10 +181,3 @@ async def _link(parts: GatewayParts, token: str) -> PageLink | None:
         return None
     revoked_at = await parts.ledger.links_revoked_at(link.ref)
     return None if revoked_at and link.made_at <= revoked_at else link
-
-
-def _gone(parts: GatewayParts, request: Request) -> HTMLResponse:
-    """The same answer to all of them, in the browser's language."""
-    asked = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
-    language = parts.wording.language_for(asked)
-    return gone_html(parts.wording.words(language)[0], language)

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.background import BackgroundTask
 
 from orderack.domain.acknowledgement import Audience, SendKey
+from orderack.domain.store import TouchRules
 from orderack.domain.web_address import web_address
 from orderack.errors import BadSignature, OrderAckError
 from orderack.gateway.gone import gone
@@ -15,7 +16,7 @@ from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.touch_desk import TouchDesk
 from orderack.links import BUYER, PageLink
 from orderack.touch_links import TouchLink
-from orderack.touches import MARKS, Touch, What
+from orderack.touches import MARKS, OFF, Touch, What, in_force
 
 log = structlog.get_logger(__name__)
 
@@ -64,18 +65,33 @@ async def note_touch(request: Request, parts: GatewayParts, link: PageLink, toke
     if not link.via or link.role != BUYER:
         return
     try:
-        sends = await parts.ledger.sends(link.ref)
+        key = await _carried_by(parts, link, token)
     except OrderAckError as error:
         log.warning("touch not recorded", why=type(error).__name__)
         return
-    carried_by = next((send for send in sends if f"/o/{token}" in send.message_json), None)
-    if carried_by is not None:
-        await _note(request, parts, carried_by.identity, What.PAGE)
+    if key is not None:
+        await _note(request, parts, key, What.PAGE)
+
+
+async def _carried_by(parts: GatewayParts, link: PageLink, token: str) -> SendKey | None:
+    """The send whose message carried the link; None: none we hold, or the buyer's country switches touches off."""
+    sends = await parts.ledger.sends(link.ref)
+    key = next((send.identity for send in sends if f"/o/{token}" in send.message_json), None)
+    stored = await parts.ledger.revision(link.ref, key.revision) if key else None
+    if stored is None or not in_force(_rules(parts, link.ref.store), stored.order).links:
+        return None
+    return key
+
+
+def _rules(parts: GatewayParts, store: str) -> TouchRules:
+    known = parts.stores.get(store)
+    return known.touches if known else OFF
 
 
 async def _note(request: Request, parts: GatewayParts, key: SendKey, what: What) -> None:
-    channel = parts.channels.get(key.channel)
-    if channel is not None and channel.traits.audience is not Audience.BUYER:
+    channel, rules = parts.channels.get(key.channel), _rules(parts, key.ref.store)
+    internal = channel is not None and channel.traits.audience is not Audience.BUYER
+    if internal or not (rules.pixel if what is What.PIXEL else rules.links):
         return
     desk = request.app.state.touch_desk
     assert isinstance(desk, TouchDesk)

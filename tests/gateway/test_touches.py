@@ -16,7 +16,7 @@ from orderack.contracts.journal import Journal, Stage
 from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
 from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
-from orderack.domain.store import StoreProfile
+from orderack.domain.store import StoreProfile, TouchRules
 from orderack.gateway.announce import GRACE, announce_stragglers
 from orderack.gateway.app import create_app
 from orderack.gateway.grade_touches import forget_touches, grade_touches
@@ -478,3 +478,73 @@ async def test_the_desk_goes_on_after_a_failure() -> None:
     for _ in range(2):
         await desk.take(Touch(send_key="a", what=What.PIXEL, at=now()))
     assert book.batches == [1, 1]
+
+
+# -- the buyer's page -----------------------------------------------------------------------------------------------
+
+
+async def open_page(gateway: Gateway, url: str) -> httpx.Response:
+    return await gateway.http.get(urlsplit(url).path, headers=BROWSER)
+
+
+@pytest.mark.parametrize("channel", ["email", "text"])
+async def test_opening_the_page_by_a_messages_own_link_touches_that_message(
+    gateway: Gateway, order: Order, database: Path, channel: str
+) -> None:
+    await send(gateway, order, kind=Kind.RECEIVED)
+    sent = await send(gateway, order, channel=channel)
+    assert (await open_page(gateway, sent.page)).status_code == 200
+    (row,) = await rows(database)
+    assert row["what"] == What.PAGE
+    assert row["user_agent"] == BROWSER["user-agent"]
+
+
+async def test_a_tracked_click_and_the_page_that_it_opens_are_one_touch(
+    gateway: Gateway, order: Order, database: Path
+) -> None:
+    sent = await send(gateway, order)
+    await open_page(gateway, (await sent.touch(What.PAGE)).headers["location"])
+    (row,) = await rows(database)
+    assert (row["send_key"], row["what"], row["count"]) == (str(sent.key), What.PAGE, 2)
+
+
+async def test_a_link_that_no_message_carried_touches_none(gateway: Gateway, order: Order, database: Path) -> None:
+    await send(gateway, order)
+    links = gateway.parts.links
+    for url in (
+        links.url(order.ref),
+        links.url(order.ref, via="email", recipient="somebody.else@example.com"),
+        links.url(order.ref, role="order-desk", via="email", recipient=ADDRESS),
+    ):
+        assert (await open_page(gateway, url)).status_code == 200
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "counted"),
+    [
+        (TouchRules(), True),
+        (TouchRules(pixel=False), True),
+        (TouchRules(links=False), False),
+        (TouchRules(off_in=frozenset({"US"})), True),
+        (TouchRules(off_in=frozenset({"GB"})), False),
+    ],
+)
+async def test_where_links_are_switched_off_opening_the_page_is_not_counted(
+    gateway: Gateway, order: Order, database: Path, monkeypatch: pytest.MonkeyPatch, rules: TouchRules, counted: bool
+) -> None:
+    sent = await send(gateway, order)
+    monkeypatch.setitem(gateway.parts.stores, "demo", StoreProfile(id="demo", display_name="Demo", touches=rules))
+    assert (await open_page(gateway, sent.page)).status_code == 200
+    assert bool(await rows(database)) is counted
+
+
+async def test_links_that_are_out_when_a_store_switches_off_still_lead_and_count_no_more(
+    gateway: Gateway, order: Order, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await send(gateway, order)
+    off = StoreProfile(id="demo", display_name="Demo", touches=TouchRules(pixel=False, links=False))
+    monkeypatch.setitem(gateway.parts.stores, "demo", off)
+    assert (await sent.touch()).content == GIF
+    assert (await sent.touch(What.PAGE)).headers["location"] == sent.page
+    assert await rows(database) == []
