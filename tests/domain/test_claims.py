@@ -35,7 +35,8 @@ WITNESSED = (
     (E.DECLINED, Grade.E5, "portal", "page:declined"),
     (E.DISPUTED, Grade.E4, "twilio_sms", "twilio_sms:no"),
     (E.DELIVERED, Grade.E6, "as2", "as2:signed-mdn"),
-    (E.AFFIRMED, Grade.E6, "portal", "login:affirmed"),
+    (E.AFFIRMED, Grade.E6, "login", "attested:login"),
+    (E.ASSENTED, Grade.E6, "signature", "attested:signature"),
 )
 
 STRONG_WORDS = {
@@ -43,7 +44,7 @@ STRONG_WORDS = {
     Grade.E3P: r"displa",
     Grade.E3: r"(?<!probably )displayed|a display|opened|\bread\b",
     Grade.E4: r"acted|an act|reached us|disputed|wrote",
-    Grade.E5: r"affirmed|answer(ed| to it)|agreed|declined",
+    Grade.E5: r"affirmed|answer(ed| to it)|agreed|Agreement|declined|refusal",
     Grade.E6: r"attest",
 }
 """Words that say as much as this grade, or more than any weaker one."""
@@ -121,8 +122,8 @@ def test_no_sentence_uses_a_stronger_word_than_its_evidence(facts: list[Evidence
         if grade.rank > limit(facts):
             assert not re.search(words, text), (grade, text)
     if known:
-        assert ("agreed" in text) == (whole.proof.assented is True)
-        assert ("declined" in text) == (whole.proof.assented is False)
+        assert ("agreed" in text or "Agreement" in text) == (whole.proof.assented is True)
+        assert ("declined" in text or "refusal" in text) == (whole.proof.assented is False)
 
 
 @settings(max_examples=300)
@@ -218,6 +219,14 @@ def test_an_attested_delivery_proves_no_reading() -> None:
     text = claim(message([fact(E.DELIVERED, Grade.E6, "as2", "as2:signed-mdn")]))
     assert "Its delivery was attested on 21 Nov 10:02 UTC (as2:signed-mdn)." in text
     assert "No evidence that a person opened it" in text
+
+
+def test_an_attested_word_names_what_vouches_for_it_and_no_address() -> None:
+    text = claim(message([fact(E.ASSENTED, Grade.E6, "login", "attested:login")]))
+    assert "Its receipt was attested on 21 Nov 10:02 UTC (attested:login)." in text
+    assert "Agreement to its content was attested on 21 Nov 10:02 UTC (attested:login)." in text
+    assert "reply" not in text
+    assert "holder" not in text
 
 
 def test_a_send_in_doubt_is_said_to_be_in_doubt() -> None:
