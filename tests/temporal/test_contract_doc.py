@@ -30,6 +30,8 @@ ANSWERS = {
     "--name change": "accepted:true",
     "--name decide_review": "accepted:true",
     "--name settle_send": "accepted:false",
+    "--name ask": "accepted:true",
+    "--name answer": "accepted:true",
     "--name cancel": "accepted:true",
 }
 """What the command prints for each request."""
