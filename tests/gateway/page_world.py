@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import httpx
 
@@ -76,7 +77,7 @@ class Buyer:
     role: str = "buyer"
     forms: int = 0
 
-    @property
+    @cached_property
     def token(self) -> str:
         return self.gateway.parts.links.token(self.order.ref, self.role, self.via, "ada@example.com")
 

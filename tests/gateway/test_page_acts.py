@@ -217,7 +217,9 @@ async def test_the_page_remembers_what_the_buyer_told_us_the_latest_first(buyer:
     await buyer.sent("question", text="First?")
     await buyer.sent("question", text="Second?")
     text = await buyer.reads()
-    assert text.index("Second?") < text.index("First?") < text.index("You have affirmed revision 1: it has reached you.")
+    assert (
+        text.index("Second?") < text.index("First?") < text.index("You have affirmed revision 1: it has reached you.")
+    )
 
 
 async def test_a_german_buyer_writes_german_numbers(gateway: Gateway) -> None:
