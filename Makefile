@@ -24,6 +24,9 @@ test: $(STAMP) ## the tests
 test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in build/browser
 	@$(BIN)/pytest tests/browser
 
+fuzz-api: $(STAMP) ## long: requests made from the gateway's own description, new ones each time; no 5xx, every answer as described
+	@ORDERACK_FUZZ_EXAMPLES=$${ORDERACK_FUZZ_EXAMPLES:-500} $(BIN)/pytest tests/gateway/test_fuzz.py
+
 check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -48,4 +51,4 @@ lock: ## pin every dependency with its hashes (needs uv)
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test test-browser check bench-history histories fingerprints lock clean
+.PHONY: help install demo test test-browser fuzz-api check bench-history histories fingerprints lock clean

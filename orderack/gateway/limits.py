@@ -6,7 +6,7 @@ before its route runs, so that no route can be forgotten; a wrong guess is known
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from time import time
@@ -21,18 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orderack.gateway.failures import ErrorReply
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.rates import PAGES, WRONG_GUESS
 from orderack.gateway.requests import presented_keys
 
 log = structlog.get_logger(__name__)
-
-PAGES = frozenset({"o", "l"})
-"""First words of the addresses whose token is the permission."""
-
-WRONG_GUESS: Mapping[str, int] = {
-    **dict.fromkeys(("intake", "orders", "receipts", "attestations", "webhooks"), 401),
-    **dict.fromkeys(PAGES, 404),
-}
-"""First word of every limited address → the answer to a key, signature or token that is nobody's."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from orderack.gateway.announce import InboxKind, announce_buyer_request, announc
 from orderack.gateway.buyer_requests import SOURCE, BuyerRequest, request_id, request_of
 from orderack.gateway.failures import Denied
 from orderack.gateway.gone import gone
+from orderack.gateway.openapi import FORM
 from orderack.gateway.page_forms import Faulty, Form, Unreadable, draft_of, read_form
 from orderack.gateway.page_html import order_html
 from orderack.gateway.page_rows import Tongue, tongue_for
@@ -116,6 +117,7 @@ async def back(token: Token, action: Action) -> RedirectResponse:
     response_class=HTMLResponse,
     status_code=303,
     responses=_ANSWERS,
+    openapi_extra=FORM,
     summary="The buyer affirms, answers, asks, or wants something changed or called off",
 )
 async def act(token: Token, action: Action, request: Request, parts: Parts) -> Response:

@@ -1,6 +1,18 @@
-"""How many requests are let in."""
+"""What is limited, and how much of it is let in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+PAGES = frozenset({"o", "l"})
+"""First words of the addresses that people open, by a token which is their permission."""
+TOKENS = PAGES | {"t"}
+"""With the image's, which answers any token alike: nothing can be guessed there."""
+
+WRONG_GUESS: Mapping[str, int] = {
+    **dict.fromkeys(("intake", "orders", "receipts", "attestations", "webhooks"), 401),
+    **dict.fromkeys(PAGES, 404),
+}
+"""First word of every limited address → the answer to a key, signature or token that is nobody's."""
 
 
 @dataclass(frozen=True)

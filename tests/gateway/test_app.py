@@ -87,9 +87,10 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
         "/intake/{store}",
         "/orders/{store}/{number}",
         "/receipts/{erp}",
+        "/attestations/{store}/{number}",
         "/webhooks/{channel}",
         "/o/{token}",
-        "/o/{token}/affirm",
+        "/o/{token}/{action}",
         "/t/{token}",
         "/l/{token}",
         "/healthz",
@@ -98,7 +99,11 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
     intake = described["paths"]["/intake/{store}"]["post"]
     assert intake["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
     assert intake["security"] == [{"bearer": []}, {"apiKey": []}]
-    assert {"202", "401", "403", "404", "409", "413", "415", "422", "503"} == set(intake["responses"])
+    assert {"202", "401", "403", "404", "409", "413", "415", "422", "429", "503"} == set(intake["responses"])
+    for path, methods in described["paths"].items():
+        for method in methods.values():
+            assert "HTTPValidationError" not in str(method), path
+            assert ("429" in method["responses"]) is (path.split("/")[1] not in ("t", "healthz", "readyz"))
     _references_resolve(described, described)
 
 
