@@ -1,0 +1,77 @@
+"""Fresh histories, repeats and retries change nothing."""
+
+from dataclasses import replace
+
+from orderack.contracts.journal import Event
+from orderack.contracts.updates import (
+    ChangeRequest,
+    Reply,
+)
+from tests.workflows.beginnings import begin, changed
+from tests.workflows.orders import MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.world import World, a_number, receipt_first, submit
+
+
+async def test_continue_as_new_carries_everything_and_dedupes_across_it(world: World) -> None:
+    story = await begin(world, can=10)
+    first = (await story.handle.describe()).run_id
+    await story.settle()
+    receipt = a_receipt(story.order, await world.now())
+    await story.receipt(receipt)
+    await story.settle()
+    change = ChangeRequest(id="c1", order=changed(story.order))
+    reply = await story.ask("change", change, Reply)
+    await story.settle()
+    await story.receipt(receipt)
+    again = await story.handle.execute_update("change", change, id="another-update-id", result_type=Reply)
+    assert again == reply
+    second = a_receipt(story.order, await world.now(), id="R2", revision=2)
+    await story.receipt(second)
+    await story.receipt(second)
+    await story.sleep(MINUTE * 40)
+    status = await story.status()
+    assert status.confirmed_revision == 2
+    assert story.script.kinds() == ["received", "confirmation", "change_received", "confirmation"]
+    assert (await story.handle.describe()).run_id != first
+    runs = sorted(story.script.entries)
+    assert runs == list(range(1, len(runs) + 1))
+
+
+async def test_the_metamorphic_rule_duplicates_and_disorder_change_nothing(world: World) -> None:
+    tidy = await begin(world)
+    await tidy.receipt(a_receipt(tidy.order, await world.now()))
+    await tidy.settle()
+    messy_order = an_order(a_number(), await world.now())
+    world.script(messy_order.number).assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    receipt = a_receipt(messy_order, await world.now())
+    await receipt_first(world, messy_order, receipt)
+    messy = await submit(world, messy_order)
+    await submit(world, messy_order)
+    await messy.receipt(receipt)
+    await messy.receipt(receipt.model_copy(update={"id": "R-again"}))
+    await messy.settle()
+    a, b = await tidy.status(), await messy.status()
+    assert (a.stage, a.confirmed_revision, len(tidy.script.handoffs)) == (
+        b.stage,
+        b.confirmed_revision,
+        len(messy.script.handoffs),
+    )
+    assert [k for k in tidy.script.kinds() if k != "received"] == messy.script.kinds()
+
+
+async def test_a_failed_assessment_is_retried_as_a_regular_activity_and_loses_nothing(world: World) -> None:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    calls = {"n": 0}
+
+    def assess(request: object) -> object:
+        calls["n"] += 1
+        if calls["n"] < 4:
+            raise RuntimeError("the ledger is down")
+        return an_assessment(order, 1, a_decision())
+
+    script.assess = assess  # type: ignore[assignment]
+    story = await submit(world, order)
+    await story.sleep(MINUTE)
+    assert script.kinds() == ["received"]
+    assert replace(script).events()[0] is Event.ORDER_ACCEPTED
