@@ -116,6 +116,8 @@ class ChannelEvent(Value):
     """The address an inbound message came from; without a key or an id it finds the message that is answered."""
     text: Text = ""
     """The buyer's own words, where the event is a reply."""
+    machine: tuple[Name, ...] = ()
+    """Why a touch counts as a machine's."""
 
 
 class Channel(Protocol):

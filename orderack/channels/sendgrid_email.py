@@ -14,7 +14,17 @@ from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings
 from sendgrid.helpers.eventwebhook import EventWebhook  # type: ignore[import-untyped]
 from sendgrid.helpers.mail import CustomArg, From, Mail, To  # type: ignore[import-untyped]
@@ -28,6 +38,8 @@ from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unsupported
 from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
+from orderack.touches import Reason as Machine
+from orderack.touches import Touch, What, classify
 
 _PREFIX = "ORDERACK_SENDGRID_EMAIL_"
 KEY_ARGUMENT = "orderack_key"
@@ -52,8 +64,10 @@ VENDOR_EVENT = MappingProxyType(
         "group_resubscribe": (EvidenceEvent.UNKNOWN, None),
     }
 )
-MACHINE_OPEN = (EvidenceEvent.MACHINE_TOUCH, Grade.M)
-"""An open that SendGrid flags as a machine's, or does not vouch for: pixels are no evidence of a person."""
+TOUCHED = MappingProxyType({"open": What.PIXEL, "click": What.PAGE})
+"""Events of SendGrid's own tracking, judged as our own touches are."""
+NOT_VOUCHED_FOR = "sg_machine_open"
+"""An open that SendGrid flags as a machine's (it knows Apple's only), or does not vouch for."""
 
 REFUSED_STATUS = MappingProxyType({400: Reason.OTHER, 413: Reason.TOO_LONG})
 REFUSED_FIELD = (
@@ -94,6 +108,13 @@ class _ErrorBody(BaseModel):
     errors: tuple[_ErrorItem, ...] = ()
 
 
+def _cut(text: object) -> object:
+    return text[:500] if isinstance(text, str) else text
+
+
+Kept = Annotated[str, BeforeValidator(_cut)]
+
+
 class _Event(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -102,6 +123,8 @@ class _Event(BaseModel):
     sg_event_id: str | None = Field(default=None, max_length=150)
     sg_message_id: str | None = Field(default=None, max_length=300)
     sg_machine_open: bool | None = None
+    useragent: Kept | None = None
+    ip: Kept | None = None
     orderack_key: str | None = Field(default=None, max_length=1_000)
 
 
@@ -214,22 +237,42 @@ class SendgridEmail:
                 raw=raw[:2_000],
             )
         meaning, grade = VENDOR_EVENT.get(event.event, (EvidenceEvent.UNKNOWN, None))
-        if event.event == "open" and event.sg_machine_open is not False:
-            meaning, grade = MACHINE_OPEN
+        at = datetime.fromtimestamp(event.timestamp, UTC)
+        machine = _machine(event, at)
+        if machine:
+            meaning, grade = EvidenceEvent.MACHINE_TOUCH, Grade.M
         return ChannelEvent(
             id=event.sg_event_id or digest,
             event=meaning,
             grade=grade,
             key=event.orderack_key,
             provider_id=event.sg_message_id.split(".")[0] if event.sg_message_id else None,
-            occurred_at=datetime.fromtimestamp(event.timestamp, UTC),
+            occurred_at=at,
             basis=f"{self.name}:{event.event}",
             raw=raw[:2_000],
+            machine=machine,
         )
 
     async def aclose(self) -> None:
         """Close the connection pool."""
         await self._http.aclose()
+
+
+def _machine(event: _Event, at: datetime) -> tuple[str, ...]:
+    """Why an open or a click counts as a machine's, from the event alone: of its company SendGrid tells nothing."""
+    what = TOUCHED.get(event.event)
+    if what is None:
+        return ()
+    touch = Touch(
+        send_key=event.orderack_key or "", what=what, address=event.ip or "", user_agent=event.useragent or "", at=at
+    )
+    long_ago = at - timedelta(days=1)  # when it was delivered is not known here, so nothing is too soon
+    reasons = [reason.value for reason in classify(touch, (), long_ago).reasons]
+    if event.useragent is None:  # SendGrid left it out; the request may well have had one
+        reasons.remove(Machine.NO_USER_AGENT.value)
+    if what is What.PIXEL and event.sg_machine_open is not False:
+        reasons.append(NOT_VOUCHED_FOR)
+    return tuple(reasons)
 
 
 CHANNEL: ChannelSpec = ChannelSpec(

@@ -57,6 +57,7 @@ def provenance_of(parts: GatewayParts, channel: str, event: ChannelEvent, send: 
         actor=f"a reply from the address it went to by {channel}" if replied else f"{channel}'s report",
         assurance=Assurance.ADDRESS if replied else Assurance.PROVIDER,
         verified=True,
+        machine=event.machine,
     )
 
 

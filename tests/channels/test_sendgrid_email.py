@@ -209,5 +209,37 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
         with pytest.raises(BadSignature):
             channel.verify(request.model_copy(update={"body": request.body.replace(b"dropped", b"Dropped")}))
 
+    @pytest.mark.parametrize(
+        ("agent", "ip", "reason"),
+        [
+            ("Mozilla/5.0", "203.0.113.9", "apple_mail_preload"),
+            (
+                "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+                "",
+                "google_image_proxy",
+            ),
+            ("Barracuda Sentinel (EE)", "203.0.113.9", "barracuda"),
+            ("", "203.0.113.9", "no_user_agent"),
+        ],
+    )
+    @pytest.mark.parametrize("status", ["open", "click"])
+    async def test_what_a_machine_opened_or_followed_is_a_machine_touch_with_its_reasons(
+        self, status: str, agent: str, ip: str, reason: str
+    ) -> None:
+        async with self.channel() as channel:
+            (event,) = channel.events(self.callback(status, sg_machine_open=False, useragent=agent, ip=ip))
+            assert (event.event, event.grade) == (EvidenceEvent.MACHINE_TOUCH, Grade.M)
+            assert event.machine == (reason,)
+
+    @pytest.mark.parametrize("status", ["open", "click"])
+    async def test_what_nothing_speaks_for_a_machine_in_is_probably_displayed(self, status: str) -> None:
+        person = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.1"
+        async with self.channel() as channel:
+            for agent in (person, None, person + "x" * 5_000):
+                (event,) = channel.events(
+                    self.callback(status, sg_machine_open=False, useragent=agent, ip="203.0.113.9")
+                )
+                assert (event.event, event.grade, event.machine) == (EvidenceEvent.DISPLAYED, Grade.E3P, ())
+
     def test_the_key_in_the_payload_is_the_suites(self) -> None:
         assert json.loads(payload("sendgrid_email/event.json"))["orderack_key"] == WEBHOOK_KEY

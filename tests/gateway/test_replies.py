@@ -113,6 +113,23 @@ async def test_the_fact_keeps_whose_word_it_is_and_on_which_bytes(gateway: Gatew
     assert (row.assurance, row.verified, row.recipient_role) == (Assurance.ADDRESS, True, "buyer")
 
 
+async def test_a_machines_touch_keeps_why_it_was_judged_one(gateway: Gateway) -> None:
+    key = await out(gateway, channel="email")
+    touch = ChannelEvent(
+        id="t1",
+        event=EvidenceEvent.MACHINE_TOUCH,
+        grade=Grade.M,
+        key=str(key),
+        occurred_at=now(),
+        basis="email:open",
+        machine=("apple_mail_preload",),
+    )
+    await report(gateway, touch, "email")
+    async with gateway.ledger._database.read() as session:
+        row = (await session.execute(select(Evidence))).scalar_one()
+    assert (row.machine, row.assurance) == ('["apple_mail_preload"]', Assurance.PROVIDER)
+
+
 async def test_the_latest_confirmation_is_affirmed_and_no_earlier_revision(gateway: Gateway) -> None:
     await out(gateway, revision=1, ago=timedelta(hours=2))
     await out(gateway, revision=2, ago=timedelta(hours=1))
