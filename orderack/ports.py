@@ -357,7 +357,6 @@ class Ledger(Protocol):
         """Events received before then and never announced, oldest first: those after this id, of this order."""
         ...
 
-
     async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
         """Inbound events of this source whose id begins so (ASCII only), announced or not, the newest first."""
         ...
@@ -505,7 +504,7 @@ class MessageLinks(Value):
 
     def under(self, rules: TouchRules) -> "MessageLinks":
         """Those that the message may carry; the page's own address always."""
-        off = () if rules.links else ("page_link", "shop_link", "honeypot_url")
+        off: tuple[str, ...] = () if rules.links else ("page_link", "shop_link", "honeypot_url")
         off += () if rules.pixel else ("pixel_url",)
         return self.model_copy(update=dict.fromkeys(off, ""))
 
