@@ -29,14 +29,14 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="no live table; the result 
 
 
 def run_demo(json_file: JsonFile = None, keep: Keep = False, quiet: Quiet = False) -> None:
-    """Run the order stories at once on a real Temporal server, and check that each ended as told and is proved as told.
+    """Run the order stories side by side on a real Temporal server; check that each ends, and is proved, as told.
 
     Clocks are scaled: 15 minutes take 6 seconds. Exit code 1 when a story did not end as told.
 
     Example: orderack demo --json build/demo.json --keep
     """
     console = Console()
-    console.print(f"{len(STORIES)} orders at once; the policy's clocks run {DIVISOR:g} times as fast. Starting …")
+    console.print(f"{len(STORIES)} orders side by side; the policy's clocks run {DIVISOR:g} times as fast. Starting …")
     with tempfile.TemporaryDirectory(prefix="orderack-demo-") as folder:
         with _screen(console, quiet) as screen:
 

@@ -1,1 +1,1 @@
-"""The demo: its order stories, all at once, on the embedded run, with real messages through the real adapters."""
+"""The demo: its order stories, side by side on the embedded run, with real messages through the real adapters."""
