@@ -1,0 +1,130 @@
+"""The link is the permission: bound, expiring, revocable, and refused without a hint."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from itsdangerous import URLSafeTimedSerializer
+
+from orderack.domain.evidence import EvidenceEvent
+from orderack.errors import BadSignature, Misconfigured
+from orderack.links import VALID_FOR, PageLinks, fingerprint
+from tests.gateway.conftest import PUBLIC, Gateway
+from tests.gateway.page_world import Buyer, a_buyer, words
+from tests.temporal.server import now
+from tests.workflows.orders import an_order
+
+SECRET = "a secret that signs buyers' links"
+
+
+@pytest.fixture
+async def buyer(gateway: Gateway) -> Buyer:
+    return await a_buyer(gateway)
+
+
+async def test_forged_damaged_expired_revoked_and_unknown_links_all_get_the_same_page(
+    gateway: Gateway, buyer: Buyer
+) -> None:
+    links, ref = gateway.parts.links, buyer.order.ref
+    with time_machine.travel(now() - VALID_FOR - timedelta(minutes=1), tick=True):
+        expired = links.token(ref)
+    with time_machine.travel(now() - timedelta(minutes=1), tick=True):
+        revoked = links.token(ref)
+    await gateway.ledger.revoke_links(ref, now() - timedelta(seconds=30))
+    tokens = (
+        *(expired, revoked, links.token(ref)[:-2], links.token(ref).upper(), "x"),
+        PageLinks("another secret of enough length", PUBLIC).token(ref),
+        links.token(an_order("never-came", now()).ref),
+        links.token(ref.model_copy(update={"store": "nowhere"})),
+    )
+    answers = [await gateway.http.get(f"/o/{token}") for token in tokens]
+    answers += [await gateway.http.post(f"/o/{token}/affirm", data={"revision": "1"}) for token in tokens]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.text for answer in answers}) == 1
+    assert len({tuple(sorted(answer.headers.items())) for answer in answers}) == 1
+    assert "This link is not valid" in answers[0].text
+    assert await buyer.facts() == []
+    assert (await buyer.opens()).status_code == 200
+
+
+async def test_the_page_of_a_bad_link_speaks_the_browsers_language(gateway: Gateway) -> None:
+    spoken = {"de-AT,de;q=0.9": "de", "fr": "fr", "es-MX": "es", "": "en", "pl": "en", "../../etc": "en", "*": "en"}
+    for accepted, language in spoken.items():
+        shown = await gateway.http.get("/o/guessed", headers={"accept-language": accepted})
+        assert f'<html lang="{language}">' in shown.text
+
+
+async def test_after_a_revocation_only_fresh_links_open_the_page(gateway: Gateway, buyer: Buyer) -> None:
+    ref, links = buyer.order.ref, gateway.parts.links
+    with time_machine.travel(now() - timedelta(hours=1), tick=True):
+        old = links.token(ref)
+    assert (await gateway.http.get(f"/o/{old}")).status_code == 200
+    revoked_at = now() - timedelta(seconds=5)
+    assert await gateway.ledger.revoke_links(ref, revoked_at)
+    assert await gateway.ledger.links_revoked_at(ref) == revoked_at
+    assert (await gateway.http.get(f"/o/{old}")).status_code == 404
+    assert (await gateway.http.post(f"/o/{old}/affirm", data={"revision": "1"})).status_code == 404
+    assert (await gateway.http.get(f"/o/{links.token(ref)}")).status_code == 200
+
+
+async def test_a_link_of_the_very_second_of_the_revocation_is_void(gateway: Gateway, buyer: Buyer) -> None:
+    with time_machine.travel(now().replace(microsecond=900_000), tick=False):
+        token = gateway.parts.links.token(buyer.order.ref)
+        await gateway.ledger.revoke_links(buyer.order.ref, now().replace(microsecond=0))
+    assert (await gateway.http.get(f"/o/{token}")).status_code == 404
+
+
+async def test_revoking_one_orders_links_leaves_every_other_orders_alone(gateway: Gateway, buyer: Buyer) -> None:
+    other = an_order("other", now())
+    assert not await gateway.ledger.revoke_links(other.ref, now() + timedelta(hours=1))
+    assert await gateway.ledger.links_revoked_at(buyer.order.ref) is None
+    assert (await buyer.opens()).status_code == 200
+
+
+async def test_what_the_buyer_did_through_a_link_stays_when_it_is_revoked(gateway: Gateway, buyer: Buyer) -> None:
+    await buyer.sent("affirm")
+    await gateway.ledger.revoke_links(buyer.order.ref, now() - timedelta(minutes=5))
+    assert [fact.event for fact in await buyer.facts()] == [EvidenceEvent.AFFIRMED]
+    assert "You have affirmed revision 1" in words(await buyer.opens())
+
+
+def test_a_link_names_whom_it_lets_see_what_and_to_whom_it_went_without_naming_them() -> None:
+    links = PageLinks(SECRET, f"{PUBLIC}/")
+    ref = an_order("A/1 ü", now()).ref
+    url = links.url(ref, via="twilio_sms", recipient="+15005550006")
+    assert url.startswith(f"{PUBLIC}/o/")
+    link = links.read(url.rsplit("/", 1)[1])
+    assert (link.ref, link.role, link.via) == (ref, "buyer", "twilio_sms")
+    assert link.recipient == fingerprint("+15005550006")
+    assert "5005550006" not in url
+
+
+def test_the_same_address_written_otherwise_has_the_same_print_and_another_has_not() -> None:
+    assert fingerprint(" Ada@Example.com ") == fingerprint("ada@example.com")
+    assert fingerprint("ada@example.com") != fingerprint("grace@example.com")
+    assert fingerprint("  ") == ""
+
+
+def test_a_token_made_for_another_purpose_is_no_link() -> None:
+    links = PageLinks(SECRET, PUBLIC)
+    for payload in (["demo", "1", "buyer"], {"store": "demo"}, None):
+        with pytest.raises(BadSignature):
+            links.read(URLSafeTimedSerializer(SECRET, salt="something else").dumps(payload))
+    for payload in (["demo", 1], ["demo"], [], ["demo", "1", "buyer", "v", "r", "more"], ["", "1", "buyer"], "demo"):
+        with pytest.raises(BadSignature):
+            links.read(links._signer.dumps(payload))
+
+
+def test_no_single_changed_character_makes_another_link() -> None:
+    links = PageLinks(SECRET, PUBLIC)
+    token = links.token(an_order("1", now()).ref)
+    for place, character in enumerate(token[:-1]):  # the last one's low bits are padding
+        changed = token[:place] + ("A" if character != "A" else "B") + token[place + 1 :]
+        with pytest.raises(BadSignature):
+            links.read(changed)
+
+
+@pytest.mark.parametrize("secret", ["", "short"])
+def test_links_need_a_secret_worth_the_name(secret: str) -> None:
+    with pytest.raises(Misconfigured, match="ORDERACK_SECRET"):
+        PageLinks(secret, PUBLIC)
