@@ -32,7 +32,8 @@ async def test_a_signed_event_is_taken_and_shown_and_a_repeat_is_marked(sandbox,
         ("crm", "evt_1", "order.confirmed", True),
     ]
     page = (await http.get("/hooks")).text
-    assert "order.confirmed" in page
+    assert "order.confirmed (again) <time" in page
+    assert "order.confirmed <time" in page
     assert 'href="/hooks"' in (await http.get("/mailbox")).text
 
 
