@@ -21,7 +21,7 @@ class Queue(Value):
 
 def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> None:
     """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in
-    doubt, questions.
+    doubt, questions, events that another system never took.
 
     Reviews and escalations come from Temporal's lists; each order offered to a team, with a send in doubt or
     with a question is asked itself (one query, which Temporal Cloud bills).

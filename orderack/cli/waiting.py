@@ -16,6 +16,7 @@ from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown
 from orderack.ledger.attention import Doubt, OpenHandoff
+from orderack.ledger.outbox import DeadEvent
 from orderack.ledger.repository import SqlLedger
 from orderack.temporal.open_orders import OpenOrder, OpenOrders
 from orderack.temporal.orders import Orders
@@ -33,6 +34,8 @@ class Why(StrEnum):
     HANDOFF = "handoff"
     IN_DOUBT = "in_doubt"
     QUESTION = "question"
+    UNTOLD = "untold"
+    """Another system was never told what happened to the order."""
 
 
 class Waiting(Value):
@@ -49,16 +52,18 @@ class Waiting(Value):
 
 async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: int) -> Sequence[Waiting]:
     """Everything that waits, the earliest deadline first. Raises Unavailable."""
-    reviews, escalated, handoffs, doubts, asked = await asyncio.gather(
+    reviews, escalated, handoffs, doubts, asked, untold = await asyncio.gather(
         orders.list_open(OpenOrders(store=store, stage=Stage.REVIEW, limit=limit)),
         orders.list_open(OpenOrders(store=store, escalated=True, limit=limit)),
         ledger.open_handoffs(limit),
         ledger.doubts(limit),
         ledger.asked(limit),
+        ledger.dead_events(limit),
     )
     handoffs = [row for row in handoffs if store in (None, row.ref.store)]
     doubts = [row for row in doubts if store in (None, row.ref.store)]
     asked = [ref for ref in asked if store in (None, ref.store)]
+    untold = [event for event in untold if store in (None, event.ref.store)]
     now = await _standings(orders, {row.ref for row in handoffs} | {row.ref for row in doubts} | set(asked))
     found = [
         *(_open(row, Why.REVIEW, f"orderack review approve|amend|ask|reject {row.ref}") for row in reviews),
@@ -66,6 +71,7 @@ async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: i
         *(_handoff(row, now[row.ref]) for row in handoffs if row.ref in now and _offered(row, now[row.ref])),
         *(_doubt(row, now[row.ref]) for row in doubts if row.ref in now and row.key in now[row.ref].unknown_sends),
         *(_question(now[ref], question) for ref in asked if ref in now for question in _unanswered(now[ref])),
+        *(_untold(event) for event in {(event.ref, event.endpoint): event for event in reversed(untold)}.values()),
     ]
     return ordered(found)[:limit]
 
@@ -107,6 +113,12 @@ def _handoff(row: OpenHandoff, now: OrderStatus) -> Waiting:
         due_at=now.next_due_at,
         do=f"orderack accept {row.ref} --revision {row.revision}",
     )
+
+
+def _untold(event: DeadEvent) -> Waiting:
+    """Once for each order and endpoint, since the first of its events that was given up."""
+    since = event.last_at or datetime.now(UTC)
+    return Waiting(why=Why.UNTOLD, order=event.ref, since=since, do="orderack webhooks dead")
 
 
 def _doubt(row: Doubt, now: OrderStatus) -> Waiting:

@@ -11,10 +11,12 @@ import pytest_asyncio
 import yaml
 
 from orderack.contracts.journal import Event
+from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger, open_ledger
 from orderack.ports import DeliveryEnd, DeliveryState, Subscription
-from tests.cli.conftest import ROOT, Terminal
+from tests.cli.conftest import ROOT, KeptWorld, Terminal
 from tests.ledger.samples import NOW, entry, journal
+from tests.workflows.world import a_number
 
 SECRET = f"whsec_{base64.b64encode(b'the subscriber signs with this key').decode()}"
 
@@ -121,3 +123,19 @@ async def test_the_policy_check_names_an_endpoint_without_its_secret(bare: Termi
     bare.environment["ORDERACK_ENDPOINT_CRM_SECRET"] = "whsec_short"
     ended = await bare("policy", "check")
     assert (ended.code, "mend ORDERACK_ENDPOINT_CRM_SECRET" in ended.err) == (1, True)
+
+
+async def test_an_order_that_another_system_was_never_told_of_waits_in_the_queue(
+    terminal: Terminal, kept: KeptWorld
+) -> None:
+    ref = OrderRef(store="demo", number=a_number())
+    entries = [entry(seq, Event.CLOSED) for seq in (1, 2, 3)]
+    await kept.ledger.write(journal(entries, ref=ref))
+    await kept.ledger.fan_out([Subscription(endpoint="queue", events=("*",))], NOW)
+    while due := await kept.ledger.claim_events("queue", NOW, NOW - NOW, 100):
+        for one in due:
+            await kept.ledger.end_attempt(one, DeliveryEnd(state=DeliveryState.DEAD, answer="HTTP 500"), NOW)
+    queue = (await terminal("queue", "--json")).json["waiting"]
+    mine = [row for row in queue if row["order"] == ref.model_dump()]
+    assert [(row["why"], row["do"]) for row in mine] == [("untold", "orderack webhooks dead")]
+    await kept.ledger.retry_events(NOW)
