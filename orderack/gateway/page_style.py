@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -40,14 +41,22 @@ def style_for(brand: str) -> Style:
 
 
 def legible(colour: str, ground: str) -> str:
-    """The colour, darkened or lightened just so far that text in it can be read on this ground (both `#rrggbb`)."""
-    towards = max((0, 255), key=lambda end: contrast(f"#{end:02x}{end:02x}{end:02x}", ground))
-    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    """The colour, darkened or lightened just so far that text in it can be read on this ground (both `#rrggbb`).
+
+    Hue and saturation stay: mixed with white, a navy button would look switched off.
+    """
+    end = max((0.0, 1.0), key=lambda light: contrast(_hex(0, light, 0), ground))
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, saturation = rgb_to_hls(red, green, blue)
     for step in range(101):
-        mixed = "#" + "".join(f"{round(c + (towards - c) * step / 100):02x}" for c in channels)
-        if contrast(mixed, ground) >= LEGIBLE:
-            return mixed
-    return "#000000" if towards == 0 else "#ffffff"
+        shown = _hex(hue, light + (end - light) * step / 100, saturation) if step else colour
+        if contrast(shown, ground) >= LEGIBLE:
+            return shown
+    return _hex(0, end, 0)
+
+
+def _hex(hue: float, light: float, saturation: float) -> str:
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in hls_to_rgb(hue, light, saturation))
 
 
 def _ink(ground: str) -> str:
