@@ -24,8 +24,8 @@ BATCH_ROWS = 10_000
 """Chain rows that are verified in one look at the database, a single longer chain aside."""
 
 _ORDERS_AT_ONCE = 500
-_STREAMED = 200
-"""Rows in memory at a time: a message can be half a megabyte."""
+_STREAMED, _LARGE = 2_000, 200
+"""Rows in memory at a time; fewer where a row holds a message, which can be half a megabyte."""
 
 Row = Mapping[str, object]
 
@@ -230,7 +230,8 @@ async def _verified(session: AsyncSession, chains: Mapping[OrderRef, _Chain]) ->
 async def _rows(
     session: AsyncSession, table: SqlTable, where: Sequence[ColumnElement[bool]], *by: str
 ) -> AsyncIterator[tuple[OrderRef, Row]]:
-    query = select(table).where(*where).execution_options(yield_per=_STREAMED)
+    large = any(subject.erasable for subject in SUBJECTS.values() if sql_table(subject.table) is table)
+    query = select(table).where(*where).execution_options(yield_per=_LARGE if large else _STREAMED)
     if by:
         query = query.order_by(table.c.store, table.c.number, *(table.c[name] for name in by))
     async for found in await session.stream(query):
