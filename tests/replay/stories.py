@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal
 
 from orderack.contracts.activities import ErpAnswer, ErpSubmission
 from orderack.contracts.updates import (
@@ -22,28 +21,14 @@ from orderack.contracts.updates import (
     SettleVerdict,
 )
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import Flag, Gate, ServiceLevels
+from orderack.domain.assessment import Gate, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
-from orderack.domain.order import Order, PaymentStatus
+from orderack.domain.order import PaymentStatus
+from tests.workflows.beginnings import begin, booked, changed
 from tests.workflows.orders import HIGH_VALUE, HOUR, INCOMPLETE, MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Story, World, a_number, receipt_first, submit
 
 CLOSED_AFTER = timedelta(days=8)
-
-
-async def begin(world: World, *, flags: tuple[Flag, ...] = (), can: int | None = None, **decision: object) -> Story:
-    order = an_order(a_number(), await world.now())
-    made = a_decision(**decision)  # type: ignore[arg-type]
-    world.script(order.number).assess = lambda r: an_assessment(
-        r.order, r.revision, made, tuple(f for f in flags if f.name not in r.waived and r.revision == 1)
-    )
-    return await submit(world, order, continue_as_new_after=can)
-
-
-async def booked(story: Story, revision: int = 1, **verdicts: str) -> None:
-    now = await story.world.now()
-    await story.receipt(a_receipt(story.order, now, id=f"R{revision}", revision=revision, **verdicts))
-    await story.settle()
 
 
 async def review(story: Story, id: str, verdict: ReviewVerdict, **more: object) -> None:
@@ -59,11 +44,6 @@ async def evidence(story: Story, event: EvidenceEvent, grade: Grade, kind: Kind 
     )
     await story.handle.signal("evidence", fact)
     await story.settle()
-
-
-def changed(order: Order) -> Order:
-    line = order.lines[0].model_copy(update={"quantity": Decimal(5)})
-    return order.model_copy(update={"lines": (line, *order.lines[1:])})
 
 
 async def erp_gated(world: World) -> Story:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orderack.contracts.activities import AcknowledgeRequest
-from orderack.contracts.updates import CancelRequest, ChangeRequest, Reply
+from orderack.contracts.updates import Answer, BuyerQuestion, CancelRequest, ChangeRequest, Reply
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.assessment import Gate, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -123,6 +123,18 @@ async def test_what_a_confirmation_has_overtaken_is_not_repeated_by_another_chan
     await story.sleep(HOUR * 3)
     assert by(story, "received") == [("email", 0)]
     assert by(story) == [("email", 10), ("sms", 70)]
+
+
+async def test_an_answer_keeps_its_clock_whatever_is_said_after_it(world: World) -> None:
+    story = await begin(world, levels=WITHIN_THE_HOUR)
+    await story.settle()
+    await story.ask("ask", BuyerQuestion(id="q", revision=1, via="portal", text="When?"), Reply)
+    await story.ask("answer", Answer(id="a", question="q", text="Soon.", by="ann"), Reply)
+    await story.settle()
+    await story.sleep(MINUTE * 10)
+    await booked(story)
+    await story.sleep(HOUR * 3)
+    assert by(story, "answer") == [("email", 0), ("sms", 60)]
 
 
 async def test_a_change_ends_the_old_confirmations_clock_and_the_new_one_has_its_own(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orderack.contracts.activities import Facts
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.updates import AcceptHandoff, CancelRequest, ChangeRequest, HandoffReply, Reply
 from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
@@ -20,7 +21,7 @@ from workflows._facts import take_evidence
 from workflows._requests import cancel, change
 from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, assessed, confirm_if_booked, declined, handed_off, take_receipt, work_gate
-from workflows._telling import take_outcome
+from workflows._telling import say, take_outcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -183,6 +184,19 @@ def test_a_reply_counts_by_its_grade(grade: Grade) -> None:
     take(state, a_fact(EvidenceEvent.REPLIED, grade, revision=2))
     assert (work_gate(state) == ()) is (grade is Grade.E5)
     assert state.said(Kind.CONFIRMATION, 2)[0].proof.assent is None
+
+
+def test_the_grade_in_lists_is_the_current_confirmations_and_else_the_last_messages() -> None:
+    state = an_order_state()
+    take(state, a_fact(EvidenceEvent.DISPLAYED, Grade.E3))
+    say(state, NOON, [Kind.ANSWER], Facts())
+    assert _view.evidence(state) == "E3"
+    order = state.order
+    assert order is not None
+    change(state, ChangeRequest(id="c", order=changed(order)), NOON)
+    assert _view.evidence(state) == ""
+    take(state, a_fact(EvidenceEvent.DELIVERED, Grade.E2, revision=2).model_copy(update={"kind": Kind.CHANGE_RECEIVED}))
+    assert _view.evidence(state) == "E2"
 
 
 # -- the buyer's no ---------------------------------------------------------------------------------------------------
