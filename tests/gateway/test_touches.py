@@ -24,7 +24,7 @@ from orderack.gateway.touch_desk import MOST_WAITING, TouchDesk
 from orderack.gateway.touches import GIF
 from orderack.ledger.database import make_engine
 from orderack.ledger.tables import Table
-from orderack.links import PageLink, fingerprint
+from orderack.links import BUYER, PageLink, fingerprint
 from orderack.ports import Message, Rendered, StoredRevision
 from orderack.touch_links import TouchLink, TouchLinks
 from orderack.touches import SETTLED, Reason, Touch, What
@@ -41,9 +41,9 @@ LATER = SETTLED + timedelta(seconds=1)
 class Sent:
     """A message that went out to the buyer, with the links that it carried."""
 
-    def __init__(self, gateway: Gateway, key: SendKey) -> None:
+    def __init__(self, gateway: Gateway, key: SendKey, role: str = BUYER) -> None:
         self.gateway, self.key, self.made_at = gateway, key, datetime.now(UTC).replace(microsecond=0)
-        page = PageLink(ref=key.ref, via=key.channel, recipient=fingerprint(ADDRESS), made_at=self.made_at)
+        page = PageLink(ref=key.ref, role=role, via=key.channel, recipient=fingerprint(ADDRESS), made_at=self.made_at)
         self.page = gateway.parts.links.again(page)
 
     def path(self, what: What) -> str:
@@ -56,12 +56,14 @@ class Sent:
         return await self.gateway.http.request(method, self.path(what), headers=BROWSER | (headers or {}))
 
 
-async def send(gateway: Gateway, order: Order, channel: str = "email", kind: Kind = Kind.CONFIRMATION) -> Sent:
+async def send(
+    gateway: Gateway, order: Order, channel: str = "email", kind: Kind = Kind.CONFIRMATION, role: str = BUYER
+) -> Sent:
     """Accepted an hour before anything is touched."""
     assessment = an_assessment(order, 1, a_decision())
     kept = StoredRevision(order=order, revision=1, content_hash=order.content_hash, assessment=assessment)
     await gateway.ledger.save_revision(kept, "print", Journal(ref=order.ref, stage=Stage.CONFIRMED, revision=1))
-    sent = Sent(gateway, SendKey(ref=order.ref, revision=1, kind=kind, n=1, channel=channel))
+    sent = Sent(gateway, SendKey(ref=order.ref, revision=1, kind=kind, n=1, channel=channel), role)
     content = Rendered(subject="Yours", text=f"See {sent.page}", link=sent.page)
     message = Message(key=sent.key, recipient=ADDRESS, kind=kind, language="en", content=content)
     at = gateway.clock() - timedelta(hours=1)
@@ -517,6 +519,12 @@ async def test_a_link_that_no_message_carried_touches_none(gateway: Gateway, ord
         links.url(order.ref, role="order-desk", via="email", recipient=ADDRESS),
     ):
         assert (await open_page(gateway, url)).status_code == 200
+    assert await rows(database) == []
+
+
+async def test_our_own_people_opening_the_page_touch_nothing(gateway: Gateway, order: Order, database: Path) -> None:
+    theirs = await send(gateway, order, role="order-desk")
+    assert (await open_page(gateway, theirs.page)).status_code == 200
     assert await rows(database) == []
 
 
