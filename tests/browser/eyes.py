@@ -23,7 +23,8 @@ NARROW = (320, 360)
 """CSS pixels: 320 is a desktop's 1280 at 400 % (WCAG 1.4.10), 360 the usual small phone."""
 LONGEST = 12_000
 """CSS pixels of a picture's height; the browser's own limit is 16,384."""
-SCHEMES: Sequence[Scheme] = ("light", "dark")
+VIEWS: Sequence[tuple[Device, Scheme]] = ((Device.PHONE, "light"), (Device.PHONE, "dark"), (Device.DESKTOP, "light"))
+"""A desktop in the dark has the phone's colours and the desktop's layout: nothing that these three don't show."""
 
 
 class Unfit(AssertionError):
@@ -86,17 +87,16 @@ class Eyes:
     async def _axe(self, page: Page, state: str) -> list[str]:
         await page.evaluate(AXE_SCRIPT)
         faults = []
-        for device in Device:
+        for device, scheme in VIEWS:
             await page.set_viewport_size({"width": device.value[0], "height": device.value[1]})
-            for scheme in SCHEMES:
-                await page.emulate_media(color_scheme=scheme)
-                await self.picture(page, f"{state}-{device.label}-{scheme}")
-                found = await page.evaluate(f"axe.run({json.dumps(OPTIONS)}).then(found => found.violations)")
-                faults += [
-                    f"{device.label}, {scheme}: {each.id} ({each.impact}): {each.help}: "
-                    + "; ".join(f"{' '.join(node.target)} {node.html}" for node in each.nodes)
-                    for each in _VIOLATIONS.validate_python(found, strict=False)
-                ]
+            await page.emulate_media(color_scheme=scheme)
+            await self.picture(page, f"{state}-{device.label}-{scheme}")
+            found = await page.evaluate(f"axe.run({json.dumps(OPTIONS)}).then(found => found.violations)")
+            faults += [
+                f"{device.label}, {scheme}: {each.id} ({each.impact}): {each.help}: "
+                + "; ".join(f"{' '.join(node.target)} {node.html}" for node in each.nodes)
+                for each in _VIOLATIONS.validate_python(found, strict=False)
+            ]
         return faults
 
     async def picture(self, page: Page, name: str) -> None:
