@@ -4,6 +4,7 @@ The token is the permission, so a form needs no other proof that the buyer's own
 recorded before anything else is done with it, and answered with the page again, dated and in words.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,13 +86,17 @@ class Visit:
     def path(self) -> str:
         return f"/o/{self.token}"
 
-    def page(self, code: int = 200, reply: Reply | None = None) -> HTMLResponse:
+    async def page(self, code: int = 200, reply: Reply | None = None) -> HTMLResponse:
+        """In a thread of its own: an order of thousands of lines must not hold up other buyers."""
+        return await asyncio.to_thread(self._page, code, reply or Reply())
+
+    def _page(self, code: int, reply: Reply) -> HTMLResponse:
         form_id = secrets.token_urlsafe(12)
-        view = page_view(self.state, self.tongue, self.parts.channels, self.path, form_id, reply or Reply())
+        view = page_view(self.state, self.tongue, self.parts.channels, self.path, form_id, reply)
         return order_html(view, code)
 
-    def refused(self, note: Note, attempt: Attempt | None = None) -> HTMLResponse:
-        return self.page(_CODES[note], Reply(note, attempt))
+    async def refused(self, note: Note, attempt: Attempt | None = None) -> HTMLResponse:
+        return await self.page(_CODES[note], Reply(note, attempt))
 
 
 @router.get("/o/{token}", response_class=HTMLResponse, summary="The buyer's page")
@@ -103,7 +108,7 @@ async def show(
     if visit is None:
         return gone(parts, request)
     await note_touch(request, parts, visit.state.link, token)
-    return visit.page(reply=Reply(taken=taken))
+    return await visit.page(reply=Reply(taken=taken))
 
 
 @router.get("/o/{token}/{action}", response_class=RedirectResponse, status_code=303, summary="Back to the page")
@@ -129,22 +134,22 @@ async def act(token: Token, action: Action, request: Request, parts: Parts) -> R
         lines = len(visit.state.stored.order.lines) if visit.state.stored else 0
         form = read_form(await read_body(request), request.headers.get("content-type", ""), lines)
     except Unreadable:
-        return visit.refused(Note.UNREADABLE)
+        return await visit.refused(Note.UNREADABLE)
     except Denied as denied:
-        return visit.refused(Note.TOO_LARGE if denied.status == 413 else Note.UNREADABLE)
+        return await visit.refused(Note.TOO_LARGE if denied.status == 413 else Note.UNREADABLE)
     return await _take(visit, _MAY[action], form)
 
 
 async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
     state, typed = visit.state, Attempt(action, form.fields)
     if form.fields.get("revision") != str(state.revision):
-        return visit.refused(Note.STALE, typed)
+        return await visit.refused(Note.STALE, typed)
     if state.stored is None or not state.takes(action):
-        return visit.refused(Note.IMPOSSIBLE, typed)
+        return await visit.refused(Note.IMPOSSIBLE, typed)
     try:
         draft = draft_of(action, form, state.stored.order, visit.tongue.locale)
     except Faulty as faulty:
-        return visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
+        return await visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
     id_ = request_id(state.link, state.revision, draft, form.fields.get("form", "")[:100])
     wanted = request_of(
         state.link, state.revision, state.stored.content_hash, state.about, draft, id_, visit.parts.now()

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from babel import Locale
@@ -250,9 +251,10 @@ _NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 """Two letters in CLDR's list, and no place to deliver to."""
 
 
-def countries(locale: Locale) -> Sequence[tuple[str, str]]:
+@lru_cache(maxsize=64)
+def countries(locale: Locale) -> tuple[tuple[str, str], ...]:
     """Code and name of every country, in the order in which this language's readers look for it, roughly."""
-    return sorted(_countries(locale), key=lambda found: _unaccented(found[1]))
+    return tuple(sorted(_countries(locale), key=lambda found: _unaccented(found[1])))
 
 
 def _unaccented(text: str) -> str:
