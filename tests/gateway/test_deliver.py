@@ -301,16 +301,18 @@ async def test_more_than_a_batch_is_told_in_one_go(gateway: Gateway) -> None:
 
 
 async def test_a_post_never_begins_that_could_outlive_its_lease(gateway: Gateway) -> None:
-    others = Others()
+    others, taken_over = Others(), []
 
     async def sluggish() -> httpx.Response:
         gateway.clock.ahead += LEASE - PATIENCE + timedelta(seconds=1)
+        taken_over.extend(await gateway.ledger.claim_events("crm", gateway.clock(), LEASE, BATCH))
         return httpx.Response(200)
 
     others.answers["crm.example"] = sluggish
     await happened(gateway.ledger, *[Event.ACKNOWLEDGED] * 4)
     async with deliverer(gateway, others, CRM) as made:
         await rounds(made)
+    assert taken_over == []
     assert others.seqs() == [1, 2, 3, 4]
     (standing,) = await gateway.ledger.endpoint_standings()
     assert standing.delivered == 4
