@@ -219,6 +219,18 @@ def test_what_is_told_of_the_facts_must_be_in_the_facts(
     assert any(named in problem for problem in problems), problems
 
 
+def test_the_address_of_a_fetch_may_be_forgotten_and_what_it_proved_stands(files: Files, tmp_path: Path) -> None:
+    def forget(assurance: str) -> Change:
+        def change(evidence: Any) -> None:
+            for one in evidence["facts"]:
+                one["raw"] = None if one["assurance"] == assurance else one["raw"]
+
+        return change
+
+    assert report_on(changed(files, verifier.EVIDENCE, forget("none")), tmp_path).problems == []
+    assert len(report_on(changed(files, verifier.EVIDENCE, forget("link")), tmp_path).problems) == 2
+
+
 def test_an_erasure_that_was_made_up_excuses_nothing(files: Files, tmp_path: Path) -> None:
     def forge(chain: Any) -> None:
         row_of(chain, "acceptance")["file"] = None
