@@ -1,5 +1,6 @@
 """Touch links: signed, bound to a message and to what is touched, and no page link in disguise."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,6 +64,13 @@ def test_what_we_signed_for_something_else_is_no_touch_link(links: TouchLinks, p
     other = URLSafeSerializer(SECRET, salt="orderack.page").dumps(payload)
     with pytest.raises(BadSignature):
         links.read(other)
+
+
+def test_the_same_words_signed_for_the_page_are_no_touch_link(links: TouchLinks) -> None:
+    words = links._signer.loads(links.token(link()))
+    for_page = URLSafeSerializer(SECRET, salt="orderack.page", signer_kwargs={"digest_method": hashlib.sha256})
+    with pytest.raises(BadSignature):
+        links.read(for_page.dumps(words))
 
 
 def test_no_touch_link_opens_the_page(links: TouchLinks) -> None:
