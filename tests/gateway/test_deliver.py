@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from orderack.clients import standard_webhooks
 from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.order import OrderRef
+from orderack.gateway.app import create_app
 from orderack.gateway.deliver import BATCH, JITTER, LEASE, PATIENCE, SCHEDULE, Answer, Deliverer, client, end_of, post
 from orderack.gateway.endpoints import Endpoint
 from orderack.ledger.repository import SqlLedger
@@ -343,6 +344,7 @@ async def test_two_gateways_at_once_tell_everything_once(gateway: Gateway) -> No
 TELLS = """
 import asyncio, sys
 from dataclasses import replace
+from orderack.gateway.app import create_app
 from orderack.gateway.deliver import delivering
 from orderack.policy.model import EndpointPolicy
 from tests.gateway.conftest import Clock, parts_with
@@ -421,6 +423,17 @@ async def test_a_real_endpoint_is_told_over_a_real_connection(gateway: Gateway) 
     assert len(ids) == 1
     (standing,) = await gateway.ledger.endpoint_standings()
     assert standing.delivered == 1
+
+
+async def test_while_the_gateway_is_up_it_tells_others_by_itself(gateway: Gateway) -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    async with listening([answer, answer]) as (url, ids, arrived):
+        policy = {"crm": EndpointPolicy(url=url, events=("order.closed",))}
+        app = create_app(replace(gateway.parts, endpoints=lambda: policy, tell_every=timedelta(milliseconds=20)))
+        async with app.router.lifespan_context(app), asyncio.timeout(10):
+            await happened(gateway.ledger, Event.ORDER_ACCEPTED, Event.CLOSED)
+            await arrived.wait()
+    assert len(ids) == 1
 
 
 # -- endpoints that cannot be served ------------------------------------------------------------------------------
