@@ -1,16 +1,24 @@
 """What buyers write back: bound to the message it answers; it affirms only in so many words, from the very address."""
 
+import base64
+import hmac
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
+from orderack.channels.twilio_sms import TwilioSettings, TwilioSms
 from orderack.contracts.journal import Journal, Stage
+from orderack.contracts.updates import BuyerQuestion, Reply
 from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
 from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import OrderRef
+from orderack.errors import Unavailable
 from orderack.gateway.announce import PATIENCE, announce_stragglers
+from orderack.gateway.app import create_app
 from orderack.gateway.binding import ANSWERS
 from orderack.ledger.tables import Evidence
 from orderack.ports import ChannelEvent, Message, Rendered
@@ -186,6 +194,45 @@ async def test_a_reply_while_temporal_is_away_is_kept_and_told_later(gateway: Ga
     await announce_stragglers(gateway.parts)
     assert [question.text for question in gateway.orders.questions] == ["When?"]
     assert len({question.id for question in gateway.orders.questions}) == 1
+
+
+async def test_words_that_were_asked_before_a_crash_are_the_same_question_after_it(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await out(gateway)
+    asked: list[str] = []
+
+    async def ask(ref: OrderRef, question: BuyerQuestion) -> Reply:
+        asked.append(question.id)
+        if len(asked) == 1:
+            raise Unavailable("the answer was lost")
+        return Reply(accepted=True, stage=Stage.CONFIRMED, revision=1, message="asked")
+
+    monkeypatch.setattr(gateway.orders, "ask", ask)
+    await report(gateway, reply("When?"))
+    gateway.clock.ahead = timedelta(minutes=1)
+    assert await announce_stragglers(gateway.parts) == 1
+    assert len(asked) == 2
+    assert len(set(asked)) == 1
+
+
+async def test_what_twilio_posts_for_a_buyers_yes_ends_as_an_affirmation(gateway: Gateway) -> None:
+    token, path = "0123456789abcdef0123456789abcdef", "/webhooks/twilio_sms"
+    twilio = TwilioSms(TwilioSettings(account_sid="AC1", auth_token=SecretStr(token), sender="+15005550001"))
+    app = create_app(replace(gateway.parts, channels={"twilio_sms": twilio}))
+    await out(gateway, channel="twilio_sms")
+    form = {"MessageSid": "SM1", "From": ADA, "To": "+15005550001", "Body": "Yes 👍", "SmsStatus": "received"}
+    text = f"{PUBLIC}{path}" + "".join(f"{name}{form[name]}" for name in sorted(form))
+    mac = base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as http:
+        forged = await http.post(path, data=form, headers={"x-twilio-signature": f"x{mac[1:]}"})
+        assert forged.status_code == 401
+        for _ in range(2):
+            assert (await http.post(path, data=form, headers={"x-twilio-signature": mac})).status_code == 202
+    await twilio.aclose()
+    fact = await only_fact(gateway)
+    assert (fact.event, fact.grade, fact.channel) == (EvidenceEvent.AFFIRMED, Grade.E5, "twilio_sms")
+    assert len(gateway.orders.facts) == 1
 
 
 async def test_a_reply_that_waited_is_bound_as_it_was_when_it_came(gateway: Gateway) -> None:

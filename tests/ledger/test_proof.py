@@ -107,6 +107,16 @@ async def test_evidence_of_one_message_proves_nothing_of_another(ledger: SqlLedg
         assert (row.grade, row.receipt_at, row.reading_at) == (None, None, None)
 
 
+async def test_what_proves_one_message_is_not_folded_into_the_next(ledger: SqlLedger) -> None:
+    first, second = key(), key().model_copy(update={"revision": 2})
+    for each in (first, second):
+        await ledger.claim(each, message(each), NOW, LEASE)
+    await ledger.record_evidence(REF, FACTS[5], "{}")
+    await ledger.record_evidence(REF, FACTS[2].model_copy(update={"revision": 2}), "{}")
+    row = await _acknowledgement(ledger, second)
+    assert (row.grade, row.receipt_basis, row.reading_at) == (Grade.E2, "smtp_email:delivered", None)
+
+
 async def test_a_send_is_found_by_the_address_that_it_went_to(ledger: SqlLedger) -> None:
     first, second = key(Kind.RECEIVED, channel="twilio_sms"), key(channel="twilio_sms")
     elsewhere = key(channel="twilio_sms", ref=OrderRef(store="north", number="2"))
