@@ -87,10 +87,11 @@ def request_prefix(ref: OrderRef) -> str:
     return hashlib.sha256(f"{ref.store}\n{ref.number}".encode()).hexdigest()[:16] + "-"
 
 
-def request_id(link: PageLink, revision: int, draft: Draft, form_id: str) -> str:
-    """The same for the same form sent twice. To affirm one revision again is always the same request."""
+def request_id(link: PageLink, revision: int, about: About | None, draft: Draft, form_id: str) -> str:
+    """The same for the same form sent twice. To affirm one message again is always the same request."""
     deed = draft.deed
-    form_id = "" if deed is Deed.AFFIRMED else form_id
+    if deed is Deed.AFFIRMED and about:
+        form_id = f"{about.kind}/{about.n}"
     content = Draft(**{**dict(draft), "order": None}).model_dump_json()
     wanted = draft.order.content_hash if draft.order else ""
     parts = (link.role, deed, str(revision), form_id, content, wanted)

@@ -150,7 +150,7 @@ async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
         draft = draft_of(action, form, state.stored.order, visit.tongue.locale)
     except Faulty as faulty:
         return await visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
-    id_ = request_id(state.link, state.revision, draft, form.fields.get("form", "")[:100])
+    id_ = request_id(state.link, state.revision, state.about, draft, form.fields.get("form", "")[:100])
     wanted = request_of(
         state.link, state.revision, state.stored.content_hash, state.about, draft, id_, visit.parts.now()
     )

@@ -69,6 +69,20 @@ async def test_a_message_before_the_confirmation_can_be_affirmed_and_nothing_els
     assert (fact.kind, fact.event) == (Kind.HOLDING, EvidenceEvent.AFFIRMED)
 
 
+async def test_a_message_affirmed_before_leaves_its_confirmation_to_be_affirmed(gateway: Gateway) -> None:
+    order = an_order("early", now())
+    buyer = Buyer(gateway, order)
+    await stored(gateway, order, stage=Stage.AWAITING_ERP)
+    await said(gateway, order, Kind.RECEIVED)
+    buyer.stands(received(order))
+    await buyer.sent("affirm")
+    await said(gateway, order)
+    buyer.stands(confirmed(order))
+    assert "You have affirmed revision 1 on" not in await buyer.reads()
+    await buyer.sent("affirm")
+    assert [fact.kind for fact in await buyer.facts()] == [Kind.RECEIVED, Kind.CONFIRMATION]
+
+
 async def test_every_line_accepted_is_assent(buyer: Buyer) -> None:
     text = await buyer.sent("answer", **{"line-1": "accept", "line-2": "accept"})
     assert "You accepted revision 1 of your order." in text
