@@ -58,6 +58,19 @@ async def test_a_retry_sends_the_stored_bytes_though_the_wording_has_changed(
     assert "other words" not in second.content.text
 
 
+@pytest.mark.parametrize("replies", [True, False])
+async def test_the_wording_is_told_whether_the_channel_can_be_answered(
+    world: World, replies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = KeyChannel()
+    monkeypatch.setattr(KeyChannel, "traits", KeyChannel.traits.model_copy(update={"replies": replies}))
+    monkeypatch.setattr(world.renderer, "render", lambda content: Rendered(text=f"reply: {content.takes_replies}"))
+    world.with_channel(channel)
+    await world.send("key")
+    (message,) = channel.attempts
+    assert message.content.text == f"reply: {replies}"
+
+
 async def test_what_was_sent_stays_sent_though_the_wording_has_been_broken_since(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
