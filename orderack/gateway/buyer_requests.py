@@ -72,6 +72,9 @@ class About(Value):
     n: int
     content_sha256: Name | None = None
 
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.n}"
+
 
 class Draft(Value):
     """A form that makes sense: what the buyer did, before it has an id."""
@@ -91,7 +94,7 @@ def request_id(link: PageLink, revision: int, about: About | None, draft: Draft,
     """The same for the same form sent twice. To affirm one message again is always the same request."""
     deed = draft.deed
     if deed is Deed.AFFIRMED and about:
-        form_id = f"{about.kind}/{about.n}"
+        form_id = str(about)
     content = Draft(**{**dict(draft), "order": None}).model_dump_json()
     wanted = draft.order.content_hash if draft.order else ""
     parts = (link.role, deed, str(revision), form_id, content, wanted)

@@ -142,7 +142,9 @@ async def act(token: Token, action: Action, request: Request, parts: Parts) -> R
 
 async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
     state, typed = visit.state, Attempt(action, form.fields)
-    if form.fields.get("revision") != str(state.revision):
+    about = state.about if form.fields.get("message", str(state.about or "")) == str(state.about or "") else None
+    of_the_message = action in (BuyerMay.AFFIRM, BuyerMay.ANSWER)
+    if form.fields.get("revision") != str(state.revision) or (of_the_message and about != state.about):
         return await visit.refused(Note.STALE, typed)
     if state.stored is None or not state.takes(action):
         return await visit.refused(Note.IMPOSSIBLE, typed)
@@ -151,9 +153,7 @@ async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
     except Faulty as faulty:
         return await visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
     id_ = request_id(state.link, state.revision, state.about, draft, form.fields.get("form", "")[:100])
-    wanted = request_of(
-        state.link, state.revision, state.stored.content_hash, state.about, draft, id_, visit.parts.now()
-    )
+    wanted = request_of(state.link, state.revision, state.stored.content_hash, about, draft, id_, visit.parts.now())
     await _record(visit, wanted)
     return RedirectResponse(f"{visit.path}?taken={id_}", 303)
 

@@ -61,6 +61,8 @@ class Forms:
     path: str
     form_id: str
     revision: int
+    message: str
+    """Which message the page is about: evidence counts for what was shown, never for what came after."""
     offered: frozenset[BuyerMay]
     affirmed: str
     assent: bool
@@ -146,6 +148,7 @@ def _forms(state: PageState, tongue: Tongue, path: str, form_id: str, attempt: A
         path=path,
         form_id=form_id,
         revision=state.revision,
+        message=str(state.about or ""),
         offered=offered,
         affirmed=dated(w.affirm.done, state.affirmed_at),
         assent=bool(proof.assented),

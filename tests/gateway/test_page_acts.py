@@ -83,6 +83,23 @@ async def test_a_message_affirmed_before_leaves_its_confirmation_to_be_affirmed(
     assert [fact.kind for fact in await buyer.facts()] == [Kind.RECEIVED, Kind.CONFIRMATION]
 
 
+async def test_what_was_sent_before_the_confirmation_came_is_no_evidence_of_it(gateway: Gateway) -> None:
+    order = an_order("early", now())
+    buyer = Buyer(gateway, order)
+    await stored(gateway, order, stage=Stage.AWAITING_ERP)
+    await said(gateway, order, Kind.RECEIVED)
+    buyer.stands(received(order))
+    assert 'name="message" value="received/1"' in (await buyer.opens()).text
+    await said(gateway, order)
+    buyer.stands(confirmed(order))
+    assert (await buyer.sends("affirm", message="received/1")).status_code == 409
+    await buyer.sent("question", text="When?", message="received/1")
+    assert await buyer.facts() == []
+    assert [question.text for question in gateway.orders.questions] == ["When?"]
+    await buyer.sent("affirm", message="confirmation/1")
+    assert [fact.kind for fact in await buyer.facts()] == [Kind.CONFIRMATION]
+
+
 async def test_every_line_accepted_is_assent(buyer: Buyer) -> None:
     text = await buyer.sent("answer", **{"line-1": "accept", "line-2": "accept"})
     assert "You accepted revision 1 of your order." in text
