@@ -119,6 +119,34 @@ async def test_webhooks_are_verified_and_read_by_the_adapter(adapters, gateway, 
     assert {event.key for event in events} == {message(channel, gateway.url).key_text}
 
 
+@pytest.mark.parametrize(
+    ("who", "meaning"),
+    [("apple_mail", EvidenceEvent.MACHINE_TOUCH), ("person", EvidenceEvent.DISPLAYED)],
+)
+async def test_what_sendgrid_reports_of_a_reader_is_verified_and_read_by_the_adapter(
+    adapters, gateway, http, who, meaning
+):
+    await adapters["sendgrid_email"].send(message("sendgrid_email", gateway.url))
+    await gateway.wait_for(1, "/webhooks/sendgrid_email")
+    await http.post("/readers", json={"as": who, "match": "A-1", "does": ["opens"], "reported": True})
+    post = (await gateway.wait_for(2, "/webhooks/sendgrid_email"))[-1]
+    request = RawRequest(url=post.url, headers=dict(post.headers), body=post.body)
+    adapters["sendgrid_email"].verify(request)
+    (event,) = adapters["sendgrid_email"].events(request)
+    assert (event.event, event.key) == (meaning, message("sendgrid_email", gateway.url).key_text)
+
+
+async def test_a_reply_is_verified_and_read_by_the_adapter_with_the_buyers_words(adapters, gateway, http):
+    await adapters["twilio_sms"].send(message("twilio_sms", gateway.url))
+    await gateway.wait_for(2, "/webhooks/twilio_sms")
+    await http.post("/reply", json={"channel": "twilio_sms", "match": "A-1", "text": "Yes & thanks ✓"})
+    post = (await gateway.wait_for(3, "/webhooks/twilio_sms"))[-1]
+    request = RawRequest(url=post.url, headers=dict(post.headers), body=post.body)
+    adapters["twilio_sms"].verify(request)
+    (event,) = adapters["twilio_sms"].events(request)
+    assert event.event is EvidenceEvent.REPLIED
+
+
 async def test_an_order_goes_through_the_erp_adapter_whatever_is_in_its_number(adapters, sandbox, gateway):
     erp = adapters["erp"]
     sandbox.state.stock.set("TEA", TypeAdapter(SkuStock).validate_python({"verdict": "partial", "available": "1"}))
