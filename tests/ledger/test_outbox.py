@@ -10,7 +10,7 @@ from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.outbound import ALL, PUBLISHED, TYPES
 from orderack.ledger.outbox import event_id
 from orderack.ledger.repository import SqlLedger
-from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
+from orderack.outbox import DeliveryEnd, DeliveryState, DueEvent, Subscription
 from tests.ledger.samples import NOW, REF, clock_entry, entry, journal
 
 CRM = Subscription(endpoint="crm", events=(ALL,))
@@ -115,9 +115,7 @@ async def test_an_endpoint_hears_its_events_of_its_stores(ledger: SqlLedger) -> 
     ]
     await ledger.write(journal([entry(1, Event.ORDER_ACCEPTED), entry(2, Event.CLOSED)]))
     assert await ledger.fan_out(subscriptions, NOW) == 2
-    heard = {
-        one.endpoint: len(await ledger.claim_events(one.endpoint, NOW, LEASE, 100)) for one in subscriptions
-    }
+    heard = {one.endpoint: len(await ledger.claim_events(one.endpoint, NOW, LEASE, 100)) for one in subscriptions}
     assert heard == {"crm": 2, "invoices": 1, "south": 0, "north": 2}
 
 
