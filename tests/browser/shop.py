@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import AcknowledgementStatus, OrderStatus
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Order, OrderRef
+from orderack.domain.value import Value
 from orderack.embedded.demo.driver import Driver, NotAsTold
 from orderack.embedded.demo.orders import an_order
 
@@ -37,6 +40,16 @@ def delivered(revision: int) -> Callable[[OrderStatus], bool]:
         )
 
     return holds
+
+
+class Mail(Value):
+    """A message in the sandbox's mailbox, with what only mail has."""
+
+    channel: str
+    html: str | None = None
+
+
+_MAILS: TypeAdapter[list[Mail]] = TypeAdapter(list[Mail])
 
 
 @dataclass
@@ -64,6 +77,13 @@ class Shop:
             if post.channel != "slack" and (found := ours.search(post.text)):
                 return found.group()
         raise NotAsTold("no message had a link to the order's page")
+
+    async def mail(self, ref: OrderRef) -> str:
+        """The latest mail to the buyer, as HTML."""
+        stack = self.driver.stack
+        answer = await self.driver.http.get(f"{stack.sandbox_url}/mailbox", params={"format": "json", "q": ref.number})
+        found = _MAILS.validate_python(answer.json()["messages"])
+        return next(mail.html for mail in found if mail.html and mail.channel != "slack")
 
     @asynccontextmanager
     async def slow_erp(self) -> AsyncIterator[None]:
