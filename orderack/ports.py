@@ -359,7 +359,7 @@ class Ledger(Protocol):
         ...
 
     async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
-        """Inbound events of this source whose id begins so (ASCII only), announced or not, the newest first."""
+        """Inbound events of this source whose hexadecimal id begins so, announced or not, the newest first."""
         ...
 
     async def links_revoked_at(self, ref: OrderRef) -> datetime | None:

@@ -87,7 +87,7 @@ class Draft(Value):
 
 def request_prefix(ref: OrderRef) -> str:
     """What the ids of all requests of one order begin with: hexadecimal, whatever the order's number."""
-    return hashlib.sha256(f"{ref.store}\n{ref.number}".encode()).hexdigest()[:16] + "-"
+    return hashlib.sha256(f"{ref.store}\n{ref.number}".encode()).hexdigest()[:16]
 
 
 def request_id(link: PageLink, revision: int, about: About | None, draft: Draft, form_id: str) -> str:

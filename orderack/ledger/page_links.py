@@ -12,8 +12,8 @@ from orderack.ledger.inbox import as_event
 from orderack.ledger.tables import Inbox, Orders
 from orderack.ports import InboxEvent
 
-_AFTER_ANY_ID = "\x7f"
-"""Sorts behind every character of an id: ids that begin with a prefix lie between the prefix and this."""
+_LAST = "f" * 64
+"""Behind a prefix: no hexadecimal id that begins so sorts after it, whatever the database's collation."""
 
 
 async def revoked_at(session: AsyncSession, ref: OrderRef) -> datetime | None:
@@ -31,6 +31,6 @@ async def revoke(session: AsyncSession, ref: OrderRef, now: datetime) -> bool:
 async def received(session: AsyncSession, source: str, prefix: str, limit: int) -> Sequence[InboxEvent]:
     """See `orderack.ports.Ledger.received`. Reads the unique index on (source, external_id), never the whole inbox."""
     ids = col(Inbox.external_id)
-    query = select(Inbox).filter_by(source=source).where(ids >= prefix, ids < prefix + _AFTER_ANY_ID)
+    query = select(Inbox).filter_by(source=source).where(ids >= prefix, ids <= prefix + _LAST)
     rows = (await session.execute(query.order_by(col(Inbox.id).desc()).limit(limit))).scalars()
     return [as_event(row) for row in rows]

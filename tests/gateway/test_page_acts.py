@@ -41,11 +41,13 @@ async def test_to_affirm_twice_is_one_fact_whichever_form_it_was(buyer: Buyer) -
 
 
 async def test_evidence_says_whose_word_it_is_and_of_which_bytes(buyer: Buyer) -> None:
-    sha256 = await said(buyer.gateway, buyer.order, channel="email")
-    await buyer.sent("affirm")
+    other = next(name for name in buyer.gateway.parts.channels if name not in ("email", "alerts"))
+    sha256 = await said(buyer.gateway, buyer.order, channel=other)
+    assert sha256 != await said(buyer.gateway, buyer.order, channel="email")
+    await replace(buyer, via=other).sent("affirm")
     (record,) = await buyer.gateway.ledger.evidence_records(buyer.order.ref)
     provenance = record.provenance
-    assert provenance.actor == "the holder of the link sent by email"
+    assert provenance.actor == f"the holder of the link sent by {other}"
     assert (provenance.assurance, provenance.verified, provenance.recipient_role) == ("link", True, "buyer")
     assert provenance.content_sha256 == sha256
     assert "ada@example.com" not in (record.raw or "")
