@@ -88,7 +88,7 @@ async def test_what_was_typed_wrong_is_named_linked_and_kept(shop: Shop, buyers:
         assert await in_view(seen)
     await buyer.page.keyboard.press("Tab")
     assert await form.evaluate("form => form.contains(document.activeElement)")
-    await buyer.opens(buyer.page.url)
+    await buyer.opens(buyer.page.url.partition("#")[0])
     assert buyer.status == 200
     assert await buyer.page.get_by_role("alert").count() == 0
     assert (await shop.status(order.ref)).revision == 1
