@@ -65,7 +65,9 @@ def revoke(order: Ref, as_json: AsJson = False) -> None:
     if as_json:
         print_json(done)
     else:
-        typer.echo(f"Links to the page of {ref} that were made before {done.revoked_at:%Y-%m-%d %H:%M:%S} UTC are void.")
+        typer.echo(
+            f"Links to the page of {ref} that were made before {done.revoked_at:%Y-%m-%d %H:%M:%S} UTC are void."
+        )
 
 
 async def _known(ref: OrderRef) -> None:

@@ -21,7 +21,7 @@ from orderack.domain.value import Value
 from orderack.errors import OrderAckError
 from orderack.gateway.endpoints import Endpoint, problems_of, served, subscriptions
 from orderack.gateway.parts import GatewayParts
-from orderack.outbox import DeliveryEnd, DeliveryState, DueEvent
+from orderack.ports import DeliveryEnd, DeliveryState, DueEvent
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from pydantic_settings import BaseSettings
 
 from orderack.clients import standard_webhooks
 from orderack.domain.problem import Problem
-from orderack.outbox import Subscription
 from orderack.policy.endpoints import address_problems, variable
 from orderack.policy.model import EndpointPolicy
+from orderack.ports import Subscription
 from orderack.registry import settings_config
 
 

@@ -21,7 +21,7 @@ from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ledger.database import insert_new
 from orderack.ledger.tables import Deliveries, Outbox, Timeline
-from orderack.outbox import DeliveryEnd, DeliveryState, DueEvent, Subscription
+from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
 
 
 class DeadEvent(Value):
@@ -106,7 +106,7 @@ async def has_new(session: AsyncSession) -> bool:
 
 
 async def fan_out(session: AsyncSession, subscriptions: Sequence[Subscription], now: datetime, limit: int) -> int:
-    """See `orderack.outbox.Outbox.fan_out`."""
+    """See `orderack.ports.Outbox.fan_out`."""
     query = select(Outbox).where(col(Outbox.fanned_out_at).is_(None)).order_by(col(Outbox.id)).limit(limit)
     events = (await session.execute(query.with_for_update(skip_locked=True))).scalars().all()
     for event in events:
@@ -140,7 +140,7 @@ async def has_due(session: AsyncSession, endpoint: str, now: datetime) -> bool:
 async def claim(
     session: AsyncSession, endpoint: str, now: datetime, lease: timedelta, limit: int
 ) -> Sequence[DueEvent]:
-    """See `orderack.outbox.Outbox.claim_events`."""
+    """See `orderack.ports.Outbox.claim_events`."""
     query = (
         select(Deliveries, Outbox)
         .join(Outbox, col(Outbox.event_id) == col(Deliveries.event_id))
@@ -166,19 +166,19 @@ async def claim(
 
 
 async def end_attempt(session: AsyncSession, due: DueEvent, end: DeliveryEnd, now: datetime) -> bool:
-    """See `orderack.outbox.Outbox.end_attempt`."""
+    """See `orderack.ports.Outbox.end_attempt`."""
     ended = update(Deliveries).where(*_mine(due)).values(last_at=now, last_answer=end.answer, state=end.state)
     return await _changed(session, ended.values(next_at=end.next_at)) == 1
 
 
 async def release(session: AsyncSession, due: Sequence[DueEvent], next_at: datetime) -> None:
-    """See `orderack.outbox.Outbox.release_events`."""
+    """See `orderack.ports.Outbox.release_events`."""
     for one in due:
         await session.execute(update(Deliveries).where(*_mine(one)).values(next_at=next_at, attempts=one.attempt - 1))
 
 
 async def bury(session: AsyncSession, endpoint: str, answer: str, now: datetime) -> int:
-    """See `orderack.outbox.Outbox.bury`."""
+    """See `orderack.ports.Outbox.bury`."""
     pending = update(Deliveries).filter_by(endpoint=endpoint, state=DeliveryState.PENDING)
     return await _changed(
         session, pending.values(state=DeliveryState.DEAD, next_at=None, last_at=now, last_answer=answer)
@@ -194,7 +194,7 @@ async def retry(session: AsyncSession, now: datetime, event_id: str | None) -> i
 
 
 async def forget(session: AsyncSession, before: datetime) -> int:
-    """See `orderack.outbox.Outbox.forget_events`."""
+    """See `orderack.ports.Outbox.forget_events`."""
     told = delete(Deliveries).where(col(Deliveries.state) == DeliveryState.DELIVERED, col(Deliveries.last_at) < before)
     await session.execute(told)
     kept = exists().where(col(Deliveries.event_id) == col(Outbox.event_id))

@@ -26,10 +26,11 @@ from orderack.ledger import (
     verification,
 )
 from orderack.ledger.database import Database, make_engine
-from orderack.outbox import DeliveryEnd, DueEvent, Subscription
 from orderack.ports import (
     UNSAID,
     ClaimResult,
+    DeliveryEnd,
+    DueEvent,
     EvidenceRecord,
     GatewayLedger,
     InboxEvent,
@@ -38,6 +39,7 @@ from orderack.ports import (
     PastOrder,
     StoredRevision,
     StoredSend,
+    Subscription,
 )
 from orderack.touches import GradedTouch, SettledTouch, Touch
 

@@ -13,7 +13,7 @@ import yaml
 from orderack.contracts.journal import Event
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger, open_ledger
-from orderack.outbox import DeliveryEnd, DeliveryState, Subscription
+from orderack.ports import DeliveryEnd, DeliveryState, Subscription
 from tests.cli.conftest import ROOT, KeptWorld, Terminal
 from tests.ledger.samples import NOW, entry, journal
 from tests.workflows.world import a_number

@@ -24,9 +24,8 @@ from orderack.gateway.app import create_app
 from orderack.gateway.deliver import BATCH, JITTER, LEASE, PATIENCE, SCHEDULE, Answer, Deliverer, client, end_of, post
 from orderack.gateway.endpoints import Endpoint
 from orderack.ledger.repository import SqlLedger
-from orderack.outbox import DeliveryState
 from orderack.policy.model import EndpointPolicy
-from orderack.ports import RawRequest
+from orderack.ports import DeliveryState, RawRequest
 from tests.gateway.conftest import Gateway
 from tests.temporal.server import now
 

@@ -10,7 +10,7 @@ from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.outbound import ALL, PUBLISHED, TYPES
 from orderack.ledger.outbox import event_id
 from orderack.ledger.repository import SqlLedger
-from orderack.outbox import DeliveryEnd, DeliveryState, DueEvent, Subscription
+from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
 from tests.ledger.samples import NOW, REF, clock_entry, entry, journal
 
 CRM = Subscription(endpoint="crm", events=(ALL,))

@@ -1,0 +1,69 @@
+"""What the product asks of the world outside: channels, ERPs, the record. Adapters implement it, others call it."""
+
+from typing import Protocol
+
+from orderack.ports.channel import (
+    Channel,
+    ChannelEvent,
+    Idempotency,
+    Medium,
+    Message,
+    RawRequest,
+    Rendered,
+    Sent,
+    Traits,
+)
+from orderack.ports.erp import Booking, Erp, Stock
+from orderack.ports.ledger import (
+    UNSAID,
+    ClaimResult,
+    EvidenceRecord,
+    InboxEvent,
+    Ledger,
+    OrderRow,
+    PastOrder,
+    StoredRevision,
+    StoredSend,
+)
+from orderack.ports.outbox import DeliveryEnd, DeliveryState, DueEvent, Outbox, Subscription
+from orderack.ports.renderer import Content, MessageLinks, Renderer
+from orderack.ports.touches import TouchBook
+
+
+class GatewayLedger(Ledger, Outbox, TouchBook, Protocol):
+    """All that the gateway asks of the record."""
+
+
+__all__ = [
+    "UNSAID",
+    "Booking",
+    "Channel",
+    "ChannelEvent",
+    "ClaimResult",
+    "Content",
+    "DeliveryEnd",
+    "DeliveryState",
+    "DueEvent",
+    "Erp",
+    "EvidenceRecord",
+    "GatewayLedger",
+    "Idempotency",
+    "InboxEvent",
+    "Ledger",
+    "Medium",
+    "Message",
+    "MessageLinks",
+    "OrderRow",
+    "Outbox",
+    "PastOrder",
+    "RawRequest",
+    "Rendered",
+    "Renderer",
+    "Sent",
+    "Stock",
+    "StoredRevision",
+    "StoredSend",
+    "Subscription",
+    "TouchBook",
+    "Traits",
+]

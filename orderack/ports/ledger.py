@@ -1,0 +1,222 @@
+"""The record, as everyone but its own room sees it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from orderack.contracts.activities import HandOffRequest
+from orderack.contracts.journal import Entry, Journal
+from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Assessment
+from orderack.domain.evidence import EvidenceFact, Provenance
+from orderack.domain.order import Name, Order, OrderRef, Text
+from orderack.domain.value import Value
+from orderack.ports.channel import Message
+
+
+class StoredRevision(Value):
+    """One revision as the ledger holds it."""
+
+    order: Order
+    revision: int
+    content_hash: Name
+    assessment: Assessment
+    explanation: str = ""
+    """JSON: every input of the promise date, flags and decision, for `explain`."""
+
+
+class StoredSend(Value):
+    """One send's row: the bytes as rendered once, and how it stands."""
+
+    key: Text
+    identity: SendKey
+    channel: Name
+    state: SendState
+    provider_id: Text | None = None
+    reason: Text = ""
+    detail: Text = ""
+    body_sha256: Name
+    message_json: str
+    """The `Message` exactly as first rendered: a retry sends these bytes and no others."""
+    attempts: int
+    claimed_at: datetime
+    lease_until: datetime
+    in_doubt_since: datetime | None = None
+
+
+class ClaimResult(Value):
+    """`mine`: we hold the lease and may send. Otherwise `send` says why not (finished, or leased to another)."""
+
+    mine: bool
+    first: bool
+    """No attempt was ever made before: nothing can be in doubt."""
+    send: StoredSend
+
+
+UNSAID = Provenance()
+"""The provider's own report, and nothing more is known of it."""
+
+
+class EvidenceRecord(Value):
+    """One fact as the ledger holds it: with its origin and the raw event, if that has not been erased."""
+
+    fact: EvidenceFact
+    provenance: Provenance
+    recorded_at: datetime
+    raw: str | None
+    raw_sha256: Name
+
+
+class InboxEvent(Value):
+    """An inbound event as recorded: once per (source, external_id), announced once."""
+
+    id: int
+    source: Name
+    external_id: Name
+    kind: Name
+    ref: OrderRef | None
+    body: str
+    received_at: datetime
+    announced_at: datetime | None
+    outcome: Text = ""
+
+
+class OrderRow(Value):
+    """An order's standing in the ledger."""
+
+    ref: OrderRef
+    source: Name
+    customer_id: Name | None
+    stage: Name
+    revision: int
+    owner: Name | None
+    next_due_at: datetime | None
+    total: Decimal
+    currency: Name
+    trigger_at: datetime
+    updated_at: datetime
+
+
+class PastOrder(Value):
+    """What earlier orders tell an assessment."""
+
+    ref: OrderRef
+    trigger_at: datetime
+    total: Decimal
+    currency: Name
+    fingerprint: Name
+    """Same buyer, same lines: see `orderack.domain.flags.fingerprint`."""
+    quantities: Mapping[str, Decimal]
+    """Quantity per sku."""
+
+
+class Ledger(Protocol):
+    """The record (DESIGN §9). Every write is keyed and may be repeated."""
+
+    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
+        """Store a revision and its journal in one transaction; the first writer of (order, revision) wins."""
+        ...
+
+    async def revision(self, ref: OrderRef, revision: int) -> StoredRevision | None: ...
+
+    async def write(self, journal: Journal) -> None:
+        """Append the journal's entries (unique by order and seq) and update the order's standing."""
+        ...
+
+    async def claim(self, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+        """Claim a send (BEGIN IMMEDIATE / row lock). Stores the message on the first claim.
+
+        A finished send, or one leased to another attempt, is returned with `mine` false; an expired lease is taken.
+        """
+        ...
+
+    async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
+        """Record how the send ended. An accepted send stays accepted whatever comes later."""
+        ...
+
+    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
+        """Mark the claimed send as in doubt: we were cut off after it may have gone out."""
+        ...
+
+    async def send(self, key: str) -> StoredSend | None: ...
+
+    async def sends(self, ref: OrderRef) -> Sequence[StoredSend]: ...
+
+    async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None: ...
+
+    async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
+        """Sends by this channel to this address (`orderack.domain.address`) claimed since then, the latest first."""
+        ...
+
+    async def record_evidence(
+        self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID
+    ) -> bool:
+        """Append one fact; False when its id was known. A delivery of a send in doubt settles it as accepted."""
+        ...
+
+    async def evidence(self, ref: OrderRef) -> Sequence[EvidenceFact]: ...
+
+    async def evidence_records(self, ref: OrderRef) -> Sequence[EvidenceRecord]:
+        """Every fact about the order with its origin, in the order in which it was recorded."""
+        ...
+
+    async def receive(
+        self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
+    ) -> InboxEvent:
+        """Record an inbound event once. A repeat returns the first row (compare `body` to see a collision)."""
+        ...
+
+    async def announced(self, event_id: int, outcome: str, now: datetime) -> None: ...
+
+    async def unannounced(
+        self, before: datetime, limit: int = 100, *, after: int = 0, ref: OrderRef | None = None
+    ) -> Sequence[InboxEvent]:
+        """Events received before then and never announced, oldest first: those after this id, of this order."""
+        ...
+
+    async def received(self, source: str, prefix: str, limit: int = 20) -> Sequence[InboxEvent]:
+        """Inbound events of this source whose hexadecimal id begins so, announced or not, the newest first."""
+        ...
+
+    async def links_revoked_at(self, ref: OrderRef) -> datetime | None:
+        """From when on links to the buyer's page of this order count; None: all of them do."""
+        ...
+
+    async def revoke_links(self, ref: OrderRef, now: datetime) -> bool:
+        """Let no link to the buyer's page count that was made up to now. False: there is no such order."""
+        ...
+
+    async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
+        """Store the offered handoff (unique by order and revision); returns its id."""
+        ...
+
+    async def past_orders(self, store: str, customer_id: str, since: datetime) -> Sequence[PastOrder]: ...
+
+    async def orders_by_fingerprint(self, fingerprint: str, since: datetime) -> Sequence[PastOrder]: ...
+
+    async def receipt_latencies(self, erp: str, limit: int = 500) -> Sequence[float]:
+        """Seconds from submission to ERP receipt of the latest receipts of this ERP."""
+        ...
+
+    async def queue_depth(self, store: str) -> int:
+        """Orders of the store that are accepted and neither handed off nor ended."""
+        ...
+
+    async def order(self, ref: OrderRef) -> OrderRow | None: ...
+
+    async def find(self, text: str, limit: int = 20) -> Sequence[OrderRow]:
+        """Orders by any id (ours, external, ERP document, customer), e-mail address or phone number."""
+        ...
+
+    async def orders(
+        self, stage: str | None = None, store: str | None = None, limit: int = 100
+    ) -> Sequence[OrderRow]: ...
+
+    async def entries(self, ref: OrderRef) -> Sequence[Entry]: ...
+
+    async def ping(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        ...
+
+    async def aclose(self) -> None: ...
