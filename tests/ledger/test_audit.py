@@ -77,7 +77,7 @@ async def test_tampering_with_any_column_is_caught(
     assert caught == set(target.columns.keys()) - UNVOUCHED[table, state]
 
 
-@pytest.mark.parametrize("table", {table for table, _ in UNVOUCHED} - {"erasures"})
+@pytest.mark.parametrize("table", sorted({table for table, _ in UNVOUCHED} - {"erasures"}))
 async def test_a_fact_that_vanishes_is_missed(recorded: SqlLedger, ledger_url: str, table: str) -> None:
     await run(ledger_url, delete(Table.metadata.tables[table]))
     assert await recorded.verify_chain(REF) != []
