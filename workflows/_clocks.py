@@ -5,9 +5,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from orderack.contracts.journal import ClockName
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import QuietHours, ServiceLevels
 from orderack.domain.evidence import Grade
-from workflows._state import OrderState
+from orderack.domain.proof import Proof
+from workflows._state import Acknowledgement, OrderState
 
 TICK = timedelta(seconds=1)
 """What is due within the same second is done in the same step: one timer and one send instead of two."""
@@ -97,11 +99,22 @@ def after_quiet_hours(at: datetime, quiet: QuietHours, where: ZoneInfo) -> datet
     return datetime.combine(day, end, tzinfo=where).astimezone(at.tzinfo)
 
 
-def enough(grade: Grade | None, needed: str) -> bool:
-    """Whether evidence of this grade satisfies the grade needed."""
+def enough(grade: Grade | None, proof: Proof, needed: str) -> bool:
+    """Whether what is known of a message satisfies the grade needed.
+
+    Up to E2 that is an arrival. More is asked of a person, and an attested arrival (a signed MDN is E6) is no person.
+    """
+    if Grade(needed).rank > Grade.E2.rank:
+        grade = proof.reading.grade if proof.reading else None
     return grade is not None and grade.rank >= Grade(needed).rank
 
 
-def proved_enough(state: OrderState, grade: Grade | None) -> bool:
-    """Whether this grade spares the message its fallback channel."""
-    return enough(grade, state.assessment.decision.evidence_needed if state.assessment else Grade.E2)
+def proved_enough(state: OrderState, ack: Acknowledgement) -> bool:
+    """Whether the message's evidence spares it its fallback channel.
+
+    Only a confirmation asks for the buyer's word; of any other message no more than its arrival can be expected.
+    """
+    needed = Grade(state.assessment.decision.evidence_needed if state.assessment else Grade.E2)
+    if ack.kind is not Kind.CONFIRMATION and needed.rank > Grade.E2.rank:
+        needed = Grade.E2
+    return enough(ack.grade, ack.proof, needed)

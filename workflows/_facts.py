@@ -45,7 +45,7 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     had_declined, was_closed = declined(state), bool(work_gate(state))
     ack.grade = fact.grade if ack.grade is None else stronger(ack.grade, fact.grade)
     ack.proof = ack.proof.and_(fact)
-    if proved_enough(state, ack.grade):
+    if proved_enough(state, ack):
         for each in ack.legs:
             each.evidence_due_at = None
     state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
@@ -70,8 +70,12 @@ def _declined(state: OrderState, now: datetime) -> None:
 def _bounced(
     state: OrderState, ack: Acknowledgement, leg: LegProgress | None, fact: EvidenceFact, now: datetime
 ) -> None:
-    """Accepted and then returned: the fallback's turn, unless better evidence says that it arrived."""
-    arrived = ack.grade is not None and ack.grade.rank >= Grade.E2.rank
+    """Accepted and then returned: the fallback's turn, unless better evidence says that it arrived.
+
+    A fetched image is none: what fetches it may stand in front of the mailbox that sends the message back.
+    """
+    ack.proof = ack.proof.and_(fact)
+    arrived = ack.proof.receipt is not None and ack.proof.receipt.grade is not Grade.E3P
     if leg is None or leg.channel != fact.channel or leg.state in OVER or arrived:
         state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: bounced")
         return

@@ -274,7 +274,7 @@ def work_gate(state: OrderState) -> tuple[str, ...]:
     if declined(state):
         why.append(f"the buyer declined a part of revision {state.revision}")
     needed = Grade.E5 if state.confirmed_from else decision.work_needs
-    if not enough(confirmation_grade(state), needed):
+    if not any(enough(ack.grade, ack.proof, needed) for ack in state.said(Kind.CONFIRMATION, state.revision)):
         why.append(f"no evidence of grade {needed} that the buyer has revision {state.revision}")
     return tuple(why)
 

@@ -150,7 +150,7 @@ def take_outcome(
 def expect_evidence(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
     """Start the leg's evidence clock, where the policy has one and there is a next channel to turn to."""
     within = levels(state).evidence_within
-    if within and leg.has_fallback and not proved_enough(state, ack.grade):
+    if within and leg.has_fallback and not proved_enough(state, ack):
         leg.evidence_due_at = now + within
 
 

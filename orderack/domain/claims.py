@@ -109,6 +109,7 @@ def claim(said: Said, zone: tzinfo = UTC) -> str:
     clauses = (
         *_out(said, zone),
         *_receipt(said, zone),
+        *_returned(said, zone),
         *_machine(said.proof, zone),
         *_reading(said, zone),
         *_assent(said.proof, zone),
@@ -129,13 +130,20 @@ def moment(at: datetime, zone: tzinfo) -> str:
 
 
 def _out(said: Said, zone: tzinfo) -> list[str]:
-    """Whether it went out. A provider's acceptance is only that: it is not called sent."""
+    """Whether it went out. A provider's acceptance is only that: it is not called sent.
+
+    Of several channels one acceptance is the first, and the arrival of one is not the others'.
+    """
     name, by = title(said), _channels(said.sends, SendState.ACCEPTED)
     left = [words.format(channels=found) for state, words in _LEFT.items() if (found := _channels(said.sends, state))]
+    if said.out_at is None and _arrived(said):
+        return [f"{name} went out, at a time that is not on record.", *left]
     if said.out_at is None:
         doubt = bool(_channels(said.sends, SendState.UNKNOWN))
         return [f"{name} is in doubt." if doubt else f"{name} is not out yet.", *left]
     at = moment(said.out_at, zone)
+    if ", " in by:
+        return [f"{name} was accepted by several providers ({by}), by the first of them on {at}.", *left]
     if _arrived(said):
         return [f"{name} went out on {at}{f' by {by}' if by else ''}.", *left]
     return [f"{name} was accepted by the provider{f' ({by})' if by else ''} on {at}.", *left]
@@ -152,6 +160,14 @@ def _receipt(said: Said, zone: tzinfo) -> list[str]:
         return [f"Its delivery was attested on {at} ({mark.basis or mark.channel})."]
     where = _WHERE.get(mark.channel.rpartition("_")[2], "")
     return [f"Its delivery{where} was reported by {mark.channel} on {at}."]
+
+
+def _returned(said: Said, zone: tzinfo) -> list[str]:
+    """A return that the ends of its sends do not tell: it came after word of an arrival, and takes nothing from it."""
+    mark = said.proof.returned
+    if mark is None or any(send.channel == mark.channel and send.state is SendState.REJECTED for send in said.sends):
+        return []
+    return [f"By {mark.channel}'s report of {moment(mark.at, zone)} it failed or came back."]
 
 
 def _machine(proof: Proof, zone: tzinfo) -> list[str]:

@@ -36,6 +36,8 @@ class Proof(Value):
     """True: accepted. False: declined, a part or all. None: not a word."""
     machine: Mark | None = None
     """The earliest machine touch: kept to be told apart; it proves none of the three."""
+    returned: Mark | None = None
+    """The earliest report that it failed or came back: kept beside what speaks for an arrival, and takes nothing from it."""
 
     def and_(self, fact: EvidenceFact) -> "Proof":
         """What is proved when this fact is known too."""
@@ -47,6 +49,8 @@ class Proof(Value):
             update["reading"] = max(self.reading or mark, mark, key=_weight)
         if fact.grade is Grade.M:
             update["machine"] = _earlier(self.machine, mark)
+        if fact.event is EvidenceEvent.BOUNCED:
+            update["returned"] = _earlier(self.returned, mark)
         if fact.event in _ASSENT and (
             self.assent is None or _word(self.assent, self.assented) < _word(mark, _ASSENT[fact.event])
         ):

@@ -262,3 +262,30 @@ def test_a_grade_without_its_fact_says_neither_when_nor_who() -> None:
 def test_a_machine_touch_is_weaker_than_a_delivery_in_either_order() -> None:
     assert stronger(Grade.M, Grade.E2) is stronger(Grade.E2, Grade.M) is Grade.E2
     assert stronger(Grade.E1, Grade.M) is Grade.M
+
+
+def test_of_two_channels_only_the_one_that_proved_it_is_said_to_have_brought_it() -> None:
+    both = (("sendgrid_email", SendState.ACCEPTED), ("twilio_sms", SendState.ACCEPTED))
+    late = fact(E.DELIVERED, Grade.E2, "twilio_sms", "twilio_sms:delivered", after=1_800)
+    assert claim(message([late], sends=both)).startswith(
+        "The confirmation of revision 2 was accepted by several providers (sendgrid_email, twilio_sms), by the first of "
+        "them on 21 Nov 10:02 UTC. Its delivery to the handset was reported by twilio_sms on 21 Nov 10:32 UTC."
+    )
+
+
+def test_a_delivery_of_what_its_provider_refused_before_is_not_said_to_be_not_out_yet() -> None:
+    refused = (("twilio_sms", SendState.REJECTED),)
+    text = claim(message([fact(E.DELIVERED, Grade.E2, "twilio_sms")], out=False, sends=refused))
+    assert "not out yet" not in text
+    assert "went out, at a time that is not on record. By twilio_sms it was refused or came back." in text
+
+
+@pytest.mark.parametrize("first", [E.BOUNCED, E.DISPLAYED])
+def test_a_message_that_came_back_after_it_was_opened_is_said_to_have_come_back(first: EvidenceEvent) -> None:
+    opened = fact(E.DISPLAYED, Grade.E3P, "sendgrid_email", "touch:pixel", after=30)
+    back = fact(E.BOUNCED, Grade.E0, "sendgrid_email", "sendgrid_email:bounce", after=90)
+    sends = (("sendgrid_email", SendState.ACCEPTED),)
+    text = claim(message(sorted([opened, back], key=lambda one: one.event is not first), sends=sends))
+    assert "By sendgrid_email's report of 21 Nov 10:03 UTC it failed or came back." in text
+    told = (*sends, ("sendgrid_email", SendState.REJECTED))
+    assert claim(message([opened, back], sends=told)).count("came back") == 1

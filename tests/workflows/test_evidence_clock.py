@@ -6,7 +6,7 @@ import pytest
 
 from orderack.contracts.activities import AcknowledgeRequest
 from orderack.contracts.updates import Answer, BuyerQuestion, CancelRequest, ChangeRequest, Reply
-from orderack.domain.acknowledgement import SendState
+from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import Gate, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.policy.decide import Circumstances, decide
@@ -71,6 +71,19 @@ async def test_evidence_that_proves_too_little_leaves_the_clock_running(
     await story.evidence(event, grade)
     await story.sleep(HOUR * 3)
     assert by(story) == [("email", 0), ("sms", 60)]
+
+
+async def test_a_message_that_never_asks_is_not_repeated_because_nobody_affirmed_it(world: World) -> None:
+    story = await begin(
+        world, legs=(("email", "sms"),), levels=WITHIN_THE_HOUR, evidence_needed="E5", gate=Gate.ACK_GATED
+    )
+    await story.settle()
+    await story.evidence(EvidenceEvent.DELIVERED, Grade.E2, kind=Kind.RECEIVED)
+    await booked(story)
+    await story.evidence(EvidenceEvent.DELIVERED, Grade.E2)
+    await story.sleep(HOUR * 3)
+    assert [channel for channel, _ in by(story, "received")] == ["email"]
+    assert [channel for channel, _ in by(story)] == ["email", "sms"]
 
 
 async def test_each_leg_has_its_own_clock_from_its_own_acceptance(world: World) -> None:

@@ -178,6 +178,33 @@ def test_a_machine_touch_opens_no_gate() -> None:
     assert work_gate(state)
 
 
+def test_an_attested_arrival_opens_no_gate_that_asks_for_the_buyers_word() -> None:
+    state = an_order_state(revisions=2)
+    take(state, a_fact(EvidenceEvent.DELIVERED, Grade.E6, revision=2))
+    assert work_gate(state) == ("no evidence of grade E5 that the buyer has revision 2",)
+    take(state, a_fact(EvidenceEvent.AFFIRMED, Grade.E6, revision=2))
+    assert work_gate(state) == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "grade", "falls_back"),
+    [
+        (EvidenceEvent.DISPLAYED, Grade.E3P, True),
+        (EvidenceEvent.DELIVERED, Grade.E2, False),
+        (EvidenceEvent.AFFIRMED, Grade.E5, False),
+    ],
+)
+def test_what_came_back_after_an_image_was_fetched_opens_the_fallback(
+    event: EvidenceEvent, grade: Grade, falls_back: bool
+) -> None:
+    state = an_order_state()
+    seen, back = a_fact(event, grade), a_fact(EvidenceEvent.BOUNCED, Grade.E0, minute=2)
+    take(state, *(one.model_copy(update={"channel": "email"}) for one in (seen, back)))
+    confirmation = state.said(Kind.CONFIRMATION)[0]
+    assert (confirmation.legs[0].channel == "sms") is falls_back
+    assert confirmation.proof.returned is not None
+
+
 @pytest.mark.parametrize("grade", [Grade.E4, Grade.E5])
 def test_a_reply_counts_by_its_grade(grade: Grade) -> None:
     state = an_order_state(revisions=2)
