@@ -14,6 +14,7 @@ from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.order import OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import BadSignature
+from orderack.links import SpelledOnce
 from orderack.touches import What
 
 
@@ -32,7 +33,8 @@ class TouchLinks:
     """Makes and reads touch links. They do not expire: an old one leads to a page link that has."""
 
     def __init__(self, secret: str, public_url: str) -> None:
-        self._signer = URLSafeSerializer(secret, salt="orderack.touch", signer_kwargs={"digest_method": hashlib.sha256})
+        strong = {"digest_method": hashlib.sha256}
+        self._signer = URLSafeSerializer(secret, salt="orderack.touch", signer=SpelledOnce, signer_kwargs=strong)
         self._base = public_url.rstrip("/")
 
     def url(self, link: TouchLink) -> str:

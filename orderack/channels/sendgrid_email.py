@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     JsonValue,
     SecretStr,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
 )
@@ -120,7 +121,7 @@ class _Event(BaseModel):
 
     event: str = Field(max_length=100)
     timestamp: int = Field(ge=0, le=253_402_300_799)
-    sg_event_id: str | None = Field(default=None, max_length=150)
+    sg_event_id: Annotated[str, StringConstraints(strip_whitespace=True, max_length=150)] | None = None
     sg_message_id: str | None = Field(default=None, max_length=300)
     sg_machine_open: bool | None = None
     useragent: Kept | None = None

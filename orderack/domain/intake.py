@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from itertools import chain, islice
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -19,6 +20,8 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_LINES = 5_000
 MAX_PROBLEMS = 50
+MOST_COUNTED = 200
+"""Problems beyond this are not even looked for: finding a remedy for each takes its time."""
 
 MULTILINE = frozenset({"instructions", "design", "dietary", "description"})
 TIMES = frozenset({"trigger_at", "at", "start", "end", "due_at"})
@@ -39,7 +42,8 @@ def parse_order(raw: object) -> Order | tuple[Problem, ...]:
     """
     try:
         tree = _decode(raw)
-        problems = [*_too_many_lines(tree)] or [*_unclean(tree), *unknown_fields(Order, tree)]
+        found = chain(_unclean(tree), unknown_fields(Order, tree))
+        problems = [*_too_many_lines(tree)] or [*islice(found, MOST_COUNTED)]
         if problems:
             return _capped(problems)
         order = Order.model_validate(_exact(tree))
@@ -204,5 +208,6 @@ def _capped(problems: list[Problem]) -> tuple[Problem, ...]:
     if len(problems) <= MAX_PROBLEMS:
         return tuple(problems)
     more = len(problems) - MAX_PROBLEMS + 1
-    rest = Problem(field="order", problem=f"has {more} more problems", remedy="mend the first ones and send it again")
+    count = f"at least {more}" if len(problems) >= MOST_COUNTED else str(more)
+    rest = Problem(field="order", problem=f"has {count} more problems", remedy="mend the first ones and send it again")
     return (*problems[: MAX_PROBLEMS - 1], rest)

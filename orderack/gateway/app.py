@@ -33,6 +33,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
         description="Orders in, receipts in, and the truth about them out.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         lifespan=lifespan,
     )
     app.state.parts = parts
