@@ -8,6 +8,7 @@ import uvicorn
 
 from orderack.bootstrap import Parts, assemble
 from orderack.errors import OrderAckError
+from orderack.gateway import logs
 from orderack.gateway.app import create_app
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.parts import GatewayParts
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     arguments = parser.parse_args()
+    logs.configure()
     try:
         asyncio.run(serve(arguments.host, arguments.port))
     except OrderAckError as error:

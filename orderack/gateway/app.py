@@ -12,11 +12,13 @@ from orderack.gateway.background import Job, running
 from orderack.gateway.deliver import Deliverer, delivering
 from orderack.gateway.grade_touches import forget_touches, grade_touches
 from orderack.gateway.headers import SecurityHeaders
+from orderack.gateway.last_resort import LastResort
 from orderack.gateway.limits import RateLimits
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
 from orderack.gateway.rests import Rests
 from orderack.gateway.touch_desk import TouchDesk
+from orderack.gateway.unread import EndUnread
 
 
 def create_app(parts: GatewayParts) -> FastAPI:
@@ -43,6 +45,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
         app.include_router(room.router)
     failures.install(app)
     app.add_middleware(RateLimits, parts=parts)
+    app.add_middleware(LastResort)
+    app.add_middleware(EndUnread)
     app.add_middleware(SecurityHeaders, https=parts.public_url.startswith("https://"))
     return app
 

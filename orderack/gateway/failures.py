@@ -7,8 +7,9 @@ from datetime import timedelta
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from orderack.domain.order import Name, Text
 from orderack.domain.problem import Problem
@@ -75,6 +76,7 @@ ERRORS: dict[int | str, dict[str, object]] = {
         401: "No key, an unknown key, or a signature that does not hold",
         403: "The key is for another store",
         404: "No such address, store or order",
+        408: "The body did not come in time",
         409: "In conflict with what is recorded",
         413: "The body is too large",
         414: "The address is too long",
@@ -97,7 +99,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OrderAckError, _fate)
     app.add_exception_handler(RequestValidationError, _bad_path)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(ClientDisconnect, _left)
 
 
 def _denied(request: Request, error: Exception) -> JSONResponse:
@@ -126,8 +128,13 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     return reply
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed unexpectedly", error=type(error).__name__)
+def _left(request: Request, error: Exception) -> Response:
+    """Nobody is there to read it."""
+    return Response(status_code=400)
+
+
+def unexpected() -> JSONResponse:
+    """What a failure that nobody foresaw looks like."""
     return answer(_INTERNAL[0], ErrorReply(error=_INTERNAL[1], message=_INTERNAL[2]))
 
 

@@ -41,7 +41,7 @@ class IntakeReply(Value):
     "/intake/{store}",
     status_code=202,
     response_model=IntakeReply,
-    responses=errors(401, 403, 404, 409, 413, 415, 422, 503),
+    responses=errors(401, 403, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=KEYED | body_of(Order),
     summary="Hand in an order",
 )

@@ -55,7 +55,7 @@ class ReceiptsReply(Value):
     "/receipts/{erp}",
     status_code=202,
     response_model=ReceiptsReply,
-    responses=errors(401, 403, 404, 409, 413, 414, 415, 422, 503),
+    responses=errors(401, 403, 404, 408, 409, 413, 414, 415, 422, 503),
     openapi_extra=KEYED_OR_SIGNED | body_of(ErpReceipt, many=True),
     summary="Report that orders are booked",
 )

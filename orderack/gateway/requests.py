@@ -1,5 +1,8 @@
 """What comes in: the body within its limits, the caller's key, and the request as a signature check needs it."""
 
+import asyncio
+from datetime import timedelta
+
 from fastapi import Request
 from pydantic import ValidationError
 
@@ -9,18 +12,34 @@ from orderack.gateway.parts import GatewayParts
 from orderack.ports import RawRequest
 
 MAX_BYTES = 256 * 1024
+MOST_DISCARDED = 16 * MAX_BYTES
+"""Of a body that is too large so much is read all the same: who is still sending does not hear our answer."""
+
+PATIENCE = timedelta(seconds=20)
+"""For the whole body."""
 
 
 async def read_body(request: Request) -> bytes:
-    """The raw body: bytes are counted as they come, whatever `Content-Length` says. 413, or 415 when compressed."""
+    """The raw body: bytes are counted as they come, whatever `Content-Length` says.
+
+    413, 408 when it comes too slowly, 415 when it is compressed.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Denied(415, "unsupported_encoding", "Send the body uncompressed (no Content-Encoding).")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Denied(413, "too_large", f"The body is larger than {MAX_BYTES // 1024} KiB.")
+    body, seen = bytearray(), 0
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            async for chunk in request.stream():
+                seen += len(chunk)
+                if seen <= MAX_BYTES:
+                    body += chunk
+                elif seen > MOST_DISCARDED:
+                    break
+    except TimeoutError:
+        raise Denied(408, "too_slow", "The body did not come in time. Send it again.") from None
+    if seen > MAX_BYTES:
+        raise Denied(413, "too_large", f"The body is larger than {MAX_BYTES // 1024} KiB.")
     return bytes(body)
 
 

@@ -42,7 +42,7 @@ class WebhookReply(Value):
     "/webhooks/{channel}",
     status_code=202,
     response_model=WebhookReply,
-    responses=errors(401, 404, 409, 413, 414, 415, 422, 503),
+    responses=errors(401, 404, 408, 409, 413, 414, 415, 422, 503),
     summary="Report what became of messages",
 )
 async def webhook(channel: ChannelName, request: Request, parts: Parts) -> WebhookReply:
