@@ -137,7 +137,7 @@ def _out(said: Said, zone: tzinfo) -> list[str]:
     name, by = title(said), _channels(said.sends, SendState.ACCEPTED)
     left = [words.format(channels=found) for state, words in _LEFT.items() if (found := _channels(said.sends, state))]
     if said.out_at is None and _arrived(said):
-        return [f"{name} went out, at a time that is not on record.", *left]
+        return [f"{name} has no provider's acceptance on record.", *left]
     if said.out_at is None:
         doubt = bool(_channels(said.sends, SendState.UNKNOWN))
         return [f"{name} is in doubt." if doubt else f"{name} is not out yet.", *left]

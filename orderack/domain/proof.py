@@ -37,7 +37,7 @@ class Proof(Value):
     machine: Mark | None = None
     """The earliest machine touch: kept to be told apart; it proves none of the three."""
     returned: Mark | None = None
-    """The earliest report that it failed or came back: kept beside what speaks for an arrival, and takes nothing from it."""
+    """The earliest report that it failed or came back: it takes nothing from what speaks for an arrival."""
 
     def and_(self, fact: EvidenceFact) -> "Proof":
         """What is proved when this fact is known too."""

@@ -7,7 +7,7 @@ away, left behind. Both may happen to one event: update ids, receipt ids and evi
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
@@ -18,6 +18,7 @@ from orderack.domain.acknowledgement import SendKey, SendState
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
+from orderack.domain.proof import proves_reading
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused, Unavailable
 from orderack.gateway.binding import bind, find_send, provenance_of
@@ -120,7 +121,7 @@ async def announce_channel_event(
         revision=key.revision,
         kind=key.kind,
         n=key.n,
-        occurred_at=event.occurred_at,
+        occurred_at=_when(event, row, send),
         basis=event.basis,
     )
     news = not weigh or await is_news(parts, key, fact, send)
@@ -130,6 +131,14 @@ async def announce_channel_event(
         outcome = await _ask(parts, key, event)
     await _announced(parts, row, outcome)
     return outcome
+
+
+def _when(event: ChannelEvent, row: InboxEvent, send: StoredSend) -> datetime:
+    """Not before the send was begun, not after we heard of it: the clocks of providers are not ours.
+
+    A time from the future would be the buyer's last word for ever. What the provider wrote stands in the raw event.
+    """
+    return max(send.claimed_at, min(event.occurred_at, row.received_at))
 
 
 _FOR_A_PERSON = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.OPTED_OUT})
@@ -156,15 +165,20 @@ _ALWAYS_NEWS = frozenset(
 
 
 async def is_news(parts: GatewayParts, key: SendKey, fact: EvidenceFact, send: StoredSend) -> bool:
-    """Whether the workflow would act on it: each signal is a billed Action and four events of history."""
+    """Whether the workflow would act on it: each signal is a billed Action and four events of history.
+
+    A stronger grade, or a reading where an attested arrival had the strongest and proved none.
+    """
     if fact.event in _ALWAYS_NEWS or send.state is not SendState.ACCEPTED:
         return True
-    known = [Grade.E1] + [
-        other.grade
+    known = [
+        other
         for other in await parts.ledger.evidence(key.ref)
         if other.id != fact.id and (other.revision, other.kind, other.n) == (fact.revision, fact.kind, fact.n)
     ]
-    return fact.grade.rank > max(grade.rank for grade in known)
+    if proves_reading(fact):
+        known = [other for other in known if proves_reading(other)]
+    return fact.grade.rank > max([Grade.E1.rank, *(other.grade.rank for other in known)])
 
 
 async def _announced(parts: GatewayParts, row: InboxEvent, outcome: str) -> None:

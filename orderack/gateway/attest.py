@@ -5,6 +5,7 @@ service, the buyer's own order change that repeats our answer (mission.md §4). 
 """
 
 import hashlib
+from datetime import timedelta
 from typing import Annotated
 
 import structlog
@@ -32,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["evidence"])
 
+SKEW = timedelta(minutes=5)
+"""How far the clock that attests may be behind ours; no fact is recorded as older than its message all the same."""
+
 Number = Annotated[str, Path(min_length=1, max_length=200, description="the order's number, percent-encoded")]
 
 
@@ -48,7 +52,7 @@ class AttestationReply(Value):
     "/attestations/{store}/{number:path}",
     status_code=202,
     response_model=AttestationReply,
-    responses=errors(401, 403, 404, 409, 413, 415, 422, 503),
+    responses=errors(401, 403, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=KEYED | body_of(Attestation),
     summary="Attest who received or agreed",
 )
@@ -67,6 +71,8 @@ async def attest(store: StoreName, number: Number, request: Request, parts: Part
         raise problem("occurred_at", "lies in the future", "send the moment at which it was proved")
     ref = OrderRef(store=store, number=number)
     send = await _sent(parts, ref, said)
+    if said.occurred_at < send.claimed_at - SKEW:
+        raise problem("occurred_at", "lies before the message went out", "send the moment at which it was proved")
     return await _record(parts, ref, said, event, send, grant)
 
 
@@ -105,7 +111,7 @@ async def _record(
         revision=said.revision,
         kind=said.kind,
         n=said.n,
-        occurred_at=said.occurred_at,
+        occurred_at=max(said.occurred_at, send.claimed_at),
         basis=f"attested:{said.method}",
     )
     row = await parts.ledger.receive(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from orderack.contracts.journal import Stage
-from orderack.domain.acknowledgement import Audience, Kind, SendState
+from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendState
 from orderack.domain.address import address_sha256
 from orderack.domain.evidence import Assurance, EvidenceEvent, Grade, Provenance
 from orderack.domain.order import OrderRef
@@ -20,6 +20,12 @@ ANSWERS = timedelta(days=30)
 """How long after a message a reply is taken for an answer to it."""
 
 ENDED = frozenset({Stage.CLOSED, Stage.CANCELLED, Stage.REJECTED})
+
+CONVERSATION = frozenset({Kind.QUESTION, Kind.ANSWER})
+"""A "yes" to one of these answers a person, who has to read it; what else it means, nobody can tell."""
+
+ENDS = frozenset({Kind.CANCELLATION, Kind.REJECTION})
+"""An "ok" to one of these affirms no confirmation that went out before."""
 
 BUYERS_WORD = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.AFFIRMED, EvidenceEvent.ASSENTED, EvidenceEvent.DECLINED})
 """Events that are worth what the address is worth from which they came."""
@@ -91,16 +97,23 @@ async def _answering(parts: GatewayParts, channel: str, event: ChannelEvent, sen
     told = [send for send in sends if send.identity.ref in meant]
     if not told:
         return event
-    word = affirms(event.text, [ref.number for ref in named]) if event.event is EvidenceEvent.REPLIED else None
+    latest = told[0].identity
+    plain = event.event is EvidenceEvent.REPLIED and latest.kind not in CONVERSATION
+    word = affirms(event.text, [ref.number for ref in named]) if plain else None
     if len(meant) > 1:
         update: dict[str, object] = {"key": told[0].key, "grade": None, "basis": f"{event.basis}:ambiguous"}
     elif word:
-        confirmations = [send for send in told if send.identity.kind is Kind.CONFIRMATION]
+        confirmations = [send for send in told if _stands(send.identity, latest)]
         affirmed = {"event": EvidenceEvent.AFFIRMED, "grade": Grade.E5, "basis": f"{event.basis}:{word}"}
         update = {"key": (confirmations or told)[0].key, **affirmed}
     else:
         update = {"key": told[0].key}
     return event.model_copy(update=update)
+
+
+def _stands(key: SendKey, latest: SendKey) -> bool:
+    """Whether this is a confirmation of which the latest message says nothing else."""
+    return key.kind is Kind.CONFIRMATION and key.revision == latest.revision and latest.kind not in ENDS
 
 
 async def _open(parts: GatewayParts, orders: Sequence[OrderRef]) -> list[OrderRef]:

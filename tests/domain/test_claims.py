@@ -268,8 +268,8 @@ def test_of_two_channels_only_the_one_that_proved_it_is_said_to_have_brought_it(
     both = (("sendgrid_email", SendState.ACCEPTED), ("twilio_sms", SendState.ACCEPTED))
     late = fact(E.DELIVERED, Grade.E2, "twilio_sms", "twilio_sms:delivered", after=1_800)
     assert claim(message([late], sends=both)).startswith(
-        "The confirmation of revision 2 was accepted by several providers (sendgrid_email, twilio_sms), by the first of "
-        "them on 21 Nov 10:02 UTC. Its delivery to the handset was reported by twilio_sms on 21 Nov 10:32 UTC."
+        "The confirmation of revision 2 was accepted by several providers (sendgrid_email, twilio_sms), by the first "
+        "of them on 21 Nov 10:02 UTC. Its delivery to the handset was reported by twilio_sms on 21 Nov 10:32 UTC."
     )
 
 
@@ -277,7 +277,7 @@ def test_a_delivery_of_what_its_provider_refused_before_is_not_said_to_be_not_ou
     refused = (("twilio_sms", SendState.REJECTED),)
     text = claim(message([fact(E.DELIVERED, Grade.E2, "twilio_sms")], out=False, sends=refused))
     assert "not out yet" not in text
-    assert "went out, at a time that is not on record. By twilio_sms it was refused or came back." in text
+    assert "has no provider's acceptance on record. By twilio_sms it was refused or came back." in text
 
 
 @pytest.mark.parametrize("first", [E.BOUNCED, E.DISPLAYED])

@@ -61,6 +61,16 @@ async def test_an_attested_assent_is_e6_told_to_its_order_and_bound_to_the_revis
     assert await gateway.ledger.verify_chain(order.ref) == []
 
 
+async def test_nothing_is_attested_of_a_message_from_before_it_went_out(gateway: Gateway, order: Order) -> None:
+    early = (now() - timedelta(minutes=6)).isoformat()
+    answer = await attest(gateway, order, occurred_at=early)
+    assert (answer.status_code, answer.json()["problems"][0]["field"]) == (422, "occurred_at")
+    assert not await gateway.ledger.evidence(order.ref)
+    assert (await attest(gateway, order)).status_code == 202  # by a clock that is behind ours
+    [fact], [send] = await gateway.ledger.evidence(order.ref), await gateway.ledger.sends(order.ref)
+    assert fact.occurred_at == send.claimed_at
+
+
 async def test_the_same_attestation_twice_is_one_and_another_under_its_id_is_refused(
     gateway: Gateway, order: Order
 ) -> None:

@@ -154,6 +154,29 @@ async def test_without_a_confirmation_the_latest_message_is_affirmed(gateway: Ga
     assert (await only_fact(gateway)).kind is Kind.HOLDING
 
 
+@pytest.mark.parametrize(
+    ("last", "revision"), [(Kind.CANCELLATION, 1), (Kind.REJECTION, 1), (Kind.CHANGE_RECEIVED, 2), (Kind.RECEIVED, 2)]
+)
+async def test_an_ok_to_what_ended_or_changed_the_order_affirms_no_earlier_confirmation(
+    last: Kind, revision: int, gateway: Gateway
+) -> None:
+    await out(gateway, ago=timedelta(hours=2))
+    await out(gateway, kind=last, revision=revision, ago=timedelta(minutes=1))
+    await report(gateway, reply("ok"))
+    fact = await only_fact(gateway)
+    assert (fact.kind, fact.revision, fact.event) == (last, revision, EvidenceEvent.AFFIRMED)
+
+
+@pytest.mark.parametrize("last", [Kind.QUESTION, Kind.ANSWER])
+async def test_a_yes_to_a_persons_question_affirms_nothing_and_a_person_reads_it(last: Kind, gateway: Gateway) -> None:
+    await out(gateway, ago=timedelta(hours=2))
+    await out(gateway, kind=last, ago=timedelta(minutes=1))
+    await report(gateway, reply("Yes"))
+    fact = await only_fact(gateway)
+    assert (fact.kind, fact.event, fact.grade) == (last, EvidenceEvent.REPLIED, Grade.E4)
+    assert [question.text for question in gateway.orders.questions] == ["Yes"]
+
+
 async def test_a_reply_cannot_answer_a_message_that_came_after_it(gateway: Gateway) -> None:
     await out(gateway, revision=1, ago=timedelta(hours=1))
     early = reply("yes").model_copy(update={"occurred_at": now() - timedelta(minutes=30)})

@@ -85,6 +85,31 @@ async def test_evidence_that_raises_no_grade_is_recorded_but_costs_no_signal(gat
     assert await gateway.inbox() == []
 
 
+async def test_a_reading_is_told_though_an_attested_arrival_has_the_stronger_grade(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    await report(
+        gateway,
+        an_event("mdn", EvidenceEvent.DELIVERED, Grade.E6),
+        an_event("seen", EvidenceEvent.DISPLAYED, Grade.E3P),
+        an_event("again", EvidenceEvent.DISPLAYED, Grade.E3P),
+        an_event("late", EvidenceEvent.DELIVERED, Grade.E2),
+    )
+    assert [fact.id for fact in gateway.orders.facts] == ["mdn", "seen"]
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_providers_wrong_clock_puts_no_fact_before_its_message_or_after_we_heard_of_it(
+    wrong: timedelta, gateway: Gateway
+) -> None:
+    before = now()
+    key = await gateway.accepted_send(REF)
+    await report(gateway, an_event("e1").model_copy(update={"occurred_at": before + wrong}))
+    (fact,) = gateway.orders.facts
+    send = await gateway.ledger.send(str(key))
+    assert send
+    assert send.claimed_at <= fact.occurred_at <= now()
+
+
 @pytest.mark.parametrize("event", [EvidenceEvent.BOUNCED, EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT])
 async def test_bad_news_is_always_signalled(event: EvidenceEvent, gateway: Gateway) -> None:
     await gateway.accepted_send(REF)
