@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from orderack.clients.spelled_once import SpelledOnce
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.order import OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import BadSignature
-from orderack.links import SpelledOnce
 from orderack.touches import What
 
 

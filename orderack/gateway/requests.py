@@ -12,9 +12,6 @@ from orderack.gateway.parts import GatewayParts
 from orderack.ports import RawRequest
 
 MAX_BYTES = 256 * 1024
-MOST_DISCARDED = 16 * MAX_BYTES
-"""Of a body that is too large so much is read all the same: who is still sending does not hear our answer."""
-
 PATIENCE = timedelta(seconds=20)
 """For the whole body."""
 
@@ -27,19 +24,15 @@ async def read_body(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Denied(415, "unsupported_encoding", "Send the body uncompressed (no Content-Encoding).")
-    body, seen = bytearray(), 0
+    body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async for chunk in request.stream():
-                seen += len(chunk)
-                if seen <= MAX_BYTES:
-                    body += chunk
-                elif seen > MOST_DISCARDED:
-                    break
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise Denied(413, "too_large", f"The body is larger than {MAX_BYTES // 1024} KiB.")
     except TimeoutError:
         raise Denied(408, "too_slow", "The body did not come in time. Send it again.") from None
-    if seen > MAX_BYTES:
-        raise Denied(413, "too_large", f"The body is larger than {MAX_BYTES // 1024} KiB.")
     return bytes(body)
 
 

@@ -99,7 +99,7 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
     intake = described["paths"]["/intake/{store}"]["post"]
     assert intake["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
     assert intake["security"] == [{"bearer": []}, {"apiKey": []}]
-    assert {"202", "401", "403", "404", "409", "413", "415", "422", "429", "503"} == set(intake["responses"])
+    assert {"202", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"} == set(intake["responses"])
     for path, methods in described["paths"].items():
         for method in methods.values():
             assert "HTTPValidationError" not in str(method), path

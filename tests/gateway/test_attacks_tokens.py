@@ -1,4 +1,4 @@
-"""Links that are guessed, bent, cut, old, revoked or somebody else's: one answer to all of them, and no second spelling."""
+"""Links that are guessed, bent, cut, old, revoked or somebody else's: one answer to all, and no second spelling."""
 
 import string
 from datetime import UTC, datetime, timedelta
