@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -77,4 +78,12 @@ def _for_people(stack: Stack, sandbox: bool) -> str:
         f"curl -sS {stack.gateway_url}/intake/demo -H 'Authorization: Bearer {stack.secrets.api_key}' "
         "-H 'Content-Type: application/json' -d @-"
     )
-    return "\n".join([*lines, "", "Hand in an order:", f"  {hand_in}", "Ctrl-C ends it; nothing is lost."])
+    orders = ["Hand in an order:", f"  {hand_in}"]
+    shells = ["Before `orderack …` in another shell:", f"  {_settings(stack)}"]
+    return "\n".join([*lines, "", *orders, *shells, "Ctrl-C ends it; nothing is lost."])
+
+
+def _settings(stack: Stack) -> str:
+    """What the other commands must be told to find this run: its ports and its folder can be any."""
+    home = shlex.quote(str(stack.home.folder))
+    return f"export TEMPORAL_ADDRESS={stack.address} ORDERACK_PUBLIC_URL={stack.gateway_url} ORDERACK_HOME={home}"
