@@ -44,7 +44,7 @@ class Parts:
     def message_links(self, key: SendKey, role: str, recipient: str) -> MessageLinks:
         """What this send's message to that address may link to. All are as old as each other."""
         print_, made_at = fingerprint(recipient), datetime.now(UTC).replace(microsecond=0)
-        page = PageLink(ref=key.ref, role=role, via=key.channel, recipient=print_, made_at=made_at)
+        page = PageLink(ref=key.ref, role=role, via=key.channel, recipient=print_, carrier=key, made_at=made_at)
         touch = {
             what: self.touch_links.url(TouchLink(key=key, what=what, recipient=print_, made_at=made_at))
             for what in What

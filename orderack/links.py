@@ -1,14 +1,15 @@
 """The buyer's links: made by whoever writes a message, read by the gateway. The link itself is the permission."""
 
 import hashlib
-import hmac
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Annotated, Any
 
-from itsdangerous import BadData, Signer, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import want_bytes
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
+from orderack.clients.spelled_once import SpelledOnce
+from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import BadSignature, Misconfigured
@@ -17,6 +18,21 @@ BUYER = "buyer"
 VALID_FOR = timedelta(days=180)
 _SHORTEST_SECRET = 16
 _SALT = "orderack.page"
+
+
+LETTERS: Mapping[Kind, str] = {
+    Kind.RECEIVED: "r",
+    Kind.HOLDING: "h",
+    Kind.UPDATE: "u",
+    Kind.CONFIRMATION: "c",
+    Kind.CHANGE_RECEIVED: "g",
+    Kind.REJECTION: "j",
+    Kind.CANCELLATION: "x",
+    Kind.QUESTION: "q",
+    Kind.ANSWER: "a",
+    Kind.ALERT: "l",
+}
+"""Kinds as they stand in links: a text message has no room for names. Frozen: they are in links that are out."""
 
 
 class PageLink(Value):
@@ -28,6 +44,8 @@ class PageLink(Value):
     """The channel whose message carried it; empty: made by hand."""
     recipient: Text = ""
     """A fingerprint of the address it went to (see `fingerprint`); empty: made by hand."""
+    carrier: SendKey | None = None
+    """The send whose message carried it; None: made by hand, or before links told it."""
     made_at: AwareDatetime
 
 
@@ -57,7 +75,7 @@ class PageLinks:
         """The page's address by this very link, its age included: it permits nothing that the link does not."""
         dated = {"digest_method": hashlib.sha256, "made_at": int(link.made_at.timestamp())}
         signer = URLSafeTimedSerializer(self._secret, salt=_SALT, signer=_Dated, signer_kwargs=dated)
-        parts = [link.ref.store, link.ref.number, link.role, link.via, link.recipient]
+        parts = [link.ref.store, link.ref.number, link.role, link.via, link.recipient, *_carrier(link)]
         return f"{self._base}/o/{signer.dumps(parts)}"
 
     def read(self, token: str) -> PageLink:
@@ -67,10 +85,17 @@ class PageLinks:
                 token, max_age=int(self._valid_for.total_seconds()), return_timestamp=True
             )
             store, number, role, *to = _PARTS.validate_python(loaded)
-            via, recipient = to if len(to) == 2 else ("", "")  # links from before they were bound to an address
+            via, recipient, carrier = (*to, "", "", "")[:3]  # links from before they were bound have fewer parts
             ref = OrderRef(store=store, number=number)
-            return PageLink(ref=ref, role=role, via=via, recipient=recipient, made_at=made_at.astimezone(UTC))
-        except (BadData, ValidationError, ValueError) as error:
+            return PageLink(
+                ref=ref,
+                role=role,
+                via=via,
+                recipient=recipient,
+                carrier=_carried_by(ref, via, carrier),
+                made_at=made_at.astimezone(UTC),
+            )
+        except (BadData, ValidationError, ValueError, KeyError) as error:
             raise BadSignature("this link is not valid") from error
 
 
@@ -79,18 +104,21 @@ def fingerprint(address: str) -> str:
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()[:12] if address.strip() else ""
 
 
-class SpelledOnce(Signer):
-    """Takes a signature only as it was written.
-
-    Base64 can spell the same bytes in many ways; each would be another token, with a rate limit of its own.
-    """
-
-    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        return hmac.compare_digest(self.get_signature(value), want_bytes(sig))
-
-
 class _Exact(SpelledOnce, TimestampSigner):
     """What reads the links."""
+
+
+def _carrier(link: PageLink) -> list[str]:
+    """The link's sixth part: `2.c.1` is the first confirmation of revision 2, by the link's channel."""
+    key = link.carrier
+    return [f"{key.revision}.{LETTERS[key.kind]}.{key.n}"] if key else []
+
+
+def _carried_by(ref: OrderRef, via: str, carrier: str) -> SendKey | None:
+    if not carrier:
+        return None
+    revision, letter, n = carrier.split(".")
+    return SendKey(ref=ref, revision=int(revision), kind=_KINDS[letter], n=int(n), channel=via)
 
 
 class _Dated(TimestampSigner):
@@ -104,4 +132,5 @@ class _Dated(TimestampSigner):
         return self._made_at
 
 
-_PARTS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[str], Field(min_length=3, max_length=5)])
+_PARTS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[str], Field(min_length=3, max_length=6)])
+_KINDS = {letter: kind for kind, letter in LETTERS.items()}

@@ -107,7 +107,7 @@ async def show(
     visit = await _visit(parts, token)
     if visit is None:
         return gone(parts, request)
-    await note_touch(request, parts, visit.state.link, token)
+    await note_touch(request, parts, visit.state.link)
     return await visit.page(reply=Reply(taken=taken))
 
 

@@ -60,27 +60,23 @@ async def follow(token: str, request: Request, parts: Parts) -> Response:
     return RedirectResponse(target, 303, background=BackgroundTask(_note, request, parts, link.key, link.what))
 
 
-async def note_touch(request: Request, parts: GatewayParts, link: PageLink, token: str) -> None:
+async def note_touch(request: Request, parts: GatewayParts, link: PageLink) -> None:
     """The buyer's page was opened by this link: a touch of the message that carried it, if one did. Never fails."""
-    if not link.via or link.role != BUYER:
+    if link.carrier is None or link.role != BUYER:
         return
     try:
-        key = await _carried_by(parts, link, token)
+        counts = await _links_count(parts, link.carrier)
     except OrderAckError as error:
         log.warning("touch not recorded", why=type(error).__name__)
         return
-    if key is not None:
-        await _note(request, parts, key, What.PAGE)
+    if counts:
+        await _note(request, parts, link.carrier, What.PAGE)
 
 
-async def _carried_by(parts: GatewayParts, link: PageLink, token: str) -> SendKey | None:
-    """The send whose message carried the link; None: none we hold, or the buyer's country switches touches off."""
-    sends = await parts.ledger.sends(link.ref)
-    key = next((send.identity for send in sends if f"/o/{token}" in send.message_json), None)
-    stored = await parts.ledger.revision(link.ref, key.revision) if key else None
-    if stored is None or not in_force(_rules(parts, link.ref.store), stored.order).links:
-        return None
-    return key
+async def _links_count(parts: GatewayParts, key: SendKey) -> bool:
+    """False where the buyer's country switches touches off, or the revision's content is gone."""
+    stored = await parts.ledger.revision(key.ref, key.revision)
+    return stored is not None and in_force(_rules(parts, key.ref.store), stored.order).links
 
 
 def _rules(parts: GatewayParts, store: str) -> TouchRules:
@@ -116,8 +112,9 @@ def _read(parts: GatewayParts, token: str) -> TouchLink | None:
 
 def _page(parts: GatewayParts, link: TouchLink) -> str:
     """The page by a link exactly as old as this one, bound to the same channel and recipient."""
+    key = link.key
     return parts.links.again(
-        PageLink(ref=link.key.ref, role=BUYER, via=link.key.channel, recipient=link.recipient, made_at=link.made_at)
+        PageLink(ref=key.ref, role=BUYER, via=key.channel, recipient=link.recipient, carrier=key, made_at=link.made_at)
     )
 
 

@@ -6,9 +6,10 @@ import pytest
 import time_machine
 from itsdangerous import URLSafeTimedSerializer
 
+from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent
 from orderack.errors import BadSignature, Misconfigured
-from orderack.links import VALID_FOR, PageLinks, fingerprint
+from orderack.links import LETTERS, VALID_FOR, PageLink, PageLinks, fingerprint
 from tests.gateway.conftest import PUBLIC, Gateway
 from tests.gateway.page_world import Buyer, a_buyer, words
 from tests.temporal.server import now
@@ -97,6 +98,28 @@ def test_a_link_names_whom_it_lets_see_what_and_to_whom_it_went_without_naming_t
     assert (link.ref, link.role, link.via) == (ref, "buyer", "twilio_sms")
     assert link.recipient == fingerprint("+15005550006")
     assert "5005550006" not in url
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_messages_link_names_the_message_that_carried_it(kind: Kind) -> None:
+    links, ref = PageLinks(SECRET, PUBLIC), an_order("A/1 ü", now()).ref
+    key = SendKey(ref=ref, revision=12, kind=kind, n=3, channel="twilio_sms")
+    link = PageLink(ref=ref, via=key.channel, recipient="ab", carrier=key, made_at=now().replace(microsecond=0))
+    again = links.again(link).rsplit("/", 1)[1]
+    assert links.read(again) == link
+    assert len(again) <= len(links.again(link.model_copy(update={"carrier": None})).rsplit("/", 1)[1]) + 14
+
+
+def test_links_from_before_they_named_a_message_or_an_address_are_read() -> None:
+    links = PageLinks(SECRET, PUBLIC)
+    for parts in (["demo", "1", "buyer"], ["demo", "1", "buyer", "email", "ab12"]):
+        link = links.read(links._signer.dumps(parts))
+        assert (link.ref.number, link.carrier) == ("1", None)
+
+
+def test_the_letters_of_links_that_are_out_never_change() -> None:
+    assert "".join(LETTERS[kind] for kind in Kind) == "rhucgjxqal"
+    assert len(set(LETTERS.values())) == len(Kind)
 
 
 def test_the_same_address_written_otherwise_has_the_same_print_and_another_has_not() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import time_machine
 from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
@@ -43,7 +44,14 @@ class Sent:
 
     def __init__(self, gateway: Gateway, key: SendKey, role: str = BUYER) -> None:
         self.gateway, self.key, self.made_at = gateway, key, datetime.now(UTC).replace(microsecond=0)
-        page = PageLink(ref=key.ref, role=role, via=key.channel, recipient=fingerprint(ADDRESS), made_at=self.made_at)
+        page = PageLink(
+            ref=key.ref,
+            role=role,
+            via=key.channel,
+            recipient=fingerprint(ADDRESS),
+            carrier=key,
+            made_at=self.made_at,
+        )
         self.page = gateway.parts.links.again(page)
 
     def path(self, what: What) -> str:
@@ -499,6 +507,18 @@ async def test_opening_the_page_by_a_messages_own_link_touches_that_message(
     (row,) = await rows(database)
     assert row["what"] == What.PAGE
     assert row["user_agent"] == BROWSER["user-agent"]
+
+
+async def test_two_links_of_one_second_to_one_buyer_touch_each_its_own_message(
+    gateway: Gateway, order: Order, database: Path
+) -> None:
+    with time_machine.travel(now(), tick=False):
+        first = await send(gateway, order, kind=Kind.UPDATE)
+        second = await send(gateway, order)
+    assert first.made_at == second.made_at
+    await open_page(gateway, second.page)
+    (row,) = await rows(database)
+    assert row["send_key"] == str(second.key)
 
 
 async def test_a_tracked_click_and_the_page_that_it_opens_are_one_touch(
