@@ -1,7 +1,8 @@
 """The buyer's page: `GET /o/{token}` shows and changes nothing; each `POST` beneath it is the buyer's own word.
 
-The token is the permission, so a form needs no other proof that the buyer's own page sent it. What a buyer sends is
-recorded before anything else is done with it, and answered with the page again, dated and in words.
+The token is the permission: there is no cookie, so another site can make a browser send nothing that it could not send
+itself. What a browser says comes from another site's page is not taken for the buyer's word all the same. What a buyer
+sends is recorded before anything else is done with it, and answered with the page again, dated and in words.
 """
 
 import asyncio
@@ -58,6 +59,10 @@ _MAY: Mapping[Action, BuyerMay] = {
     Action.CANCEL: BuyerMay.CANCEL,
 }
 
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
+"""`Sec-Fetch-Site` of a form that stands on a page of somebody else's (W3C Fetch Metadata). `Origin` says nothing here:
+our own forms send `null`, for the page gives its address to nobody."""
+
 _CODES: Mapping[Note, int] = {
     Note.STALE: 409,
     Note.IMPOSSIBLE: 409,
@@ -99,6 +104,7 @@ class Visit:
         return await self.page(_CODES[note], Reply(note, attempt))
 
 
+@router.head("/o/{token}", response_class=HTMLResponse, summary="The head of the buyer's page")
 @router.get("/o/{token}", response_class=HTMLResponse, summary="The buyer's page")
 async def show(
     token: Token, request: Request, parts: Parts, taken: Annotated[str, Query(max_length=200)] = ""
@@ -130,6 +136,8 @@ async def act(token: Token, action: Action, request: Request, parts: Parts) -> R
     visit = await _visit(parts, token)
     if visit is None or visit.state.link.role != BUYER:
         return gone(parts, request)
+    if request.headers.get("sec-fetch-site", "none") in _ELSEWHERE:
+        return await visit.refused(Note.UNREADABLE)
     try:
         lines = len(visit.state.stored.order.lines) if visit.state.stored else 0
         form = read_form(await read_body(request), request.headers.get("content-type", ""), lines)
@@ -154,7 +162,8 @@ async def _take(visit: Visit, action: BuyerMay, form: Form) -> Response:
         return await visit.page(422, Reply(attempt=Attempt(action, form.fields, faulty.faults)))
     id_ = request_id(state.link, state.revision, state.about, draft, form.fields.get("form", "")[:100])
     wanted = request_of(state.link, state.revision, state.stored.content_hash, about, draft, id_, visit.parts.now())
-    await _record(visit, wanted)
+    async with visit.parts.turns.of(SOURCE, wanted.id):
+        await _record(visit, wanted)
     return RedirectResponse(f"{visit.path}?taken={id_}", 303)
 
 

@@ -15,6 +15,7 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.rates import Rates
+from orderack.gateway.turns import Turns
 from orderack.links import PageLinks
 from orderack.messages.page_labels import PageWording
 from orderack.policy.model import EndpointPolicy
@@ -73,6 +74,7 @@ class GatewayParts:
     touch_days: int = 30
     """How long it is kept whose touch it was: address, user agent, headers."""
     rates: Rates = field(default_factory=Rates)
+    turns: Turns = field(default_factory=Turns)
 
 
 def parts_of(request: Request) -> GatewayParts:

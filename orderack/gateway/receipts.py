@@ -100,7 +100,10 @@ def _canonical(erp: str, body: bytes, held: tuple[Grant, ...]) -> tuple[ErpRecei
 
 async def _take(parts: GatewayParts, erp: str, found: tuple[ErpReceipt, ...]) -> ReceiptsReply:
     """Record all of them before answering for any: a receipt that is in the inbox is never lost."""
-    replies = [ReceiptReply(id=receipt.id, outcome=await _one(parts, erp, receipt)) for receipt in found]
+    replies = []
+    for receipt in found:
+        async with parts.turns.of(f"receipts/{erp}", receipt.id):
+            replies.append(ReceiptReply(id=receipt.id, outcome=await _one(parts, erp, receipt)))
     outcomes = {reply.outcome for reply in replies}
     if ReceiptOutcome.CONFLICT in outcomes:
         message = "A different receipt with this id came before; give each receipt its own id."

@@ -52,7 +52,10 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
     raw = raw_request(request, await read_body(request), parts)
     adapter = parts.channels[channel]
     adapter.verify(raw)
-    taken = [await _take(parts, channel, event) for event in adapter.events(raw)]
+    taken = []
+    for event in adapter.events(raw):
+        async with parts.turns.of(f"webhooks/{channel}", event.id):
+            taken.append(await _take(parts, channel, event))
     if Taken.CONFLICT in taken:
         raise Denied(
             409, "id_reused", "A different event with this id came before; the first one stands.", recorded=True
