@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from orderack.domain.problem import Problem
+from orderack.domain.validation import MOST, too_many
 from orderack.errors import BadSignature, InvalidInput
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ def read(adapter: TypeAdapter[T], body: bytes, strict: bool = False) -> T:
     try:
         return adapter.validate_json(body, strict=strict)
     except ValidationError as error:
+        if error.error_count() > MOST:
+            raise InvalidInput([too_many(error)]) from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidInput([_problem(item["loc"], item["type"], item["msg"]) for item in found[:50]]) from None
 

@@ -43,7 +43,7 @@ def parse_order(raw: object) -> Order | tuple[Problem, ...]:
     try:
         tree = _decode(raw)
         found = chain(_unclean(tree), unknown_fields(Order, tree))
-        problems = [*_too_many_lines(tree)] or [*islice(found, MOST_COUNTED)]
+        problems = [*_too_long_lists(tree)] or [*islice(found, MOST_COUNTED)]
         if problems:
             return _capped(problems)
         order = Order.model_validate(_exact(tree))
@@ -119,12 +119,13 @@ def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _too_many_lines(tree: Mapping[str, object]) -> Iterator[Problem]:
-    lines = tree.get("lines")
-    if isinstance(lines, list | tuple) and len(lines) > MAX_LINES:
-        yield Problem(
-            field="lines", problem=f"has more than {MAX_LINES} entries", remedy="split it into several orders"
-        )
+def _too_long_lists(tree: Mapping[str, object]) -> Iterator[Problem]:
+    for name in ("lines", "external_ids"):
+        found = tree.get(name)
+        if isinstance(found, list | tuple) and len(found) > MAX_LINES:
+            yield Problem(
+                field=name, problem=f"has more than {MAX_LINES} entries", remedy="split it into several orders"
+            )
 
 
 def _unclean(value: object, path: str = "", key: str = "", depth: int = 0) -> Iterator[Problem]:

@@ -47,9 +47,21 @@ _PATTERNS: Mapping[str, str] = {
 }
 
 
+MOST = 2_000
+"""Errors beyond this are counted and not listed: listing a hundred thousand takes seconds."""
+
+
 def problems_of(error: ValidationError) -> list[Problem]:
     """One problem for each error, in the order they stand in the input."""
+    if error.error_count() > MOST:
+        return [too_many(error)]
     return [_problem(detail) for detail in error.errors(include_url=False, include_input=False)]
+
+
+def too_many(error: ValidationError) -> Problem:
+    """One problem for all of them."""
+    remedy = "send a part of it (one line, one receipt), mend what is said of that, and then send the whole"
+    return Problem(field="body", problem=f"has {error.error_count()} problems, too many to list", remedy=remedy)
 
 
 def path_of(location: tuple[int | str, ...]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.receipt import ErpReceipt
@@ -26,7 +26,7 @@ router = APIRouter(tags=["receipts"])
 ErpName = Annotated[str, Path(min_length=1, max_length=100, description="the ERP's name in the policy")]
 
 _ONE: TypeAdapter[ErpReceipt] = TypeAdapter(ErpReceipt)
-_MANY: TypeAdapter[tuple[ErpReceipt, ...]] = TypeAdapter(tuple[ErpReceipt, ...])
+_MANY: TypeAdapter[tuple[ErpReceipt, ...]] = TypeAdapter(Annotated[tuple[ErpReceipt, ...], Field(max_length=1_000)])
 
 
 class ReceiptOutcome(StrEnum):
@@ -69,7 +69,10 @@ async def receipts(erp: ErpName, request: Request, parts: Parts) -> ReceiptsRepl
     else:
         raw = raw_request(request, body, parts)
         parts.erps[erp].verify(raw)
-        found = tuple(parts.erps[erp].receipts(raw))
+        try:
+            found = tuple(parts.erps[erp].receipts(raw))
+        except ValidationError as error:  # what the adapter did not foresee
+            raise InvalidInput(problems_of(error)) from None
     for place, receipt in enumerate(found):
         if receipt.store not in parts.stores:
             raise problem(f"[{place}].store", "is no store of ours", "send the store's id as the policy names it")

@@ -1,19 +1,22 @@
 """`POST /webhooks/{channel}`: what a provider reports about messages: delivered, bounced, read, replied."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Request
+from pydantic import ValidationError
 
+from orderack.domain.validation import problems_of
 from orderack.domain.value import Value
-from orderack.errors import OrderAckError
+from orderack.errors import InvalidInput, OrderAckError
 from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
 from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import raw_request, read_body
-from orderack.ports import ChannelEvent
+from orderack.ports import Channel, ChannelEvent, RawRequest
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +56,7 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
     adapter = parts.channels[channel]
     adapter.verify(raw)
     taken = []
-    for event in adapter.events(raw):
+    for event in _events(adapter, raw):
         async with parts.turns.of(f"webhooks/{channel}", event.id):
             taken.append(await _take(parts, channel, event))
     if Taken.CONFLICT in taken:
@@ -61,6 +64,13 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
             409, "id_reused", "A different event with this id came before; the first one stands.", recorded=True
         )
     return WebhookReply(events=len(taken), waiting=taken.count(Taken.WAITING))
+
+
+def _events(adapter: Channel, raw: RawRequest) -> Sequence[ChannelEvent]:
+    try:
+        return adapter.events(raw)
+    except ValidationError as error:  # what the adapter did not foresee
+        raise InvalidInput(problems_of(error)) from None
 
 
 async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
