@@ -185,6 +185,10 @@ async def _all(ledger: SqlLedger, store: str | None, show: bool) -> AsyncIterato
     yield 0, 0, lost(await ledger.lost_orders(store))
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _print(found: Verification) -> None:
     for one in found.broken:
         for broken in one.breaks:
@@ -192,9 +196,13 @@ def _print(found: Verification) -> None:
     kept = f", and run through the checkpoint of {when(found.checkpoint.taken_at)}" if found.checkpoint else ""
     if found.signature is False:
         typer.echo("The checkpoint's signature is not this installation's: it was made elsewhere, or made up.")
-    if found.sound:
-        typer.echo(f"{found.orders} orders, {found.rows} chain rows: all stand as they were written{kept}.")
+    looked_at = f"{_counted(found.orders, 'order')}, {_counted(found.rows, 'chain row')}"
+    if found.sound and not found.rows:
+        typer.echo(f"{looked_at}: there was nothing to verify{kept}.")
         return
-    typer.echo(f"{found.orders} orders, {found.rows} chain rows: {len(found.broken)} orders do not stand as written.")
+    if found.sound:
+        typer.echo(f"{looked_at}: all stand as they were written{kept}.")
+        return
+    typer.echo(f"{looked_at}: {_counted(len(found.broken), 'order')} not as written.")
     typer.echo(_NEXT)
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """`orderack erase`: the personal data of one order, gone; the proof that it was there stays."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -28,14 +29,14 @@ def erase(order: Ref, reason: Reason, by: By, yes: Yes = False, as_json: AsJson 
 
     Example: orderack erase demo/1001 --reason "asked by the buyer, ticket 88" --by grace --yes
 
-    Exit code 0: erased, or erased before; 1: no such order, or it is open, or you said no; 3: the ledger or Temporal
-    did not answer.
+    Exit code 0: erased, or erased before; 1: no such order, or it is open, or you said no; 2: no reason given, or
+    nobody to ask and no --yes; 3: the ledger or Temporal did not answer.
     """
     ref = reference(order)
-    if as_json and not yes:
-        raise bad("--yes", "is missing", "with --json nobody is asked: add --yes")
-    if not yes:
-        typer.confirm(f"Erase the personal data of {ref} for good?", abort=True)
+    if not reason.strip():
+        raise bad("--reason", "is empty", "say why: it stands in the audit chain for good")
+    if not yes and not _agreed(ref, as_json):
+        raise Refused(f"{ref}: nothing was erased")
     done = run(_erase(ref, by, reason))
     if as_json:
         print_json(done)
@@ -43,6 +44,16 @@ def erase(order: Ref, reason: Reason, by: By, yes: Yes = False, as_json: AsJson 
         typer.echo(f"{ref}: erased in {done.rows} rows; the digests stay, and the audit chain holds the erasure.")
     else:
         typer.echo(f"{ref}: nothing was left to erase; it was erased on {when(done.erased_at)} by {done.by}.")
+
+
+def _agreed(ref: OrderRef, as_json: bool) -> bool:
+    """The operator's own yes. Raises InvalidInput where nobody can be asked: a program, or no input at all."""
+    if not as_json:
+        typer.echo(f"Erase the personal data of {ref} for good? [y/N] ", nl=False, err=True)
+    answer = "" if as_json or sys.stdin is None else sys.stdin.readline()
+    if not answer:
+        raise bad("--yes", "is missing", "nobody can be asked here: add --yes")
+    return answer.strip().lower() in ("y", "yes")
 
 
 async def _erase(ref: OrderRef, by: str, reason: str) -> Erasure:

@@ -69,12 +69,16 @@ def report(failure: Failure, *, as_json: bool) -> int:
     elif failure.error.startswith("Usage:"):  # a group without its command: its help is the answer
         typer.echo(failure.error, err=True)
     else:
-        lines = [f"{p.field or 'input'}: {p.problem}. Remedy: {p.remedy}." for p in failure.problems]
+        lines = [_sentence(f"{p.field or 'input'}: {p.problem}. Remedy: {p.remedy}") for p in failure.problems]
         typer.echo("\n".join(f"orderack: {line}" for line in lines or [failure.error]), err=True)
         if failure.kind == "usage":
             typer.echo("Add --help to the command to see how it is used.", err=True)
     sys.stdout.flush()
     return failure.exit
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith("?") else f"{words}."
 
 
 def _words(error: OrderAckError) -> str:

@@ -161,7 +161,8 @@ def _chosen(name: str) -> Endpoint:
     policy = _policy()
     if name not in policy:
         guess = closest(name, sorted(policy))
-        remedy = f"did you mean {guess}?" if guess else f"the policy has {', '.join(sorted(policy)) or 'none'}"
+        known = f"the policy has {', '.join(sorted(policy))}" if policy else "name it under `endpoints:` in policy.yaml"
+        remedy = f"did you mean {guess}?" if guess else known
         raise bad("ENDPOINT", "is not in the policy", remedy)
     for problem in problems_of(name, policy[name]):
         raise Misconfigured(f"{problem.field} {problem.problem} ({problem.remedy})")

@@ -31,11 +31,11 @@ def _forge(desk: Terminal, statement: str) -> None:
 
 async def test_a_sound_record_is_said_to_be_sound(desk: Terminal) -> None:
     one = await desk("audit", "verify", "north/1001")
-    assert (one.code, one.out, one.err) == (0, "1 orders, 31 chain rows: all stand as they were written.\n", "")
+    assert (one.code, one.out, one.err) == (0, "1 order, 31 chain rows: all stand as they were written.\n", "")
     every = await desk("audit", "verify", "--all", "--json")
     assert (every.code, every.json["sound"], every.json["orders"], every.json["rows"]) == (0, True, 1, 31)
     elsewhere = await desk("audit", "verify", "--store", "south")
-    assert (elsewhere.code, elsewhere.out) == (0, "0 orders, 0 chain rows: all stand as they were written.\n")
+    assert (elsewhere.code, elsewhere.out) == (0, "0 orders, 0 chain rows: there was nothing to verify.\n")
 
 
 async def test_a_forged_record_is_named_with_a_code_of_its_own_and_what_to_do(desk: Terminal) -> None:
@@ -172,7 +172,11 @@ async def test_an_erased_order_keeps_its_proof_and_its_pack(desk: Terminal, term
     desk.environment["TEMPORAL_ADDRESS"] = terminal.environment["TEMPORAL_ADDRESS"]
     desk.environment["ORDERACK_DATABASE_URL"] = f"sqlite+aiosqlite:///{desk.folder}/ledger.db"
     asked = ("erase", "north/1001", "--reason", "asked by the buyer", "--by", "grace")
-    assert (await desk(*asked, stdin="n\n")).code == 130
+    assert (await desk(*asked, stdin="n\n")).code == 1
+    nobody = await desk(*asked)
+    assert (nobody.code, "--yes: is missing" in nobody.err) == (2, True)
+    empty = await desk("erase", "north/1001", "--reason", " ", "--by", "grace", "--yes")
+    assert (empty.code, "--reason: is empty" in empty.err) == (2, True)
     assert EMAIL.encode() in (desk.folder / "ledger.db").read_bytes()
     done = await desk(*asked, stdin="y\n")
     assert (done.code, "the audit chain holds the erasure" in done.out) == (0, True)
