@@ -6,7 +6,7 @@ the lock hold, locks are taken in one order, and the audit chain cannot fork.
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import quote
@@ -127,23 +127,28 @@ async def save_revision(session: AsyncSession, stored: StoredRevision, fingerpri
         session.add(row)
         await audit.append(session, order, "revision", row)
         if stored.revision >= order.content_revision:
-            _describe(order, stored, fingerprint)
+            for name, value in describe(stored.order, stored.revision, fingerprint).items():
+                setattr(order, name, value)
         for external in stored.order.external_ids:
             ids = {"store": order.store, "number": order.number, "system": external.system, "id": external.id}
             await insert_new(session, OrderIds, ids)
     await write_journal(session, order, journal, new_row=new)
 
 
-def _describe(order: Orders, stored: StoredRevision, fingerprint: str) -> None:
-    content = stored.order
-    order.content_revision = stored.revision
-    order.source, order.trigger_at = content.source, content.trigger_at
-    order.customer_id = content.customer.id
-    order.email = normal_email(content.contacts.email or "") or None
-    order.phone = digits(content.contacts.phone or "") or None
-    order.currency, order.total = content.currency, content.totals.total
-    order.fingerprint = fingerprint
-    order.quantities = json.dumps({sku: str(quantity) for sku, quantity in _quantities(content).items()})
+def describe(content: Order, revision: int, fingerprint: str) -> Mapping[str, object]:
+    """The order's own columns, by which it is found, as this revision makes them."""
+    return {
+        "content_revision": revision,
+        "source": content.source,
+        "trigger_at": content.trigger_at,
+        "customer_id": content.customer.id,
+        "email": normal_email(content.contacts.email or "") or None,
+        "phone": digits(content.contacts.phone or "") or None,
+        "currency": content.currency,
+        "total": content.totals.total,
+        "fingerprint": fingerprint,
+        "quantities": json.dumps({sku: str(quantity) for sku, quantity in _quantities(content).items()}),
+    }
 
 
 def _quantities(content: Order) -> dict[str, Decimal]:

@@ -1,7 +1,7 @@
 """The send protocol's rows (reliability.md §4.2): claim, finish, doubt, and the evidence that settles a doubt."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
@@ -13,7 +13,7 @@ from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendStat
 from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
-from orderack.domain.proof import Mark, prove
+from orderack.domain.proof import Mark, Proof, prove
 from orderack.ledger import audit, erasure
 from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new
@@ -159,14 +159,22 @@ async def _prove(session: AsyncSession, key: SendKey) -> None:
     facts = [_fact(found) for found in (await session.execute(select(Evidence).filter_by(**message))).scalars()]
     proof = prove(facts)
     row.grade = reduce(stronger, (fact.grade for fact in facts))
-    row.receipt_at, row.receipt_basis = _when(proof.receipt)
-    row.reading_at, row.reading_basis = _when(proof.reading)
-    row.assent = None if proof.assented is None else "assented" if proof.assented else "declined"
-    row.assent_at, row.assent_basis = _when(proof.assent)
+    for name, value in marks(proof).items():
+        setattr(row, name, value)
 
 
 def _when(mark: Mark | None) -> tuple[datetime, str] | tuple[None, None]:
     return (mark.at, mark.basis) if mark else (None, None)
+
+
+def marks(proof: Proof) -> Mapping[str, datetime | str | None]:
+    """The columns of an acknowledgement that say what is proved."""
+    assent = None if proof.assented is None else "assented" if proof.assented else "declined"
+    found: dict[str, datetime | str | None] = {"assent": assent}
+    for name in ("receipt", "reading", "assent"):
+        mark: Mark | None = getattr(proof, name)
+        found |= dict(zip((f"{name}_at", f"{name}_basis"), _when(mark), strict=True))
+    return found
 
 
 async def evidence(session: AsyncSession, ref: OrderRef) -> Sequence[EvidenceFact]:

@@ -2,7 +2,8 @@
 
 Orders are verified in batches, rows and facts are streamed, and of each chain only its hashes are held in memory: what
 it costs grows with the longest chain, not with the ledger. A chain rewritten whole, head and all, looks sound from
-inside; `orderack.ledger.checkpoint` compares it with heads that were kept elsewhere.
+inside; `orderack.ledger.checkpoint` compares it with heads that were kept elsewhere. Where a chain holds, what is made
+from its facts is made again and compared (`orderack.ledger.derived`): that is what people read.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from sqlmodel import col
 
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
-from orderack.ledger import audit
+from orderack.ledger import audit, derived
 from orderack.ledger.audit import SUBJECTS, Subject
 from orderack.ledger.database import sql_table
 from orderack.ledger.tables import Audit, Orders
@@ -224,7 +225,10 @@ async def _verified(session: AsyncSession, chains: Mapping[OrderRef, _Chain]) ->
         async for ref, row in _rows(session, table, [*_between(first, last, table), *_only(subject, table)]):
             if ref in chains:
                 chains[ref].meet(name, row)
-    return {ref: chain.end() for ref, chain in chains.items()}
+    found = {ref: chain.end() for ref, chain in chains.items()}
+    whole = [ref for ref, breaks in found.items() if not breaks]  # nothing follows from facts that do not hold
+    made = await derived.differences(session, whole, lambda table: _between(first, last, table))
+    return found | {ref: [Break(position=0, **dict(one)) for one in made[ref]] for ref in whole}
 
 
 async def _rows(

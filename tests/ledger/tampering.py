@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Column, ColumnElement, Executable, select, text
 from sqlalchemy import Table as SqlTable
@@ -82,7 +83,7 @@ def forged(column: Column[object], value: object) -> object:
         return not value
     if isinstance(value, datetime):
         return value + timedelta(microseconds=1)
-    if isinstance(value, int):
+    if isinstance(value, int | Decimal):
         return value + 100
     if isinstance(value, str):
         return value + "x"

@@ -18,20 +18,21 @@ from orderack.ledger.tables import Audit, Table
 from tests.ledger.samples import NOW, REF, entry, fact, journal, key, outcome
 from tests.ledger.tampering import OTHER, forged, is_, one_of_everything, rows, run
 
-REFUSED = {"recipient_sha256", "detail"}  # the address's print, and a provider's words that may repeat it: erasable
+REFUSED = {"detail"}  # a provider's words may repeat the address: erasable
 
 UNVOUCHED: dict[tuple[str, str | None], set[str]] = {
     ("timeline", None): set(),
     ("audit", None): set(),
     ("erasures", None): set(),
-    ("handoffs", None): {"accepted_at", "accepted_by"},  # made from the timeline, and made again at any time
-    ("revisions", None): {"submitted_to_erp_at", "erp_receipt_at"},  # likewise
+    ("handoffs", None): set(),
+    ("revisions", None): set(),
     ("evidence", None): {"id"},  # our own row number
-    ("sends", SendState.ACCEPTED): {"recipient_sha256"},
+    ("sends", SendState.ACCEPTED): set(),
     ("sends", SendState.REJECTED): REFUSED,
     ("sends", SendState.UNKNOWN): REFUSED,
 }
-"""Columns that no chain row covers, and why that is right. Every other column of these tables is tampered with."""
+"""Columns that neither a chain row covers nor a vouched fact makes, and why that is right. Every other one is tampered
+with."""
 
 
 @pytest_asyncio.fixture

@@ -38,9 +38,10 @@ async def _broken(ledger: SqlLedger, file: Path) -> dict[str, str]:
 
 
 async def rewrite(url: str) -> None:
-    """Change a fact and write the whole chain anew, head and all, as its owner can."""
+    """Change a fact, what is made from it, and write the whole chain anew, head and all, as its owner can."""
     evidence, chain, orders = (Table.metadata.tables[name] for name in ("evidence", "audit", "orders"))
-    await run(url, update(evidence).values(grade="E6"))
+    said = Table.metadata.tables["acknowledgements"]
+    await run(url, update(evidence).values(grade="E6"), update(said).where(said.c.grade == "E2").values(grade="E6"))
     of_order = (chain.c.store == REF.store, chain.c.number == REF.number)
     kept = [row for row in await rows(url, "audit") if (row["store"], row["number"]) == (REF.store, REF.number)]
     (forged,) = await rows(url, "evidence")

@@ -48,6 +48,9 @@ FACT: Row = OF | {
     "kind": "confirmation", "n": 1, "occurred_at": NOW, "recorded_at": NOW, "basis": "email:delivered", "raw": "raw",
     "raw_sha256": hashlib.sha256(b"raw").hexdigest(),
 }  # fmt: skip
+SAID: Row = OF | {
+    "revision": 1, "kind": "confirmation", "n": 1, "first_claimed_at": NOW, "out_at": NOW, "grade": "E2",
+}  # fmt: skip
 HANDOFF: Row = OF | {
     "id": "handoff-1", "revision": 1, "content_hash": "a" * 64, "team": "kitchen", "owner": None, "document_id": "SO-1",
     "answers": "[]", "offered_at": NOW, "accepted_at": None, "accepted_by": None,
@@ -92,7 +95,13 @@ async def _old_ledger(url: str) -> None:
         "content_revision": 0, "quantities": "{}", "chain_length": len(chain), "chain_head": chain[-1]["hash"],
     }  # fmt: skip
     sends = [insert("sends", row) for row in (SEND, REFUSED, DOUBTED)]
-    facts = [insert("timeline", ENTRY), *sends, insert("evidence", FACT), insert("handoffs", HANDOFF)]
+    facts = [
+        insert("timeline", ENTRY),
+        *sends,
+        insert("acknowledgements", SAID),
+        insert("evidence", FACT),
+        insert("handoffs", HANDOFF),
+    ]
     await run(url, insert("orders", order), *facts, *(insert("audit", row) for row in chain))
 
 
