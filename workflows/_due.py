@@ -39,10 +39,14 @@ def acknowledge_breached(state: OrderState, now: datetime) -> None:
 
 
 def close(state: OrderState, now: datetime) -> None:
-    """The time for changes is over. A handoff that nobody accepted keeps the order open: its rota goes on."""
+    """The time for changes is over; a handoff that nobody accepted and a question that nobody answered keep it open."""
     state.stop(ClockName.STAY_OPEN, now)
-    if not state.ended and state.handoff and not state.handoff.accepted_by:
+    unaccepted = not state.ended and state.handoff and not state.handoff.accepted_by
+    if unaccepted or state.open_questions:
         state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
+        if state.open_questions:
+            why = f"the buyer still waits for an answer, {len(state.open_questions)} in all"
+            say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
         return
     state.stage, state.ended_at = Stage.CLOSED, now
     state.note(now, Event.CLOSED)

@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,13 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def world(shared_world: World) -> AsyncIterator[World]:
-    """The world for one story; its orders are cancelled afterwards, so that they don't live on in later stories."""
+    """The world for one story, early in the day: "the same day" must not depend on when the tests are run.
+
+    Its orders are cancelled afterwards, so that they don't live on in later stories.
+    """
+    now = await shared_world.now()
+    morning = now.replace(hour=6, minute=0, second=0, microsecond=0)
+    await shared_world.env.sleep((morning if now < morning else morning + timedelta(days=1)) - now)
     yield shared_world
     await asyncio.sleep(0.1)  # the test server leaks its clock's lock when a running activity is cancelled
     for number in list(shared_world.scripts):

@@ -7,7 +7,15 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from orderack.contracts.journal import Event, Stage
-from orderack.contracts.updates import Answer, BuyerQuestion, CancelRequest, ChangeRequest, Reply
+from orderack.contracts.updates import (
+    AcceptHandoff,
+    Answer,
+    BuyerQuestion,
+    CancelRequest,
+    ChangeRequest,
+    HandoffReply,
+    Reply,
+)
 from orderack.domain.acknowledgement import Kind, SendState
 from tests.workflows.beginnings import begin, booked, changed, confirmed
 from tests.workflows.orders import MINUTE, a_decision, a_receipt, an_assessment, an_order
@@ -86,6 +94,22 @@ async def test_a_cancelled_order_can_still_be_asked_about_and_answered(world: Wo
     assert (await answer_it(story)).accepted
     assert alerts(story)[-1] == "the buyer asks a question"
     assert story.script.kinds()[-2:] == ["cancellation", "answer"]
+
+
+async def test_an_order_stays_open_while_a_question_of_the_buyer_waits_and_its_owner_is_reminded(world: World) -> None:
+    story = await confirmed(world)
+    hand = AcceptHandoff(id="h", revision=1, content_hash=story.order.content_hash, by="warehouse")
+    assert (await story.ask("accept_handoff", hand, HandoffReply)).accepted
+    await ask_it(story)
+    await story.sleep(timedelta(days=8))
+    assert (await story.status()).stage is Stage.HANDED_OFF
+    assert alerts(story) == [
+        "the buyer asks a question",
+        "the buyer still waits for an answer, 1 in all",
+    ]
+    assert (await answer_it(story)).accepted
+    await story.sleep(timedelta(days=8))
+    assert (await story.status()).stage is Stage.CLOSED
 
 
 async def test_an_answer_on_its_way_survives_a_cancellation_and_an_alert_a_confirmation(world: World) -> None:
