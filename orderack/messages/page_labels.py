@@ -1,5 +1,6 @@
 """The words of the buyer's page, one file per language (policy/messages/<lang>/page.yaml)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -19,6 +20,9 @@ from orderack.messages.promises import PROMISES
 from orderack.messages.wording import DEFAULT_LANGUAGE
 
 PAGE = "page.yaml"
+
+_TAG = re.compile(r"[A-Za-z0-9-]{1,35}")
+"""A language tag that may name a folder: any browser can send any (RFC 5646 has them up to 35 characters)."""
 
 Words = Annotated[str, Field(min_length=1, max_length=600)]
 
@@ -260,7 +264,7 @@ class PageWording:
     def language_for(self, tag: str) -> str:
         """The language that serves this tag (`de-AT` → `de`), else the default."""
         base = tag.partition("-")[0].lower()
-        known = (code for code in (tag, base) if code.replace("-", "").isalnum())
+        known = (code for code in (tag, base) if _TAG.fullmatch(code))
         return next((code for code in known if (self._folder / code / PAGE).is_file()), DEFAULT_LANGUAGE)
 
     def _words(self, language: str) -> tuple[PageLabels, Labels]:

@@ -155,7 +155,7 @@ BENT: dict[str, list[bytes]] = {
         ),
         *(text(MessageSid=" "), text(ErrorCode="²"), text(From="\ud800".encode("utf-8", "replace").decode())),
         *(urlencode({"MessageSid": "SM2", "From": who, "Body": "YES"}).encode() for who in ("\x00", "+1", "x" * 4_000)),
-        urlencode({"MessageSid": "SM3", "From": "+15005550006", "Body": "\u202e\u200b😀" * 9_000}).encode(),
+        urlencode({"MessageSid": "SM3", "From": "+15005550006", "Body": "\u202e\u200b😀" * 5_000}).encode(),
     ],
     "sendgrid": [
         *(mail(timestamp=value) for value in (10**400, -1, 1e308, "x", None, True, [], {}, "1795253400", 253402300799)),
