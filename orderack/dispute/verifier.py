@@ -30,6 +30,9 @@ HOLDS, BROKEN, UNREADABLE = 0, 4, 2
 MAX_FILES, MAX_FILE, MAX_ALL, MAX_RATIO = 20_000, 64 * 1024 * 1024, 256 * 1024 * 1024, 200
 """What a pack may be: members, bytes of one, bytes of all, and how well one may have been compressed."""
 
+LOCAL, CENTRAL, END = 30, 46, 22
+"""Of a zip: the bytes of a member's own header, of its line in the list, and of the list's end."""
+
 MANIFEST, CHAIN, EVIDENCE, MESSAGES, LEVELS, TIMELINE = (
     "manifest.json",
     "chain.json",
@@ -51,12 +54,13 @@ RANK = {grade: rank for rank, grade in enumerate(("E0", "E1", "M", "E2", "E3p", 
 MARKS = {"clock_started": "started_at", "clock_met": "met_at", "clock_breached": "breached_at"}
 MARKS["clock_stopped"] = "stopped_at"
 COVERED = ("store", "number", "position", "recorded_at", "subject", "subject_id", "content_hash", "prev_hash")
-PROOFS = ("receipt", "reading", "assent", "machine")
+PROOFS = ("receipt", "reading", "assent", "machine", "returned")
+ASSENT = {"assented": True, "declined": False}
 
 CANNOT = (
     "that the record is complete: what was never recorded is not in it",
     "that the whole chain was not written anew before the pack was made: compare its head with a checkpoint "
-    "(`orderack audit verify --against`) or with an earlier pack of the same order",
+    "that was kept elsewhere (`orderack evidence verify PACK --against CHECKPOINT`), or with an earlier pack of it",
     "that the times are right: they are those of the systems that recorded them",
     "who the person behind an address or a link is: no grade below E6 says so",
     "the wording of the claims and of timeline.html: their grades, times and facts were checked, the words are "
@@ -133,11 +137,28 @@ def read_pack(path: str) -> dict[str, bytes]:
             if source.read(4) != b"PK\x03\x04":
                 raise Unreadable("it is not a zip file, or something was put in front of it")
             with zipfile.ZipFile(source) as archive:
+                _refuse_what_is_hidden(archive, source)
                 return _members(archive)
     except OSError as error:
         raise Unreadable("it cannot be read: %s" % (error.strerror or "unknown error")) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
         raise Unreadable(f"its zip is damaged or cut off ({_short(str(error))})") from None
+
+
+def _refuse_what_is_hidden(archive: zipfile.ZipFile, source: Any) -> None:
+    """Nothing stands in front of, between or behind the members: another program could read another pack in it."""
+    place, whole = 0, not archive.comment
+    for member in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        source.seek(member.header_offset)
+        header = source.read(LOCAL)
+        whole = whole and member.header_offset == place and not (member.extra or member.comment or any(header[28:30]))
+        place += LOCAL + int.from_bytes(header[26:28], "little") + member.compress_size
+    listed = sum(CENTRAL + len(member.orig_filename.encode()) for member in archive.infolist())
+    if not whole or place != archive.start_dir or place + listed + END != source.seek(0, os.SEEK_END):
+        raise Unreadable(
+            "its zip holds more than its files, or was written by another program: name the pack as it was handed "
+            "over, or the folder it was unpacked into"
+        )
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
@@ -242,7 +263,7 @@ def _describe(report: Report, files: dict[str, bytes]) -> None:
         report.exported_at = _short(str(manifest["exported_at"]))
         for fact in _erasures(chain):
             words = "personal data was erased on %s by %s (%s); what is gone is vouched for by its SHA-256 alone"
-            report.erased.append(_short(words % (fact["erased_at"], fact["by"], fact["reason"])))
+            report.erased.append(words % tuple(_short(str(fact[told])) for told in ("erased_at", "by", "reason")))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         report.problems = report.problems or ["the pack does not say of which order it is"]
 
@@ -398,9 +419,10 @@ def check_claims(files: dict[str, bytes]) -> Problems:
         strongest = max([RANK[one["grade"]] for one in mine] + ([RANK["E1"]] if accepted else []), default=None)
         if (RANK[said["grade"]] if said["grade"] else None) != strongest:
             yield "{}: its grade {} is not the strongest of its evidence".format(name, said["grade"])
-        for proof in PROOFS:
-            if said[proof] is not None and not any(_backs(one, said[proof]) for one in mine):
-                yield f"{name}: its {proof} is not in the evidence"
+        proved = prove(mine)
+        for proof in (*PROOFS, "assented"):
+            if said[proof] != proved[proof]:
+                yield f"{name}: its {proof} is not what the evidence makes it"
         if said["claim"] not in shown:
             yield f"{name}: its claim does not stand in timeline.html"
     if sorted(told) != sorted(sends):
@@ -427,7 +449,10 @@ CHECKS: tuple[tuple[Callable[[dict[str, bytes]], Problems], str], ...] = (
     (check_messages, "every message is, byte for byte, the one whose SHA-256 the chain holds"),
     (check_revisions, "every revision of the order is the one that was recorded"),
     (check_evidence, "every piece of evidence and its raw event are what the chain vouches for"),
-    (check_claims, "every claim's grade, times and channels are in the evidence, and it says no more than that grade"),
+    (
+        check_claims,
+        "every message's grade, receipt, reading and assent are what its evidence makes them",
+    ),
     (check_levels, "the service levels follow from the recorded timeline"),
 )
 
@@ -441,9 +466,45 @@ def _erasures(chain: Any) -> Iterator[Any]:
     return (row["fact"] for row in _facts(chain, "erasure") if row["content_hash"] == digest(row["fact"]))
 
 
-def _backs(fact: Any, mark: Any) -> bool:
-    columns = (("occurred_at", "at"), ("channel", "channel"), ("grade", "grade"), ("basis", "basis"))
-    return all(fact[column] == mark[name] for column, name in columns)
+def prove(facts: list[Any]) -> dict[str, Any]:
+    """Receipt, reading, assent, machine touch and return of one message, from its evidence, as the product has them.
+
+    Times are compared as text: all are in UTC and written alike.
+    """
+    arrived = [one for one in facts if RANK[one["grade"]] >= RANK["E2"]]
+    seen = [one for one in facts if RANK[one["grade"]] >= RANK["E3p"] and one["event"] != "delivered"]
+    words = [one for one in facts if one["event"] in ASSENT]
+    best = max((RANK[one["grade"]] for one in seen), default=0)
+    strongest = [one for one in seen if RANK[one["grade"]] == best]
+    first = min((one["occurred_at"] for one in strongest), default="")
+    last = max(words, key=_word, default=None)
+    return {
+        "receipt": _mark(min(arrived, key=_place, default=None)),
+        "reading": _mark(max((one for one in strongest if one["occurred_at"] == first), key=_origin, default=None)),
+        "assent": _mark(last),
+        "assented": ASSENT[last["event"]] if last else None,
+        "machine": _mark(min((one for one in facts if one["grade"] == "M"), key=_place, default=None)),
+        "returned": _mark(min((one for one in facts if one["event"] == "bounced"), key=_place, default=None)),
+    }
+
+
+def _mark(fact: Any) -> Any:
+    if fact is None:
+        return None
+    return dict({name: fact[name] for name in ("channel", "grade", "basis", "event")}, at=fact["occurred_at"])
+
+
+def _origin(fact: Any) -> tuple[str, str, str]:
+    return (fact["channel"], fact["basis"], fact["event"])
+
+
+def _place(fact: Any) -> tuple[Any, ...]:
+    return (fact["occurred_at"], -RANK[fact["grade"]], *_origin(fact))
+
+
+def _word(fact: Any) -> tuple[Any, ...]:
+    declined = not ASSENT[fact["event"]]
+    return (fact["occurred_at"], declined, RANK[fact["grade"]], fact["channel"], fact["basis"])
 
 
 def _row(row: Any) -> str:

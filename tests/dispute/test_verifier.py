@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ from hypothesis import strategies as st
 from orderack.dispute import verifier
 from orderack.dispute.pack import members, pack, zipped
 from orderack.dispute.verifier import BROKEN, HOLDS, UNREADABLE, Unreadable, canonical, digest, read_pack, verify
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.proof import Mark, prove
+from orderack.ledger import audit
 from orderack.ledger.record import OrderRecord
 from orderack.ledger.repository import SqlLedger
 from tests.dispute.conftest import EXPORTED, Files, report_on
@@ -182,6 +186,10 @@ def first_told(kind: str) -> Callable[[Any], Any]:
     return lambda index: next(said for said in index["messages"] if said["kind"] == kind)
 
 
+def last_word(index: Any) -> Any:
+    return next(said for said in index["messages"] if said["assent"])
+
+
 @pytest.mark.parametrize(
     ("name", "change", "named"),
     [
@@ -202,8 +210,15 @@ def first_told(kind: str) -> Callable[[Any], Any]:
         ),
         (verifier.MESSAGES, lambda v: first_told("received")(v).update(out_at=None), "the time it went out"),
         (verifier.MESSAGES, lambda v: v["messages"].pop(), "does not list exactly the chain's messages"),
-        (verifier.MESSAGES, lambda v: v["messages"][1]["receipt"].update(at="2026-01-01"), "its receipt is not in"),
+        (
+            verifier.MESSAGES,
+            lambda v: v["messages"][1]["receipt"].update(at="2026-01-01"),
+            "its receipt is not what the evidence",
+        ),
         (verifier.MESSAGES, lambda v: v["messages"][0]["sends"][0].update(provider_id="x"), "is not in the chain"),
+        (verifier.MESSAGES, lambda v: last_word(v).update(assent=None), "its assent is not what the evidence"),
+        (verifier.MESSAGES, lambda v: last_word(v).update(assented=False), "its assented is not what the evidence"),
+        (verifier.MESSAGES, lambda v: last_word(v).update(reading=None), "its reading is not what the evidence"),
         (verifier.EVIDENCE, lambda v: v["facts"][0].update(grade="E5"), "is not what the chain vouches for"),
         (verifier.EVIDENCE, lambda v: v["facts"][0].update(raw="other words"), "the raw event is not the one"),
         (verifier.EVIDENCE, lambda v: v["facts"][0].update(raw=None), "no erasure is on record"),
@@ -309,6 +324,75 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "is damaged": lambda: _lying(10),
     "no dispute pack": lambda: crafted(("other.txt", b"x")),
 }
+
+
+def _with_comment(zip_: bytes) -> bytes:
+    return zip_[:-2] + struct.pack("<H", 5) + b"words"
+
+
+def _with_a_gap(zip_: bytes) -> bytes:
+    """Something between the last member and the list, which is moved behind it."""
+    place = struct.unpack("<I", zip_[-6:-2])[0]
+    return zip_[:place] + b"hidden" + zip_[place:-6] + struct.pack("<I", place + 6) + zip_[-2:]
+
+
+def _two_in_one(zip_: bytes) -> bytes:
+    """Behind another zip: a program that reads from the front sees that one."""
+    other = crafted(("manifest.json", b"{}"))
+    return other[:-22] + zip_
+
+
+HIDING: dict[str, Callable[[bytes], bytes]] = {
+    "a comment": _with_comment,
+    "data after the end": lambda zip_: zip_ + b"more",
+    "data between": _with_a_gap,
+    "another zip in front": _two_in_one,
+}
+
+
+@pytest.mark.parametrize("how", HIDING)
+def test_a_zip_that_holds_more_than_its_files_is_refused(how: str, files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "pack.zip"
+    path.write_bytes(HIDING[how](zipped(files)))
+    with pytest.raises(Unreadable):
+        verify(str(path))
+
+
+def test_a_members_own_extra_data_is_refused_and_compression_is_not(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "pack.zip"
+    for extra, code in ((b"\x99\x99\x04\x00more", UNREADABLE), (b"", HOLDS)):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, held in files.items():
+                member = zipfile.ZipInfo(name)
+                member.extra = extra
+                archive.writestr(member, held)
+        assert verifier.main([str(path)]) == code
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            EvidenceFact,
+            id=st.just("x"),
+            event=st.sampled_from(EvidenceEvent),
+            grade=st.sampled_from(Grade),
+            channel=st.sampled_from(["email", "sms"]),
+            revision=st.just(1),
+            kind=st.just(Kind.CONFIRMATION),
+            occurred_at=st.integers(0, 3).map(lambda n: EXPORTED + timedelta(microseconds=n * 500_000)),
+            basis=st.sampled_from(["a", "b"]),
+        ),
+        max_size=6,
+    )
+)
+def test_the_verifier_proves_of_any_evidence_what_the_product_proves(facts: list[EvidenceFact]) -> None:
+    plainly = [{name: audit.plain(held) for name, held in fact} for fact in facts]
+    ours = {
+        name: {column: audit.plain(held) for column, held in mark} if isinstance(mark, Mark) else mark
+        for name, mark in prove(facts)
+    }
+    assert verifier.prove(plainly) == ours
 
 
 @pytest.mark.parametrize("words", HOSTILE)
