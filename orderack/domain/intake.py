@@ -19,6 +19,7 @@ from orderack.domain.validation import problems_of
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_LINES = 5_000
+YEARS = range(1990, 2200)
 MAX_PROBLEMS = 50
 MOST_COUNTED = 200
 """Problems beyond this are not even looked for: finding a remedy for each takes its time."""
@@ -181,6 +182,7 @@ def _contradictions(order: Order) -> Iterator[Problem]:
         yield Problem(field="pickup", problem="stands beside a delivery address", remedy="send one of the two")
     if order.delivery_window and order.delivery_window.end <= order.delivery_window.start:
         yield Problem(field="delivery_window.end", problem="is not after its start", remedy="swap or mend the two")
+    yield from _times(order)
     seen: set[str] = set()
     for index, line in enumerate(order.lines):
         if line.line_id in seen:
@@ -189,6 +191,22 @@ def _contradictions(order: Order) -> Iterator[Problem]:
             )
         seen.add(line.line_id)
     yield from _money(order)
+
+
+def _times(order: Order) -> Iterator[Problem]:
+    """Moments from which no deadline could be counted: a calendar ends at the year 9999, and 9999 is what some send
+    for "never"."""
+    times = {
+        "trigger_at": order.trigger_at,
+        "pickup.at": order.pickup and order.pickup.at,
+        "delivery_window.start": order.delivery_window and order.delivery_window.start,
+        "delivery_window.end": order.delivery_window and order.delivery_window.end,
+        "partner_deadline.due_at": order.partner_deadline and order.partner_deadline.due_at,
+    }
+    for field, at in times.items():
+        if at and at.year not in YEARS:
+            span = f"{YEARS.start} to {YEARS.stop - 1}"
+            yield Problem(field=field, problem=f"is not in the years {span}", remedy="send the real time, or none")
 
 
 def _money(order: Order) -> Iterator[Problem]:

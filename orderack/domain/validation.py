@@ -47,6 +47,8 @@ _PATTERNS: Mapping[str, str] = {
 }
 
 
+_LONGEST_PATH = 200
+
 MOST = 2_000
 """Errors beyond this are counted and not listed: listing a hundred thousand takes seconds."""
 
@@ -73,7 +75,7 @@ def path_of(location: tuple[int | str, ...]) -> str:
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    field = path_of(detail["loc"])
+    field = path_of(detail["loc"])[:_LONGEST_PATH]
     if detail["type"] == "string_pattern_mismatch":
         remedy = _PATTERNS.get(str(detail["loc"][-1]), "see the field's description")
         return Problem(field=field, problem="has the wrong form", remedy=remedy)

@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 COME_BACK = timedelta(seconds=5)
 
+MOST_PROBLEMS = 50
+"""In one answer."""
+
 
 class ErrorReply(Value):
     """What went wrong, in a word for programs and a sentence for people."""
@@ -111,7 +114,7 @@ def _fate(request: Request, error: Exception) -> JSONResponse:
     status, word, message = next((fate for kind, fate in _FATES.items() if isinstance(error, kind)), _INTERNAL)
     if status >= 500:
         log.warning("request failed", error=type(error).__name__, why=str(error))
-    problems = error.problems if isinstance(error, InvalidInput) else ()
+    problems = error.problems[:MOST_PROBLEMS] if isinstance(error, InvalidInput) else ()
     retry_after = error.retry_after if isinstance(error, Unavailable) else None
     return answer(status, ErrorReply(error=word, message=message, problems=problems), retry_after)
 
