@@ -6,6 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from structlog.testing import capture_logs
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from orderack.errors import Misconfigured
@@ -56,6 +57,14 @@ async def test_a_key_that_asks_too_often_waits_and_another_does_not(gateway: Gat
         assert 1 <= int(answer.headers["retry-after"]) <= 61
         assert answer.headers["cache-control"] == "no-store"
         assert await answers(http, standing(OTHER_KEY, "other"), 1) == [404]
+
+
+async def test_who_goes_on_asking_does_not_fill_the_log(gateway: Gateway) -> None:
+    async with at(gateway) as http:
+        with capture_logs() as logged:
+            assert (await answers(http, standing(KEY), 30)).count(429) == 27
+            assert (await answers(http, standing("guessed"), 30)).count(429) == 25
+    assert [line["event"] for line in logged] == ["asked too often"] * 2
 
 
 async def test_a_key_has_one_share_over_all_that_it_opens_however_it_is_shown(gateway: Gateway) -> None:
