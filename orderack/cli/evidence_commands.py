@@ -18,6 +18,7 @@ from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
 from orderack.dispute import verifier
+from orderack.dispute.against import against as compare
 from orderack.dispute.case import Told, build
 from orderack.dispute.pack import pack
 from orderack.domain.acknowledgement import Kind
@@ -27,6 +28,7 @@ from orderack.domain.proof import Mark, Proof
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown
 from orderack.ledger.record import OrderRecord
+from orderack.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What is known of an order's messages; the pack for a dispute.")
 
@@ -35,6 +37,9 @@ Zone = Annotated[
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", help="The zip to write; default: evidence-STORE-NUMBER.zip.", metavar="FILE")
+]
+Against = Annotated[
+    Path | None, typer.Option("--against", help="A checkpoint that was kept elsewhere.", metavar="CHECKPOINT")
 ]
 Pack = Annotated[Path, typer.Argument(help="A pack, or the folder it was unpacked into.", metavar="FILE")]
 
@@ -144,29 +149,41 @@ def export(order: Ref, output: Output = None, zone: Zone = None, as_json: AsJson
 
 
 @app.command()
-def verify(file: Pack, as_json: AsJson = False) -> None:
+def verify(file: Pack, against: Against = None, as_json: AsJson = False) -> None:
     """Verify a pack: every file, every fact, every link of the chain, every claim's grade. Needs no ledger.
 
+    With --against, its chain must also run through the head that a checkpoint saw (`orderack audit checkpoint`): a
+    pack made from a chain that was written anew holds by itself, and does not hold against that.
+
     Example: orderack evidence verify case.zip
+
+    Example: orderack evidence verify case.zip --against heads-2026-03-02.jsonl
 
     Exit code 0: everything holds; 4: something does not, and it is named; 2: this is no pack that can be read.
     """
     try:
         report = verifier.verify(str(file))
+        compared = compare(file, against, Settings().secret.get_secret_value()) if against else None
     except verifier.Unreadable as error:
         raise bad(
             str(file), str(error), "name a pack made by `orderack evidence export`, as it was handed over"
         ) from None
     foreign = _foreign(file)
     if as_json:
-        typer.echo(_REPORT.dump_json({**report.as_json(), "own_verifier": not foreign}).decode())
+        more: dict[str, object] = {
+            "own_verifier": not foreign,
+            "against": compared and compared.model_dump(mode="json"),
+        }
+        typer.echo(_REPORT.dump_json({**report.as_json(), **more}).decode())
     else:
         for line in report.lines():
             console().print(cell(line), soft_wrap=True)
         if foreign:
             typer.echo("The verify.py inside is not this installation's; this installation's was used.")
-    if report.code:
-        raise typer.Exit(report.code)
+        if compared:
+            console().print(cell(compared.words), soft_wrap=True)
+    if report.code or (compared and compared.problem):
+        raise typer.Exit(BROKEN)
 
 
 _REPORT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
