@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import chain, islice
 from typing import NoReturn
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -19,6 +20,8 @@ from orderack.domain.validation import problems_of
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_LINES = 5_000
+SHORTER = "shorten it; letters beyond a-z count six or more"
+_LONGEST_NUMBER_ENCODED = 700
 YEARS = range(1990, 2200)
 MAX_PROBLEMS = 50
 MOST_COUNTED = 200
@@ -182,6 +185,8 @@ def _contradictions(order: Order) -> Iterator[Problem]:
         yield Problem(field="pickup", problem="stands beside a delivery address", remedy="send one of the two")
     if order.delivery_window and order.delivery_window.end <= order.delivery_window.start:
         yield Problem(field="delivery_window.end", problem="is not after its start", remedy="swap or mend the two")
+    if not nameable(order.number):
+        yield Problem(field="number", problem="is too long once it is percent-encoded", remedy=SHORTER)
     yield from _times(order)
     seen: set[str] = set()
     for index, line in enumerate(order.lines):
@@ -191,6 +196,11 @@ def _contradictions(order: Order) -> Iterator[Problem]:
             )
         seen.add(line.line_id)
     yield from _money(order)
+
+
+def nameable(number: str) -> bool:
+    """Whether an order's number, percent-encoded, has room in the id of its workflow (Temporal: 1000 bytes)."""
+    return len(quote(number, safe="")) <= _LONGEST_NUMBER_ENCODED
 
 
 def _times(order: Order) -> Iterator[Problem]:

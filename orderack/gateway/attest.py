@@ -24,7 +24,7 @@ from orderack.gateway.failures import Denied, errors, problem
 from orderack.gateway.keys import Grant
 from orderack.gateway.openapi import KEYED, body_of
 from orderack.gateway.parts import GatewayParts, Parts
-from orderack.gateway.paths import StoreName
+from orderack.gateway.paths import StoreName, order_named
 from orderack.gateway.requests import demand_store, read_json
 from orderack.ports import Message, StoredSend
 from orderack.temporal.orders import Told
@@ -69,7 +69,7 @@ async def attest(store: StoreName, number: Number, request: Request, parts: Part
         raise problem("what", f"cannot be proved by {said.method}", f"send one of: {may}")
     if said.occurred_at > parts.now():
         raise problem("occurred_at", "lies in the future", "send the moment at which it was proved")
-    ref = OrderRef(store=store, number=number)
+    ref = order_named(store, number)
     send = await _sent(parts, ref, said)
     if said.occurred_at < send.claimed_at - SKEW:
         raise problem("occurred_at", "lies before the message went out", "send the moment at which it was proved")

@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, Path, Request
 from pydantic import Field, TypeAdapter, ValidationError
 
+from orderack.domain.intake import SHORTER, nameable
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.validation import problems_of
@@ -76,6 +77,8 @@ async def receipts(erp: ErpName, request: Request, parts: Parts) -> ReceiptsRepl
     for place, receipt in enumerate(found):
         if receipt.store not in parts.stores:
             raise problem(f"[{place}].store", "is no store of ours", "send the store's id as the policy names it")
+        if not nameable(receipt.number):
+            raise problem(f"[{place}].number", "is too long once it is percent-encoded", SHORTER)
     return await _take(parts, erp, found)
 
 

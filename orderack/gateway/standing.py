@@ -8,13 +8,13 @@ from pydantic import AwareDatetime
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus
 from orderack.domain.acknowledgement import Kind
-from orderack.domain.order import Name, OrderRef, Text
+from orderack.domain.order import Name, Text
 from orderack.domain.sayable import sayable
 from orderack.domain.value import Value
 from orderack.gateway.failures import errors
 from orderack.gateway.openapi import KEYED
 from orderack.gateway.parts import Parts
-from orderack.gateway.paths import StoreName
+from orderack.gateway.paths import StoreName, order_named
 from orderack.gateway.requests import demand_store
 
 router = APIRouter(tags=["orders"])
@@ -51,7 +51,7 @@ class Standing(Value):
 async def standing(store: StoreName, number: Number, request: Request, parts: Parts) -> Standing:
     """Ask before you send a confirmation of your own; each call costs a Temporal Action, so do not poll."""
     demand_store(request, parts, store)
-    return standing_of(await parts.orders.status(OrderRef(store=store, number=number)))
+    return standing_of(await parts.orders.status(order_named(store, number)))
 
 
 def standing_of(status: OrderStatus) -> Standing:

@@ -103,7 +103,18 @@ async def test_no_key_but_the_stores_own_opens_it(world: Gateway, path: str, key
 
 @pytest.mark.parametrize(
     "number",
-    ["%00", "%0d%0aSet-Cookie:a=b", "..%2f..", "%2e%2e", "%ed%a0%80", "%ff", "a%2fb", "x" * 8_192, "%F0%9F%8D%B5"],
+    [
+        "%00",
+        "%0d%0aSet-Cookie:a=b",
+        "..%2f..",
+        "%2e%2e",
+        "%ed%a0%80",
+        "%ff",
+        "a%2fb",
+        "x" * 8_192,
+        "%F0%9F%8D%B5",
+        "%20",
+    ],
 )
 async def test_an_orders_address_is_a_name_and_nothing_else(world: Gateway, number: str) -> None:
     for path in (f"/orders/demo/{number}", f"/orders/{number}/1", f"/orders/demo//{number}"):
@@ -114,6 +125,16 @@ async def test_an_orders_address_is_a_name_and_nothing_else(world: Gateway, numb
     said = json.dumps(body | {"occurred_at": "2026-11-20T09:30:00Z"}).encode()
     answer = await world.http.post(f"/attestations/demo/{number}", content=said, headers=JSON)
     assert answer.status_code in (404, 422)
+
+
+@pytest.mark.parametrize("number", ["é" * 200, "🍵" * 100, "/" * 200 + "é" * 20])
+async def test_a_number_that_no_workflow_can_bear_is_refused_and_never_waits(world: Gateway, number: str) -> None:
+    assert (await world.http.post("/intake/demo", content=bytes_of(number=number), headers=JSON)).status_code == 422
+    receipt = {"id": "r", "erp": "sandbox", "store": "demo", "number": number, "document_id": "d"}
+    body = json.dumps(receipt | {"recorded_at": "2026-11-20T09:30:00Z"}).encode()
+    answer = await world.http.post("/receipts/sandbox", content=body, headers=JSON | {"x-api-key": ERP_KEY})
+    assert answer.status_code == 422
+    assert not await world.inbox()
 
 
 @pytest.mark.parametrize("number", ["a\r\nX: y", "//evil.example", "?x=1#y", "%2e%2e", "{t}", "é\u2028"])
