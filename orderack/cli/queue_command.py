@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orderack.cli.options import AsJson
-from orderack.cli.printing import print_json, print_table, words
+from orderack.cli.printing import cell, console, print_json, print_table, words
 from orderack.cli.session import orders_door, run, the_ledger
 from orderack.cli.waiting import Waiting, waiting
 from orderack.domain.value import Value
@@ -34,10 +34,19 @@ def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> N
     if as_json:
         print_json(Queue(waiting=tuple(found)))
     elif found:
-        rows = ((words(row.why), row.order, row.owner, row.due_at, row.do) for row in found)
-        print_table(("why", "order", "owner", "due", "do"), rows)
+        _print(found)
     else:
         typer.echo("Nothing waits for a person.")
+
+
+def _print(found: Sequence[Waiting]) -> None:
+    rows = [(words(row.why), row.order, row.owner, row.due_at, row.do) for row in found]
+    if not console().is_terminal:
+        print_table(("why", "order", "owner", "due", "do"), rows)
+        return
+    print_table(("why", "order", "owner", "due"), (row[:-1] for row in rows))
+    for row in found:  # below it: a command that a narrow column folds can't be copied
+        console().print(cell(row.do), soft_wrap=True)
 
 
 async def _waiting(store: str | None, limit: int) -> Sequence[Waiting]:
