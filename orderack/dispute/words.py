@@ -18,7 +18,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.CANCELLATION: "Cancellation",
     Kind.QUESTION: "Question to the buyer",
     Kind.ANSWER: "Answer to the buyer's question",
-    Kind.ALERT: "Alert to our own staff",
+    Kind.ALERT: "Alert to our own people",
 }
 
 STATES: Mapping[SendState, str] = {
