@@ -29,8 +29,8 @@ from tests.gateway.conftest import PUBLIC, Gateway
 NOWHERE = "http://127.0.0.1:9"
 BOUNDLESS = Rates(key=10**6, provider=10**6, page=10**6, guesses=10**6)
 FORM = "application/x-www-form-urlencoded"
-TOO_LONG = 0.8
-"""Seconds that one request may hold the loop here: the machine is slow and shared. What is quadratic takes far more."""
+TOO_LONG = 0.5
+"""Seconds that one request may hold the loop here: the machine is slow. What is quadratic takes far more."""
 
 
 def _twilio(path: str, body: bytes, at: datetime) -> dict[str, str]:
@@ -138,7 +138,7 @@ async def armed(gateway: Gateway) -> AsyncIterator[Gateway]:
 
 @dataclass
 class Watch:
-    """How long the loop was held, at most, while the block ran. Seconds."""
+    """How long the loop worked without a pause, at most, while the block ran: seconds of its own processor time."""
 
     longest: float = 0.0
 
@@ -150,9 +150,9 @@ async def watched() -> AsyncIterator[Watch]:
 
     async def look() -> None:
         while True:
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            watch.longest = max(watch.longest, time.perf_counter() - before)
+            watch.longest = max(watch.longest, time.thread_time() - before)
 
     task = asyncio.create_task(look())
     try:
