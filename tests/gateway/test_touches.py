@@ -509,6 +509,17 @@ async def test_opening_the_page_by_a_messages_own_link_touches_that_message(
     assert row["user_agent"] == BROWSER["user-agent"]
 
 
+async def test_the_head_of_the_page_touches_its_message_as_a_machine_does(
+    gateway: Gateway, order: Order, database: Path
+) -> None:
+    sent = await send(gateway, order)
+    assert (await gateway.http.head(urlsplit(sent.page).path, headers=BROWSER)).status_code == 200
+    (row,) = await rows(database)
+    assert (row["what"], row["method"]) == (What.PAGE, "HEAD")
+    (fact,) = await graded(gateway)
+    assert fact.grade is Grade.M
+
+
 async def test_two_links_of_one_second_to_one_buyer_touch_each_its_own_message(
     gateway: Gateway, order: Order, database: Path
 ) -> None:
