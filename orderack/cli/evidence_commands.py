@@ -20,7 +20,8 @@ from orderack.cli.zones import zone_of
 from orderack.dispute import verifier
 from orderack.dispute.against import against as compare
 from orderack.dispute.case import Told, build
-from orderack.dispute.pack import pack
+from orderack.dispute.pack import Files, pack
+from orderack.dispute.wording import reworded
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, OrderRef, Text
@@ -168,7 +169,9 @@ def verify(file: Pack, against: Against = None, as_json: AsJson = False) -> None
         raise bad(
             str(file), str(error), "name a pack made by `orderack evidence export`, as it was handed over"
         ) from None
-    foreign = _foreign(file)
+    files = verifier.read_pack(str(file))
+    foreign = files.get("verify.py") != _own_verifier()
+    report.problems += [] if report.problems or foreign else _reworded(files)
     if as_json:
         more: dict[str, object] = {
             "own_verifier": not foreign,
@@ -189,9 +192,18 @@ def verify(file: Pack, against: Against = None, as_json: AsJson = False) -> None
 _REPORT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 
 
-def _foreign(file: Path) -> bool:
-    own = (resources.files("orderack.dispute") / "verifier.py").read_bytes()
-    return verifier.read_pack(str(file)).get("verify.py") != own
+def _own_verifier() -> bytes:
+    return (resources.files("orderack.dispute") / "verifier.py").read_bytes()
+
+
+def _reworded(files: Files) -> list[str]:
+    """What was written by this version is written alike again: a sentence altered alone shows."""
+    try:
+        return [
+            f"{name} is not what this program writes of the chain: its words were altered" for name in reworded(files)
+        ]
+    except (ValueError, KeyError, TypeError):
+        return ["its sentences could not be written again from its chain"]
 
 
 async def _record(ref: OrderRef) -> OrderRecord:

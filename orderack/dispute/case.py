@@ -129,6 +129,11 @@ class Case(Value):
     handoffs: tuple[Handoff, ...]
     erasures: tuple[Erased, ...]
 
+    @property
+    def first_recorded_at(self) -> datetime | None:
+        """By the chain's first row: when the ledger first heard of the order is vouched for by nothing else."""
+        return datetime.fromisoformat(self.record.rows[0].recorded_at) if self.record.rows else None
+
 
 def build(record: OrderRecord) -> Case:
     """The case of this record."""

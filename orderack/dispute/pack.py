@@ -45,7 +45,7 @@ def members(record: OrderRecord, zone: tzinfo, exported_at: datetime) -> Files:
         **_messages(record, names),
         **_revisions(record),
     }
-    files[verifier.MANIFEST] = _manifest(record, files, exported_at)
+    files[verifier.MANIFEST] = _manifest(record, files, zone, exported_at)
     return files
 
 
@@ -64,11 +64,12 @@ def _room(name: str, folder: str = "templates") -> bytes:
     return (resources.files("orderack.dispute") / folder / name).read_bytes()
 
 
-def _manifest(record: OrderRecord, files: Files, exported_at: datetime) -> bytes:
+def _manifest(record: OrderRecord, files: Files, zone: tzinfo, exported_at: datetime) -> bytes:
     unsealed = {
         "format": verifier.FORMAT,
         "order": {"store": record.ref.store, "number": record.ref.number},
         "exported_at": exported_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "zone": str(zone),
         "chain": {"length": record.length, "head": record.head},
         "files": {name: {"sha256": verifier.sha256(held), "size": len(held)} for name, held in files.items()},
     }

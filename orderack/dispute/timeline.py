@@ -75,7 +75,7 @@ def _summary(case: Case, write: Writing) -> Iterator[tuple[str, str]]:
     """The first page's facts: name and value."""
     last = case.entries[-1] if case.entries else None
     documents = ", ".join(case.projection.document_ids)
-    yield "First heard of", write.moment(case.record.received_at)
+    yield "First recorded", write.moment(case.first_recorded_at)
     yield "Revisions", str(len(case.revisions))
     yield "ERP documents", documents or "none"
     yield "Messages to the buyer", str(sum(told.kind is not Kind.ALERT for told in case.told))

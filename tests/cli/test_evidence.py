@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from orderack.dispute import verifier
+from orderack.dispute.pack import zipped
 from tests.cli.conftest import KeptWorld, Terminal
 from tests.dispute.conftest import told_ledger
 from tests.dispute.story import EMAIL
+from tests.dispute.test_verifier import resealed
 
 __all__ = ["told_ledger"]
 
@@ -80,6 +83,16 @@ async def test_a_checkpoint_kept_elsewhere_catches_an_order_that_was_removed(des
     caught = await desk("audit", "verify", "--all", "--against", "heads.jsonl")
     assert (caught.code, "north/1001" in caught.out, "whole order was removed" in caught.out) == (4, True, True)
     assert (await desk("audit", "checkpoint", "--output", "heads.jsonl")).code == 2
+
+
+async def test_a_sentence_altered_with_its_manifest_made_anew_is_named(desk: Terminal) -> None:
+    await desk("evidence", "export", "north/1001", "--output", "case.zip")
+    files = verifier.read_pack(str(desk.folder / "case.zip"))
+    files[verifier.TIMELINE] += b"<p>The buyer agreed to everything.</p>"
+    (desk.folder / "altered.zip").write_bytes(zipped(resealed(files)))
+    assert verifier.main([str(desk.folder / "altered.zip")]) == 0
+    told = await desk("evidence", "verify", "altered.zip")
+    assert (told.code, "timeline.html is not what this program writes of the chain" in told.out) == (4, True)
 
 
 async def test_a_pack_is_held_against_a_checkpoint(desk: Terminal) -> None:
