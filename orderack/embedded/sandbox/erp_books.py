@@ -29,13 +29,14 @@ class Books:
         self._stock = stock
         self._bookings: dict[tuple[OrderRef, int], Booking] = {}
         self._documents: dict[OrderRef, str] = {}
+        self._opened = int(datetime.now(UTC).timestamp())
 
     def get(self, ref: OrderRef, revision: int) -> Booking | None:
         return self._bookings.get((ref, revision))
 
     def open(self, order: Order, revision: int) -> Booking:
-        """Enter a revision that is not known yet."""
-        document_id = self._documents.setdefault(order.ref, f"SO-{100_001 + len(self._documents)}")
+        """Enter a revision that is not known yet. No number comes again after a restart: the ledger outlives it."""
+        document_id = self._documents.setdefault(order.ref, f"SO-{self._opened}-{len(self._documents) + 1}")
         booking = Booking(document_id=document_id, order=order, revision=revision)
         self._bookings[order.ref, revision] = booking
         return booking

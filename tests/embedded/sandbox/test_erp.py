@@ -10,11 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import time_machine
 
 import orderack.erps
 from orderack.domain.order import Order, Totals
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.embedded.sandbox import Action, Behaviour, Fault, Operation, Sandbox, SkuStock, Target, signatures
+from orderack.embedded.sandbox.erp_books import Books
+from orderack.embedded.sandbox.stock import Stock
 
 ERP_PROTOCOL = str(Path(orderack.erps.__file__).with_name("http.openapi.yaml"))
 ORDER = Order.model_validate(
@@ -189,6 +192,18 @@ async def test_an_order_cancelled_before_it_was_booked_never_is(erp, gateway, sa
     assert (await erp.find()).status_code == 404
     assert gateway.received == []
     assert [entry.operation for entry in sandbox.state.log.entries()] == [Operation.SEND, Operation.CANCEL]
+
+
+def test_an_erp_that_was_started_again_gives_no_document_number_and_no_receipt_id_twice():
+    booked = []
+    for started in ("2026-03-02T09:00:00Z", "2026-03-02T09:00:01Z"):
+        with time_machine.travel(started):
+            books = Books(Stock())
+        books.open(ORDER, 1)
+        booked.append(books.book(ORDER.ref, 1))
+    before, after = booked
+    assert before.document_id != after.document_id
+    assert before.receipt.id != after.receipt.id
 
 
 async def test_only_the_revision_that_is_asked_for_answers(erp, gateway):
