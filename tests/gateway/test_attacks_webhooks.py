@@ -56,21 +56,17 @@ async def test_only_the_vendor_is_heard(world: Gateway, vendor: Vendor) -> None:
     assert not await recorded(world)
 
 
+STAMPS = ["", "0", "-1", "1e999", "NaN", "Infinity", "١٢٣", "²", "9" * 400, "0x10", "1795253400.5", "1_000", "\u00a01"]
+
+
 @every_vendor
-@pytest.mark.parametrize(
-    "stamp",
-    ["", "0", "-1", "1e999", "NaN", "Infinity", "١٢٣", "²", "9" * 400, "0x10", "1795253400.5", "1_000", "\u00a01"],
-)
-async def test_a_time_that_is_none_is_refused(world: Gateway, vendor: Vendor, stamp: str) -> None:
-    if not vendor.dated:
-        return
+async def test_a_time_that_is_none_is_refused(world: Gateway, vendor: Vendor) -> None:
     good = vendor.sign(vendor.path, vendor.body, world.clock())
-    name = next(key for key in good if key.endswith("timestamp"))
-    raw = stamp.encode("utf-8")
-    answer = await world.http.post(
-        vendor.path, content=vendor.body, headers={**{k: v.encode() for k, v in good.items()}, name: raw}
-    )
-    assert answer.status_code == 401
+    for name in [key for key in good if key.endswith("timestamp")]:
+        for stamp in STAMPS:
+            raw = {key: value.encode() for key, value in good.items()} | {name: stamp.encode()}
+            answer = await world.http.post(vendor.path, content=vendor.body, headers=raw)
+            assert answer.status_code == 401, stamp[:20]
     assert not await recorded(world)
 
 

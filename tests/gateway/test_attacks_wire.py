@@ -39,7 +39,7 @@ class Line:
                     await writer.drain()
                     await asyncio.sleep(pause)
             with contextlib.suppress(ConnectionError, TimeoutError):
-                while more := await asyncio.wait_for(reader.read(65_536), wait):
+                while more := await asyncio.wait_for(reader.read(65_536), wait if heard else 1.5 * max(1, wait)):
                     heard += more
                 heard += b"<end>"
         finally:
@@ -50,7 +50,7 @@ class Line:
 
     async def status(self, *parts: bytes) -> int:
         """Of the first answer; 0: none."""
-        heard = await self.says(*parts, wait=0.3)
+        heard = await self.says(*parts, wait=0.05 if len(parts) == 1 else 0.3)
         return int(heard.split(b" ", 2)[1]) if heard.startswith(b"HTTP/1.1 ") else 0
 
 
@@ -80,48 +80,48 @@ def get(path: bytes, *headers: bytes) -> bytes:
     return b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"".join(header + b"\r\n" for header in headers) + b"\r\n"
 
 
-@pytest.mark.parametrize(
-    ("request_", "statuses"),
-    [
-        (POST + b"Content-Length: -1\r\n\r\nabc", {400}),
-        (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", {400}),
-        (POST + b"Content-Length: 1e9\r\n\r\nab", {400}),
-        (POST + b"Content-Length: \xd9\xa1\r\n\r\na", {400}),
-        (POST + b"Content-Length: 3, 3\r\n\r\nabc", {400, 401}),
-        (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 401}),
-        (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-        (POST + CHUNKED + b"zz\r\n", {400}),
-        (POST + CHUNKED + b"1" * 100_000, {400}),
-        (POST + b"Content-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: x\r\n\r\n", {401}),
-        (POST + b"x-time: \xff\xb2\r\nx-signature: \xe9\r\nContent-Length: 0\r\n\r\n", {401}),
-        (POST + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", {415}),
-        (get(b"/o/\xff\xfe"), {400}),
-        (get(b"/o/%ff%fe%00%ed%a0%80"), {404}),
-        (get(b"/" + b"a" * 8_192), {404}),
-        (get(b"/l/" + b"a" * 60_000), {404}),
-        (get(b"/t/" + b"a" * 60_000), {200}),
-        (get(b"/" + b"a" * 600_000), {400, 0}),
-        (get(b"/healthz", *[b"X-A: " + b"a" * 8_000] * 80), {400, 0}),
-        (get(b"/healthz", b"X-A: a\r\n  folded"), {200, 400}),
-        (get(b"/healthz", b"X-A: \x00"), {400}),
-        (get(b"/healthz", b"Host: y"), {400}),
-        (b"GET /healthz HTTP/1.1\r\n\r\n", {400}),
-        (b"GET /healthz\r\n\r\n", {400}),
-        (get(b"//evil.example/healthz"), {404}),
-        (get(b"http://evil.example/healthz"), {404}),
-        (get(b"/healthz/"), {404}),
-        (get(b"/./healthz"), {404}),
-        (get(b"/o/../healthz"), {422}),
-        (get(b"/o/x", b"Upgrade: websocket", b"Connection: upgrade", b"Sec-WebSocket-Version: 13"), {404}),
-        (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", {404}),
-        (b"CONNECT evil.example:443 HTTP/1.1\r\n" + HOST + b"\r\n", {404}),
-        (b"TRACE /healthz HTTP/1.1\r\n" + HOST + b"X-Api-Key: mine\r\n\r\n", {405}),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400, 0}),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 404}),
-    ],
-)
-async def test_what_is_no_sound_request_is_refused(line: Line, request_: bytes, statuses: set[int]) -> None:
-    assert await line.status(request_) in statuses
+UNSOUND: list[tuple[bytes, set[int]]] = [
+    (POST + b"Content-Length: -1\r\n\r\nabc", {400}),
+    (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", {400}),
+    (POST + b"Content-Length: 1e9\r\n\r\nab", {400}),
+    (POST + b"Content-Length: \xd9\xa1\r\n\r\na", {400}),
+    (POST + b"Content-Length: 3, 3\r\n\r\nabc", {400, 401}),
+    (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 401}),
+    (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    (POST + CHUNKED + b"zz\r\n", {400}),
+    (POST + CHUNKED + b"1" * 100_000, {400}),
+    (POST + b"Content-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: x\r\n\r\n", {401}),
+    (POST + b"x-time: \xff\xb2\r\nx-signature: \xe9\r\nContent-Length: 0\r\n\r\n", {401}),
+    (POST + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", {415}),
+    (get(b"/o/\xff\xfe"), {400}),
+    (get(b"/o/%ff%fe%00%ed%a0%80"), {404}),
+    (get(b"/" + b"a" * 8_192), {404}),
+    (get(b"/l/" + b"a" * 60_000), {404}),
+    (get(b"/t/" + b"a" * 60_000), {200}),
+    (get(b"/" + b"a" * 600_000), {400, 0}),
+    (get(b"/healthz", *[b"X-A: " + b"a" * 8_000] * 80), {400, 0}),
+    (get(b"/healthz", b"X-A: a\r\n  folded"), {200, 400}),
+    (get(b"/healthz", b"X-A: \x00"), {400}),
+    (get(b"/healthz", b"Host: y"), {400}),
+    (b"GET /healthz HTTP/1.1\r\n\r\n", {400}),
+    (b"GET /healthz\r\n\r\n", {400}),
+    (get(b"//evil.example/healthz"), {404}),
+    (get(b"http://evil.example/healthz"), {404}),
+    (get(b"/healthz/"), {404}),
+    (get(b"/./healthz"), {404}),
+    (get(b"/o/../healthz"), {422}),
+    (get(b"/o/x", b"Upgrade: websocket", b"Connection: upgrade", b"Sec-WebSocket-Version: 13"), {404}),
+    (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", {404}),
+    (b"CONNECT evil.example:443 HTTP/1.1\r\n" + HOST + b"\r\n", {404}),
+    (b"TRACE /healthz HTTP/1.1\r\n" + HOST + b"X-Api-Key: mine\r\n\r\n", {405}),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400, 0}),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 404}),
+]
+
+
+async def test_what_is_no_sound_request_is_refused(line: Line) -> None:
+    for sent, statuses in UNSOUND:
+        assert await line.status(sent) in statuses, sent[:80]
     assert await line.status(get(b"/healthz")) == 200
 
 
