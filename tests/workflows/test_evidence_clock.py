@@ -75,10 +75,15 @@ async def test_evidence_that_proves_too_little_leaves_the_clock_running(
 
 async def test_a_message_that_never_asks_is_not_repeated_because_nobody_affirmed_it(world: World) -> None:
     story = await begin(
-        world, legs=(("email", "sms"),), levels=WITHIN_THE_HOUR, evidence_needed="E5", gate=Gate.ACK_GATED
+        world,
+        legs=(("email", "sms"),),
+        levels=ServiceLevels(evidence_within=5 * MINUTE),
+        evidence_needed="E5",
+        gate=Gate.ACK_GATED,
     )
     await story.settle()
     await story.evidence(EvidenceEvent.DELIVERED, Grade.E2, kind=Kind.RECEIVED)
+    await story.sleep(MINUTE * 8)
     await booked(story)
     await story.evidence(EvidenceEvent.DELIVERED, Grade.E2)
     await story.sleep(HOUR * 3)
