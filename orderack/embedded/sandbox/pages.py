@@ -16,7 +16,11 @@ from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'"
-MESSAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+MESSAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+"""Runs and loads nothing; its button opens in a tab of its own."""
 SHOWN = 200
 """Messages on one page."""
 
