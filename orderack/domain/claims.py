@@ -125,8 +125,8 @@ def title(said: Said) -> str:
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
-    """`21 Nov 10:02 UTC`."""
-    return f"{at.astimezone(zone):%d %b %H:%M %Z}"
+    """`21 Nov 2026 10:02 UTC`: a sentence may be read years later."""
+    return f"{at.astimezone(zone):%d %b %Y %H:%M %Z}"
 
 
 def _out(said: Said, zone: tzinfo) -> list[str]:

@@ -31,8 +31,9 @@ from orderack.gateway.page_view import Attempt, Reply, page_view
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import read_body
 from orderack.gateway.touches import note_touch
-from orderack.links import BUYER, PageLink
+from orderack.links import BUYER, PageLink, fingerprint
 from orderack.messages.page_labels import Note
+from orderack.policy.recipient import recipient_of
 
 log = structlog.get_logger(__name__)
 
@@ -184,10 +185,23 @@ async def _record(visit: Visit, wanted: BuyerRequest) -> None:
 
 
 async def _visit(parts: GatewayParts, token: str) -> Visit | None:
-    """None for a forged, a damaged, an expired and a revoked link, and for an order that we do not know."""
+    """None for a link that is forged, damaged, expired, revoked or another's by now, and without such an order."""
     link = await _link(parts, token)
     state = await look(parts, link) if link else None
-    return Visit(parts, token, state, tongue_for(parts.wording, state)) if state else None
+    if state is None or not _still_the_buyers(parts, state):
+        return None
+    return Visit(parts, token, state, tongue_for(parts.wording, state))
+
+
+def _still_the_buyers(parts: GatewayParts, state: PageState) -> bool:
+    """Whether the address that the link went to is still the order's: corrected since, it may be a stranger's."""
+    channel = parts.channels.get(state.link.via)
+    kind = channel.traits.address if channel and state.link.role == BUYER and state.link.recipient else ""
+    known = [held.order for held in (state.stored, state.pending) if held]
+    if kind not in ("email", "phone"):
+        return True
+    named = {recipient_of(order, kind, BUYER, "", state.store.country) for order in known} - {None}
+    return not named or any(fingerprint(address) == state.link.recipient for address in named if address)
 
 
 async def _link(parts: GatewayParts, token: str) -> PageLink | None:

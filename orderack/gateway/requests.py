@@ -12,11 +12,14 @@ from orderack.gateway.parts import GatewayParts
 from orderack.ports import RawRequest
 
 MAX_BYTES = 256 * 1024
+MAX_BATCH = 1024 * 1024
+"""Of a provider's report: SendGrid is said to post batches of up to 768 KB; one refused would be lost for good."""
+
 PATIENCE = timedelta(seconds=20)
 """For the whole body."""
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, limit: int = MAX_BYTES) -> bytes:
     """The raw body: bytes are counted as they come, whatever `Content-Length` says.
 
     413, 408 when it comes too slowly, 415 when it is compressed.
@@ -29,8 +32,8 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_BYTES:
-                    raise Denied(413, "too_large", f"The body is larger than {MAX_BYTES // 1024} KiB.")
+                if len(body) > limit:
+                    raise Denied(413, "too_large", f"The body is larger than {limit // 1024} KiB.")
     except TimeoutError:
         raise Denied(408, "too_slow", "The body did not come in time. Send it again.") from None
     return bytes(body)

@@ -15,7 +15,7 @@ from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
 from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
 from orderack.gateway.parts import GatewayParts, Parts
-from orderack.gateway.requests import raw_request, read_body
+from orderack.gateway.requests import MAX_BATCH, raw_request, read_body
 from orderack.ports import Channel, ChannelEvent, RawRequest
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
     """Signed as that provider signs. The same event twice is one event; 202 means that every event is recorded."""
     if channel not in parts.channels:
         raise Denied(404, "channel_unknown", "We have no such channel.")
-    raw = raw_request(request, await read_body(request), parts)
+    raw = raw_request(request, await read_body(request, MAX_BATCH), parts)
     adapter = parts.channels[channel]
     adapter.verify(raw)
     taken = []

@@ -111,7 +111,7 @@ async def test_a_pack_is_held_against_a_checkpoint(desk: Terminal) -> None:
 async def test_what_is_known_of_each_message_is_shown_in_generated_sentences(desk: Terminal) -> None:
     shown = await desk("evidence", "show", "north/1001", "--zone", "Asia/Tokyo")
     assert (shown.code, shown.err) == (0, "")
-    assert "on 02 Mar 18:31 JST" in shown.out
+    assert "on 02 Mar 2026 18:31 JST" in shown.out
     assert "No evidence that a person opened it" in shown.out
     as_json = (await desk("evidence", "show", "north/1001", "--json")).json
     grades = {(one["kind"], one["revision"]): one["grade"] for one in as_json["messages"]}

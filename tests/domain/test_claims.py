@@ -150,15 +150,15 @@ def test_no_name_of_a_message_sounds_like_evidence(kind: Kind) -> None:
 def test_a_delivery_to_a_handset_is_claimed_as_that_and_no_more() -> None:
     delivered = fact(E.DELIVERED, Grade.E2, "twilio_sms", after=3)
     assert claim(message([delivered])) == (
-        "The confirmation of revision 2 went out on 21 Nov 10:02 UTC by twilio_sms. "
-        "Its delivery to the handset was reported by twilio_sms on 21 Nov 10:02 UTC. "
+        "The confirmation of revision 2 went out on 21 Nov 2026 10:02 UTC by twilio_sms. "
+        "Its delivery to the handset was reported by twilio_sms on 21 Nov 2026 10:02 UTC. "
         "No evidence that a person opened it or that anyone agreed to its content."
     )
 
 
 def test_an_acceptance_by_the_provider_is_not_called_sent() -> None:
     assert claim(message()) == (
-        "The confirmation of revision 2 was accepted by the provider (twilio_sms) on 21 Nov 10:02 UTC. "
+        "The confirmation of revision 2 was accepted by the provider (twilio_sms) on 21 Nov 2026 10:02 UTC. "
         "No evidence that it arrived, that a person opened it or that anyone agreed to its content."
     )
 
@@ -168,7 +168,7 @@ def test_a_machine_touch_is_told_and_proves_nothing() -> None:
     delivered = fact(E.DELIVERED, Grade.E2, "sendgrid_email", after=3)
     text = claim(message([touch, delivered], sends=[("sendgrid_email", SendState.ACCEPTED)]))
     assert "to the recipient's mail server was reported by sendgrid_email" in text
-    assert "A machine fetched its image or a link in it on 21 Nov 10:02 UTC, 2 s after its delivery" in text
+    assert "A machine fetched its image or a link in it on 21 Nov 2026 10:02 UTC, 2 s after its delivery" in text
     assert "No evidence that a person opened it" in text
     alone = claim(message([touch]))
     assert "that it arrived" in alone
@@ -177,18 +177,18 @@ def test_a_machine_touch_is_told_and_proves_nothing() -> None:
 
 def test_a_probable_display_is_only_probable_and_says_whose_record_it_is() -> None:
     text = claim(message([fact(E.DISPLAYED, Grade.E3P, "sendgrid_email", "touch:pixel")]))
-    assert "It was probably displayed on 21 Nov 10:02 UTC, by our own record of what was fetched." in text
+    assert "It was probably displayed on 21 Nov 2026 10:02 UTC, by our own record of what was fetched." in text
     assert "that a person read it" in text
     reported = claim(message([fact(E.DISPLAYED, Grade.E3, "viber", "viber:seen")]))
-    assert "It was displayed on 21 Nov 10:02 UTC, by viber's report." in reported
+    assert "It was displayed on 21 Nov 2026 10:02 UTC, by viber's report." in reported
 
 
 def test_an_affirmation_names_who_affirmed_as_far_as_that_is_known() -> None:
     page = claim(message([fact(E.AFFIRMED, Grade.E5, "portal", "page:affirmed")]))
-    assert "The holder of its link affirmed its receipt on 21 Nov 10:02 UTC." in page
+    assert "The holder of its link affirmed its receipt on 21 Nov 2026 10:02 UTC." in page
     reply = claim(message([fact(E.AFFIRMED, Grade.E5, "twilio_sms", "twilio_sms:yes")]))
     assert "A reply from the address it went to (twilio_sms) affirmed its receipt on" in reply
-    assert "had arrived by 21 Nov 10:02 UTC, as an answer to it then implies" in reply
+    assert "had arrived by 21 Nov 2026 10:02 UTC, as an answer to it then implies" in reply
     assert reply.endswith("No evidence that anyone agreed to its content.")
 
 
@@ -199,9 +199,9 @@ def test_receipt_reading_and_assent_are_clauses_of_their_own() -> None:
         fact(E.DECLINED, Grade.E5, "portal", "page:declined", after=300),
     ]
     assert claim(message(facts)).split(". ")[1:] == [
-        "Its delivery to the handset was reported by twilio_sms on 21 Nov 10:02 UTC",
-        "The holder of its link affirmed its receipt on 21 Nov 10:04 UTC",
-        "The holder of its link declined its content, a part or all of it, on 21 Nov 10:07 UTC.",
+        "Its delivery to the handset was reported by twilio_sms on 21 Nov 2026 10:02 UTC",
+        "The holder of its link affirmed its receipt on 21 Nov 2026 10:04 UTC",
+        "The holder of its link declined its content, a part or all of it, on 21 Nov 2026 10:07 UTC.",
     ]
 
 
@@ -211,20 +211,20 @@ def test_the_strongest_reading_is_told_although_a_weaker_one_came_first() -> Non
         fact(E.AFFIRMED, Grade.E5, "portal", "page:affirmed", after=60),
     ]
     text = claim(message(facts))
-    assert "had arrived by 21 Nov 10:02 UTC, as a probable display then implies" in text
-    assert "affirmed its receipt on 21 Nov 10:03 UTC" in text
+    assert "had arrived by 21 Nov 2026 10:02 UTC, as a probable display then implies" in text
+    assert "affirmed its receipt on 21 Nov 2026 10:03 UTC" in text
 
 
 def test_an_attested_delivery_proves_no_reading() -> None:
     text = claim(message([fact(E.DELIVERED, Grade.E6, "as2", "as2:signed-mdn")]))
-    assert "Its delivery was attested on 21 Nov 10:02 UTC (as2:signed-mdn)." in text
+    assert "Its delivery was attested on 21 Nov 2026 10:02 UTC (as2:signed-mdn)." in text
     assert "No evidence that a person opened it" in text
 
 
 def test_an_attested_word_names_what_vouches_for_it_and_no_address() -> None:
     text = claim(message([fact(E.ASSENTED, Grade.E6, "login", "attested:login")]))
-    assert "Its receipt was attested on 21 Nov 10:02 UTC (attested:login)." in text
-    assert "Agreement to its content was attested on 21 Nov 10:02 UTC (attested:login)." in text
+    assert "Its receipt was attested on 21 Nov 2026 10:02 UTC (attested:login)." in text
+    assert "Agreement to its content was attested on 21 Nov 2026 10:02 UTC (attested:login)." in text
     assert "reply" not in text
     assert "holder" not in text
 
@@ -250,7 +250,7 @@ def test_a_refusal_and_a_provider_out_of_reach_are_told() -> None:
 
 
 def test_times_are_in_the_stores_zone() -> None:
-    assert "on 21 Nov 11:02 CET" in claim(message(), ZoneInfo("Europe/Berlin"))
+    assert "on 21 Nov 2026 11:02 CET" in claim(message(), ZoneInfo("Europe/Berlin"))
 
 
 def test_a_grade_without_its_fact_says_neither_when_nor_who() -> None:
@@ -269,7 +269,8 @@ def test_of_two_channels_only_the_one_that_proved_it_is_said_to_have_brought_it(
     late = fact(E.DELIVERED, Grade.E2, "twilio_sms", "twilio_sms:delivered", after=1_800)
     assert claim(message([late], sends=both)).startswith(
         "The confirmation of revision 2 was accepted by several providers (sendgrid_email, twilio_sms), by the first "
-        "of them on 21 Nov 10:02 UTC. Its delivery to the handset was reported by twilio_sms on 21 Nov 10:32 UTC."
+        "of them on 21 Nov 2026 10:02 UTC. "
+        "Its delivery to the handset was reported by twilio_sms on 21 Nov 2026 10:32 UTC."
     )
 
 
@@ -286,6 +287,6 @@ def test_a_message_that_came_back_after_it_was_opened_is_said_to_have_come_back(
     back = fact(E.BOUNCED, Grade.E0, "sendgrid_email", "sendgrid_email:bounce", after=90)
     sends = (("sendgrid_email", SendState.ACCEPTED),)
     text = claim(message(sorted([opened, back], key=lambda one: one.event is not first), sends=sends))
-    assert "By sendgrid_email's report of 21 Nov 10:03 UTC it failed or came back." in text
+    assert "By sendgrid_email's report of 21 Nov 2026 10:03 UTC it failed or came back." in text
     told = (*sends, ("sendgrid_email", SendState.REJECTED))
     assert claim(message([opened, back], sends=told)).count("came back") == 1

@@ -47,7 +47,7 @@ def test_every_stage_has_words() -> None:
 @pytest.mark.parametrize("stage", [Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP])
 def test_nothing_is_promised_while_nothing_is_confirmed(stage: Stage) -> None:
     said = sayable(OPEN.model_copy(update={"stage": stage}))
-    assert said.startswith("Order 1001 arrived on 14 Nov 10:02 UTC and ")
+    assert said.startswith("Order 1001 arrived on 14 Nov 2026 10:02 UTC and ")
     assert "nothing is promised yet" in said
     assert "confirmed" not in said
 
@@ -55,7 +55,7 @@ def test_nothing_is_promised_while_nothing_is_confirmed(stage: Stage) -> None:
 def test_the_next_message_is_named_by_the_earliest_clock_that_runs() -> None:
     clocks = (clock(ClockName.ACKNOWLEDGE, 1, met=True), clock(ClockName.HOLD, 15), clock(ClockName.REVIEW, 5))
     said = sayable(OPEN.model_copy(update={"clocks": clocks}))
-    assert said.endswith("The next message is due by 14 Nov 10:17 UTC.")
+    assert said.endswith("The next message is due by 14 Nov 2026 10:17 UTC.")
 
 
 def test_of_a_flagged_payment_no_message_is_announced() -> None:
@@ -65,7 +65,7 @@ def test_of_a_flagged_payment_no_message_is_announced() -> None:
 
 
 def test_times_are_the_stores() -> None:
-    assert "14 Nov 11:02 CET" in sayable(OPEN, ZoneInfo("Europe/Berlin"))
+    assert "14 Nov 2026 11:02 CET" in sayable(OPEN, ZoneInfo("Europe/Berlin"))
 
 
 @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ def test_braces_in_a_number_or_a_document_are_only_text() -> None:
 
 def test_an_order_that_only_the_record_knows_is_told_from_the_record() -> None:
     assert recorded("1001", "handed_off", AT) == (
-        "Order 1001: our record's last word, of 14 Nov 10:02 UTC, is “handed off”."
+        "Order 1001: our record's last word, of 14 Nov 2026 10:02 UTC, is “handed off”."
     )

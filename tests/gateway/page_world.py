@@ -79,7 +79,8 @@ class Buyer:
 
     @cached_property
     def token(self) -> str:
-        return self.gateway.parts.links.token(self.order.ref, self.role, self.via, "ada@example.com")
+        to = "+15005550006" if self.via == "text" else "ada@example.com"
+        return self.gateway.parts.links.token(self.order.ref, self.role, self.via, to)
 
     async def opens(self, **headers: str) -> httpx.Response:
         return await self.gateway.http.get(f"/o/{self.token}", headers=headers)

@@ -6,12 +6,13 @@ import pytest
 import time_machine
 from itsdangerous import URLSafeTimedSerializer
 
+from orderack.contracts.journal import Stage
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent
 from orderack.errors import BadSignature, Misconfigured
 from orderack.links import LETTERS, VALID_FOR, PageLink, PageLinks, fingerprint
 from tests.gateway.conftest import PUBLIC, Gateway
-from tests.gateway.page_world import Buyer, a_buyer, words
+from tests.gateway.page_world import Buyer, a_buyer, confirmed, stored, words
 from tests.temporal.server import now
 from tests.workflows.orders import an_order
 
@@ -151,3 +152,24 @@ def test_no_single_changed_character_makes_another_link() -> None:
 def test_links_need_a_secret_worth_the_name(secret: str) -> None:
     with pytest.raises(Misconfigured, match="ORDERACK_SECRET"):
         PageLinks(secret, PUBLIC)
+
+
+async def test_a_link_that_went_to_an_address_corrected_since_opens_nothing_and_affirms_nothing(
+    gateway: Gateway, buyer: Buyer
+) -> None:
+    links, ref, old = gateway.parts.links, buyer.order.ref, buyer.order.contacts.email or ""
+    before = links.token(ref, via="email", recipient=old)
+    after = links.token(ref, via="email", recipient="right@example.com")
+    assert (await gateway.http.get(f"/o/{before}")).status_code == 200
+    assert (await gateway.http.get(f"/o/{after}")).status_code == 404
+    contacts = buyer.order.contacts.model_copy(update={"email": "right@example.com"})
+    corrected = buyer.order.model_copy(update={"contacts": contacts})
+    await stored(gateway, corrected, 2)
+    # While the correction is being checked, both are the buyer's; once it is confirmed, only the new one.
+    gateway.orders.standing[ref] = confirmed(buyer.order, revision=2, stage=Stage.ASSESSING)
+    assert [(await gateway.http.get(f"/o/{token}")).status_code for token in (before, after)] == [200, 200]
+    gateway.orders.standing[ref] = confirmed(corrected, revision=2, confirmed_revision=2)
+    assert [(await gateway.http.get(f"/o/{token}")).status_code for token in (before, after)] == [404, 200]
+    refused = await gateway.http.post(f"/o/{before}/affirm", data={"revision": "2", "form": "a"})
+    assert refused.status_code == 404
+    assert await buyer.facts() == []

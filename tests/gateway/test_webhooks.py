@@ -222,3 +222,13 @@ async def test_a_repeat_that_bears_a_new_time_is_a_repeat(gateway: Gateway) -> N
     again = await report(gateway, first.model_copy(update={"occurred_at": now(), "raw": "the same, told again"}))
     assert again.status_code == 202
     assert len(await gateway.ledger.evidence(REF)) == 1
+
+
+async def test_a_full_batch_of_a_provider_is_taken_and_only_more_than_that_refused(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    batch = [an_event(f"e{n}").model_copy(update={"raw": "x" * 1_900}) for n in range(350)]
+    answer = await report(gateway, *batch)
+    assert (answer.status_code, answer.json()["events"]) == (202, 350)
+    padded = b"[" + b" " * (1024 * 1024) + b"]"
+    refused = await gateway.http.post("/webhooks/email", content=padded, headers=signed(padded, URL))
+    assert refused.status_code == 413
