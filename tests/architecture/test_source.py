@@ -12,7 +12,7 @@ DETERMINISTIC = ("workflows", "orderack/domain", "orderack/contracts")
 LONGEST = 450
 """Lines of a file. Longer than this, it holds two ideas."""
 
-LONGER = {"orderack/dispute/verifier.py": 500}
+LONGER = {"orderack/dispute/verifier.py": 550}
 """It travels in every dispute pack as the one file that a stranger runs, so it cannot be split."""
 
 FLOATS = frozenset({"orderack/domain/intake.py"})

@@ -29,8 +29,8 @@ from tests.gateway.conftest import PUBLIC, Gateway
 NOWHERE = "http://127.0.0.1:9"
 BOUNDLESS = Rates(key=10**6, provider=10**6, page=10**6, guesses=10**6)
 FORM = "application/x-www-form-urlencoded"
-TOO_LONG = 1.0
-"""Seconds that one request may hold the loop here: the machine is slow. What is quadratic takes far more."""
+TOO_LONG = 300.0
+"""Yardsticks. What grows with the square of a body takes more; what is read once takes about half of it."""
 
 
 def _twilio(path: str, body: bytes, at: datetime) -> dict[str, str]:
@@ -138,7 +138,7 @@ async def armed(gateway: Gateway) -> AsyncIterator[Gateway]:
 
 @dataclass
 class Watch:
-    """How long the loop worked without a pause, at most, while the block ran: seconds of its own processor time."""
+    """How long the loop worked without a pause, at most, while the block ran: in yardsticks of processor time."""
 
     longest: float = 0.0
 
@@ -160,3 +160,11 @@ async def watched() -> AsyncIterator[Watch]:
         await asyncio.sleep(0.002)
     finally:
         task.cancel()
+        watch.longest /= _yardstick()
+
+
+def _yardstick() -> float:
+    """The processor time that a fixed piece of work takes here and now: a ratio means the same on every machine."""
+    before = time.thread_time()
+    assert sum(len(str(number)) for number in range(50_000)) == 238_890
+    return time.thread_time() - before
