@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Most tests wait for processes and servers more than they compute. Each file keeps to one worker.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile
 STAMP := .venv/.installed
 
 help: ## what there is to make
@@ -19,7 +21,7 @@ demo: $(STAMP) ## the main job: thirteen order stories on a real Temporal server
 	@$(BIN)/orderack demo --json build/demo.json
 
 test: $(STAMP) ## the tests
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in build/browser
 	@$(BIN)/pytest tests/browser
@@ -33,7 +35,7 @@ check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/orderack policy check
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 bench-history: $(STAMP) ## events, bytes and billed Actions of each story, beside a bare workflow
 	@$(BIN)/python -m tests.bench.history --json build/bench-history.json
