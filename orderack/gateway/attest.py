@@ -31,6 +31,9 @@ from orderack.temporal.orders import Told
 
 log = structlog.get_logger(__name__)
 
+MOST = 16 * 1024
+"""Bytes: an attestation is one small value, and what is wrong with a large one takes long to list."""
+
 router = APIRouter(tags=["evidence"])
 
 SKEW = timedelta(minutes=5)
@@ -60,7 +63,7 @@ async def attest(store: StoreName, number: Number, request: Request, parts: Part
     """Evidence of grade E6, for what the store's own systems can prove. It counts for exactly one revision."""
     grant = demand_store(request, parts, store)
     try:
-        said = Attestation.model_validate_json(await read_json(request), strict=True, extra="forbid")
+        said = Attestation.model_validate_json(await read_json(request, MOST), strict=True, extra="forbid")
     except ValidationError as error:
         raise InvalidInput(problems_of(error)) from None
     event = EVENT.get((said.method, said.what))

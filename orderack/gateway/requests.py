@@ -39,12 +39,12 @@ async def read_body(request: Request, limit: int = MAX_BYTES) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request) -> bytes:
+async def read_json(request: Request, limit: int = MAX_BYTES) -> bytes:
     """The raw body of a request that says it is JSON; else 415. It is not parsed yet."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise Denied(415, "unsupported_type", "Send JSON with Content-Type: application/json.")
-    return await read_body(request)
+    return await read_body(request, limit)
 
 
 def presented_keys(request: Request) -> tuple[str, ...]:
