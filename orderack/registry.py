@@ -71,6 +71,10 @@ class ChannelSpec(Spec[Channel]):
     """A channel's registration; its name and traits are known whether it is configured or not."""
 
     adapter: type[Channel]
+    webhook: str = ""
+    """What to register at the vendor so that it posts its events to `/webhooks/<name>`, in words; empty: nothing."""
+    traps: tuple[str, ...] = ()
+    """What its users trip over, one sentence each (docs/channels.md)."""
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ class Portal:
 
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         """Never needed: sending again is the same page."""
-        return await self.send(message)
+        raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         """No provider calls back, so no request can be genuine."""
         raise BadSignature("portal has no webhook")
 

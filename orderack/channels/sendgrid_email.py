@@ -204,7 +204,7 @@ class SendgridEmail:
         """Not without the paid Email Activity add-on; events echo the key instead."""
         raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         """ECDSA over timestamp and raw body; older or newer than ten minutes is refused (SendGrid sets no limit)."""
         timestamp, signature = request.headers.get(TIMESTAMP, ""), request.headers.get(SIGNATURE, "")
         try:

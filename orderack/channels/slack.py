@@ -176,7 +176,7 @@ class Slack:
         """Needs history scopes that an alerting bot should not have."""
         raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         """The v0 signature over timestamp and raw body, at most 300 seconds old."""
         timestamp = request.headers.get("x-slack-request-timestamp", "")
         signed = b"v0:" + timestamp.encode("utf-8", "replace") + b":" + request.body

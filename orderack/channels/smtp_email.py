@@ -186,7 +186,7 @@ class SmtpEmail:
         """SMTP cannot be asked."""
         raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         """SMTP calls nobody back, so no request can be genuine."""
         raise BadSignature("smtp_email has no webhook")
 

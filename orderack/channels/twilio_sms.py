@@ -203,7 +203,7 @@ class TwilioSms:
         """The list filters by day and text only: two equal updates could not be told apart. Callbacks echo instead."""
         raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         """HMAC-SHA1 over the public URL and the form, with or without the port. It has no time: ids catch replays."""
         given = request.headers.get("x-twilio-signature", "")
         try:

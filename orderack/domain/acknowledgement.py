@@ -55,6 +55,10 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"
     EXPIRED = "expired"
     NOT_CONFIGURED = "not_configured"
+    PAUSED = "paused"
+    """An operator has paused the channel."""
+    WINDOW_CLOSED = "window_closed"
+    """The buyer has to write first (24-hour window), and no template serves."""
     OTHER = "other"
 
 

@@ -63,6 +63,9 @@ class EvidenceEvent(StrEnum):
     """The buyer's own words came back from the address the message went to."""
     DISPUTED = "disputed"
     OPTED_OUT = "opted_out"
+    """They want no more messages by this channel. Remembered by address."""
+    OPTED_IN = "opted_in"
+    """They want messages again, or have begun to write to us."""
     UNKNOWN = "unknown"
 
 

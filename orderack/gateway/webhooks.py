@@ -54,7 +54,7 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
         raise Denied(404, "channel_unknown", "We have no such channel.")
     raw = raw_request(request, await read_body(request, MAX_BATCH), parts)
     adapter = parts.channels[channel]
-    adapter.verify(raw)
+    await adapter.verify(raw)
     taken = []
     for event in _events(adapter, raw):
         async with parts.turns.of(f"webhooks/{channel}", event.id):

@@ -143,6 +143,7 @@ class Sends(Table, table=True):
         UniqueConstraint("key"),
         Index("ix_sends_provider_id", "channel", "provider_id"),
         Index("ix_sends_recipient", "channel", "recipient_sha256", "claimed_at"),
+        Index("ix_sends_health", "channel", "state", "finished_at"),
     )
 
     store: str = Field(sa_type=Words, primary_key=True)
@@ -166,6 +167,44 @@ class Sends(Table, table=True):
     lease_until: datetime = Field(sa_type=Moment)
     in_doubt_since: datetime | None = Field(default=None, sa_type=Moment)
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
+    turn_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When the channel's rate lets it go out."""
+
+
+class Reaches(Table, table=True):
+    """One address on one channel: whether it may be written to, and when it last wrote to us. Only its hash is kept."""
+
+    __tablename__ = "reaches"
+
+    channel: str = Field(sa_type=Words, primary_key=True)
+    address_sha256: str = Field(sa_type=Words, primary_key=True)
+    heard_at: datetime | None = Field(default=None, sa_type=Moment)
+    opted_out_at: datetime | None = Field(default=None, sa_type=Moment)
+    opted_in_at: datetime | None = Field(default=None, sa_type=Moment)
+    basis: str = Field(default="", sa_type=Words)
+
+
+class Pauses(Table, table=True):
+    """A channel that an operator has paused; resuming it removes the row."""
+
+    __tablename__ = "pauses"
+
+    channel: str = Field(sa_type=Words, primary_key=True)
+    at: datetime = Field(sa_type=Moment)
+    by: str = Field(sa_type=Words)
+    reason: str = Field(default="", sa_type=Words)
+
+
+class Lanes(Table, table=True):
+    """A channel's turns as one store takes them; the row without a store is the channel's own."""
+
+    __tablename__ = "lanes"
+
+    channel: str = Field(sa_type=Words, primary_key=True)
+    store: str = Field(sa_type=Words, primary_key=True)
+    next_at: datetime = Field(sa_type=Moment)
+    """The first turn that is free."""
+    asked_at: datetime = Field(sa_type=Moment)
 
 
 class Evidence(Table, table=True):

@@ -1,15 +1,15 @@
 """What a channel is asked for, and what it gives: messages out, events back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from orderack.domain.acknowledgement import Audience, Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent, Grade
-from orderack.domain.order import Name, Text
+from orderack.domain.order import Name, Order, Text
 from orderack.domain.value import Value
 
 
@@ -29,6 +29,8 @@ class Medium(StrEnum):
     SMS = "sms"
     CHAT = "chat"
     PAGE = "page"
+    RECORD = "record"
+    """A task, a note, a ticket or an event in another system."""
 
 
 class Traits(Value):
@@ -46,6 +48,13 @@ class Traits(Value):
     replies: bool = False
     """It brings what the buyer writes back: a keyword from the address a message went to affirms it (E5)."""
     rate_per_second: float = 10.0
+    """Sends that the vendor takes in a second from one account; all workers together keep to it."""
+    needs_order: bool = False
+    """It keeps records, so `Message.order` is filled in."""
+    key_lasts: timedelta | None = None
+    """How long the vendor knows a key (`Idempotency.KEY`); None: for ever. An older doubt is not sent again."""
+    window: timedelta | None = None
+    """How long after the buyer's own last message (`Message.heard_at`) free words may be sent; None: always."""
 
 
 class Rendered(Value):
@@ -55,8 +64,14 @@ class Rendered(Value):
     text: str = Field(max_length=200_000)
     html: str | None = Field(default=None, max_length=500_000)
     sms: Text | None = None
+    chat: str | None = Field(default=None, max_length=2_000)
+    """Plain text for a chat: everything that matters, at most 2,000 characters whatever the order's size."""
     link: Text | None = None
     """The buyer's page for this message."""
+    open_label: Text = "View your order"
+    """What the link's button says, in the recipient's language."""
+    affirm_label: Text = ""
+    """What the button says by which the buyer affirms having it; empty: this message does not ask."""
 
 
 class Message(Value):
@@ -70,6 +85,12 @@ class Message(Value):
     content: Rendered
     status_url: Text | None = None
     """Where the provider should report delivery, where it takes such a URL per message."""
+    order: Order | None = None
+    """The revision itself, where `Traits.needs_order` asks for it (CRM, help desk, marketing events, storefront)."""
+    sender_name: Text = ""
+    """The store as its buyers know it."""
+    heard_at: AwareDatetime | None = None
+    """When the recipient last wrote to us by this channel (see `Traits.window`); None: never, as far as we know."""
 
     @property
     def key_text(self) -> str:
@@ -111,6 +132,8 @@ class ChannelEvent(Value):
     """The buyer's own words, where the event is a reply."""
     machine: tuple[Name, ...] = ()
     """Why a touch counts as a machine's."""
+    watermark: AwareDatetime | None = None
+    """It is about every message sent to `sender` up to then, not about one (Messenger's read and delivery reports)."""
 
 
 class Channel(Protocol):
@@ -127,8 +150,9 @@ class Channel(Protocol):
         """Ask the provider whether it has this message (`Idempotency.LOOKUP` only); None: it has not."""
         ...
 
-    def verify(self, request: RawRequest) -> None:
-        """Raise BadSignature unless the request proves it comes from the provider."""
+    async def verify(self, request: RawRequest) -> None:
+        """Raise BadSignature unless the request proves it comes from the provider; Unavailable while its public keys
+        cannot be fetched."""
         ...
 
     def events(self, request: RawRequest) -> Sequence[ChannelEvent]:
@@ -137,4 +161,43 @@ class Channel(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+        ...
+
+
+class Greeting(Value):
+    """What a provider is answered that only wants to know whether this URL is ours."""
+
+    status: int = 200
+    body: str = Field(default="", max_length=10_000)
+    media_type: Name = "text/plain"
+
+
+@runtime_checkable
+class Greets(Protocol):
+    """A channel whose provider tries the URL first (hub.challenge, url_verification, validationToken, SNS)."""
+
+    async def greet(self, request: RawRequest) -> Greeting | None:
+        """The answer to such a trial; None: it is none, so it is to be verified and read. Asked before `verify`,
+        so it proves by itself whatever has to be proved. Raises BadSignature."""
+        ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """A channel whose provider posts nothing (or a mere hint): its reports lie in a mailbox and are fetched."""
+
+    async def poll(self, since: datetime) -> Sequence[ChannelEvent]:
+        """What has come since then; the same report has the same id every time. Raises Unavailable, Misconfigured."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A channel whose provider can be asked whether our settings are right, without sending anything."""
+
+    async def check(self) -> str:
+        """Ask; what it answered, in a few words and without a secret ("signed in as bot @fjordlight").
+
+        Raises Misconfigured naming the setting that is wrong, or Unavailable.
+        """
         ...

@@ -13,6 +13,7 @@ from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
+from orderack.ports.channel_book import ChannelBook
 
 
 class StoredRevision(Value):
@@ -111,7 +112,7 @@ class PastOrder(Value):
     """Quantity per sku."""
 
 
-class Ledger(Protocol):
+class Ledger(ChannelBook, Protocol):
     """The record (DESIGN §9). Every write is keyed and may be repeated."""
 
     async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:

@@ -83,7 +83,7 @@ class NoneChannel:
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         raise Unsupported("lookup")
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         raise AssertionError("an activity verifies nothing")
 
     def events(self, request: RawRequest) -> Sequence[ChannelEvent]:

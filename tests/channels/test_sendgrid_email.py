@@ -190,7 +190,7 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
         (lack,) = channels.build(["sendgrid_email"]).not_configured["sendgrid_email"]
         assert lack.startswith("ORDERACK_SENDGRID_EMAIL_WEBHOOK_PUBLIC_KEY: not the base64 public key")
 
-    def test_the_published_signature_verifies_and_one_changed_byte_does_not(self) -> None:
+    async def test_the_published_signature_verifies_and_one_changed_byte_does_not(self) -> None:
         (vector,) = json.loads(spec("sendgrid/signature_vectors.json").read_text())["vectors"]
         timestamp = vector["X-Twilio-Email-Event-Webhook-Timestamp"]
         then = datetime.fromtimestamp(int(timestamp), NOW.tzinfo)
@@ -203,11 +203,11 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
             },
             body=vector["raw_body"].encode(),
         )
-        channel.verify(request)
+        await channel.verify(request)
         (event,) = channel.events(request)
         assert event.event is EvidenceEvent.BOUNCED
         with pytest.raises(BadSignature):
-            channel.verify(request.model_copy(update={"body": request.body.replace(b"dropped", b"Dropped")}))
+            await channel.verify(request.model_copy(update={"body": request.body.replace(b"dropped", b"Dropped")}))
 
     @pytest.mark.parametrize(
         ("agent", "ip", "reason"),

@@ -81,47 +81,47 @@ def changed(data: bytes) -> Iterator[bytes]:
             yield data[:place] + bytes([byte ^ bit]) + data[place + 1 :]
 
 
-def _refuses(channel: Channel, request: RawRequest, **update: object) -> None:
+async def _refuses(channel: Channel, request: RawRequest, **update: object) -> None:
     with pytest.raises(BadSignature):
-        channel.verify(request.model_copy(update=update))
+        await channel.verify(request.model_copy(update=update))
 
 
 @pytest.mark.parametrize("vendor", list(VENDORS))
-def test_the_published_signatures_verify(vendor: str) -> None:
+async def test_the_published_signatures_verify(vendor: str) -> None:
     for channel, request in VENDORS[vendor]():
-        channel.verify(request)
+        await channel.verify(request)
 
 
 @pytest.mark.parametrize("vendor", list(VENDORS))
-def test_no_byte_of_the_body_can_be_changed(vendor: str) -> None:
+async def test_no_byte_of_the_body_can_be_changed(vendor: str) -> None:
     for channel, request in VENDORS[vendor]():
         meant = parse_qsl(request.body.decode(), keep_blank_values=True)
         for body in changed(request.body):
             if vendor == "twilio_sms" and parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) == meant:
                 continue  # %2b for %2B: another spelling of the form that Twilio signs, byte by byte the same values
-            _refuses(channel, request, body=body)
+            await _refuses(channel, request, body=body)
 
 
 @pytest.mark.parametrize("vendor", list(VENDORS))
-def test_no_byte_of_the_signature_or_its_time_can_be_changed(vendor: str) -> None:
+async def test_no_byte_of_the_signature_or_its_time_can_be_changed(vendor: str) -> None:
     for channel, request in VENDORS[vendor]():
         for name, value in request.headers.items():
             for other in changed(value.encode()):
-                _refuses(channel, request, headers={**request.headers, name: other.decode("latin-1")})
+                await _refuses(channel, request, headers={**request.headers, name: other.decode("latin-1")})
 
 
-def test_no_byte_of_the_address_can_be_changed_where_the_vendor_signs_it() -> None:
+async def test_no_byte_of_the_address_can_be_changed_where_the_vendor_signs_it() -> None:
     for channel, request in twilio():
         for url in (url.decode("latin-1") for url in changed(request.url.encode())):
             if url[:5].lower() + url[5:] != request.url:  # HTTPS and https are one scheme
-                _refuses(channel, request, url=url)
+                await _refuses(channel, request, url=url)
 
 
 @pytest.mark.parametrize("vendor", list(VENDORS))
-def test_no_byte_can_be_left_out_or_put_in(vendor: str) -> None:
+async def test_no_byte_can_be_left_out_or_put_in(vendor: str) -> None:
     for channel, request in VENDORS[vendor]():
         body = request.body
         for place in range(len(body)):
             if vendor != "twilio_sms" or body[place : place + 1] != b"=":  # Twilio signs names and values without it
-                _refuses(channel, request, body=body[:place] + body[place + 1 :])
-            _refuses(channel, request, body=body[:place] + b"x" + body[place:])
+                await _refuses(channel, request, body=body[:place] + body[place + 1 :])
+            await _refuses(channel, request, body=body[:place] + b"x" + body[place:])

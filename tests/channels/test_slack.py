@@ -154,7 +154,7 @@ class TestSlack(HttpChannelConformance, WebhookConformance):
         assert "channels" in lack
         assert "ops=C1" not in lack
 
-    def test_the_published_signature_verifies_and_one_changed_byte_does_not(self) -> None:
+    async def test_the_published_signature_verifies_and_one_changed_byte_does_not(self) -> None:
         """Slack's documentation, "Verifying requests from Slack"."""
         body = (
             b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
@@ -169,6 +169,6 @@ class TestSlack(HttpChannelConformance, WebhookConformance):
         then = datetime.fromtimestamp(1531420618, UTC)
         channel = Slack(settings("http://127.0.0.1:9", "8f742231b10e8888abcd99yyyzzz85a5"), clock=lambda: then)
         request = RawRequest(url=WEBHOOK_URL, headers=headers, body=body)
-        channel.verify(request)
+        await channel.verify(request)
         with pytest.raises(BadSignature):
-            channel.verify(request.model_copy(update={"body": body.replace(b"foobar", b"foobaz")}))
+            await channel.verify(request.model_copy(update={"body": body.replace(b"foobar", b"foobaz")}))

@@ -187,7 +187,7 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
     async def test_a_message_to_our_number_is_a_reply_with_its_words_and_its_sender(self, text: str) -> None:
         async with self.channel() as channel:
             request = self.message_in(text)
-            channel.verify(request)
+            await channel.verify(request)
             (event,) = channel.events(request)
             assert (event.event, event.grade) == (EvidenceEvent.REPLIED, Grade.E4)
             assert (event.sender, event.text) == (self.recipient, text)
@@ -232,7 +232,7 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
     async def test_a_list_where_a_message_should_be_is_in_doubt(self) -> None:
         assert isinstance(await self.failure(json_answer(201, [])), InDoubt)
 
-    def test_the_published_signatures_verify_and_one_changed_byte_does_not(self) -> None:
+    async def test_the_published_signatures_verify_and_one_changed_byte_does_not(self) -> None:
         vectors = json.loads(spec("twilio_sms/signature_vectors.json").read_text())["vectors"]
         signed = [vector for vector in vectors if "X-Twilio-Signature" in vector]
         assert len(signed) == 2
@@ -243,6 +243,6 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
             request = RawRequest(
                 url=vector["url"], headers=headers, body=urlencode([tuple(pair) for pair in pairs]).encode()
             )
-            channel.verify(request)
+            await channel.verify(request)
             with pytest.raises(BadSignature):
-                channel.verify(request.model_copy(update={"url": vector["url"] + "x"}))
+                await channel.verify(request.model_copy(update={"url": vector["url"] + "x"}))

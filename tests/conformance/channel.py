@@ -24,7 +24,7 @@ from orderack.domain.acknowledgement import Audience, Kind, Reason, SendKey
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import OrderRef
 from orderack.errors import BadSignature, InDoubt, InvalidInput, Misconfigured, Refused, Unavailable, Unsupported
-from orderack.ports import Channel, Idempotency, Medium, Message, RawRequest, Rendered
+from orderack.ports import Channel, Checks, Idempotency, Medium, Message, RawRequest, Rendered
 from tests.conformance.peer import Answer, CutOff, Peer, Received, Silence, closed_port, running_peer
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -109,21 +109,21 @@ class ChannelConformance(ABC):
             shown = repr(channel) + repr(vars(channel) if hasattr(channel, "__dict__") else "")
             assert not [secret for secret in self.secrets if secret in shown]
 
-    async def test_it_can_be_asked_for_a_message_exactly_when_its_traits_say_so(self) -> None:
+    async def test_what_it_does_not_promise_to_look_up_is_unsupported(self) -> None:
         async with self.channel() as channel:
-            if channel.traits.idempotency in (Idempotency.LOOKUP, Idempotency.KEY):
-                assert await channel.lookup(self.message(), NOW) is not None
-            else:
+            if channel.traits.idempotency in (Idempotency.ECHO, Idempotency.NONE):
                 with pytest.raises(Unsupported):
                     await channel.lookup(self.message(), NOW)
 
     async def test_a_message_over_the_declared_length_is_unsupported(self) -> None:
         async with self.channel() as channel:
             if (limit := channel.traits.max_length) is None:
-                assert channel.traits.medium in (Medium.EMAIL, Medium.PAGE), "others have a limit worth knowing"
+                assert channel.traits.medium in (Medium.EMAIL, Medium.PAGE, Medium.RECORD), (
+                    "others have a limit worth knowing"
+                )
                 return
             with pytest.raises(Unsupported):
-                await channel.send(self.message(sms=None, text="x" * (limit + 1)))
+                await channel.send(self.message(sms=None, chat=None, text="x" * (limit + 1)))
 
     async def test_its_audience_is_kept_apart(self) -> None:
         async with self.channel() as channel:
@@ -132,14 +132,26 @@ class ChannelConformance(ABC):
     async def test_an_unsigned_request_is_refused(self) -> None:
         async with self.channel() as channel:
             with pytest.raises(BadSignature):
-                channel.verify(RawRequest(url=WEBHOOK_URL, headers={}, body=b"{}"))
+                await channel.verify(RawRequest(url=WEBHOOK_URL, headers={}, body=b"{}"))
 
 
 class HttpChannelConformance(ChannelConformance):
     """Holds for every channel with a provider behind HTTP. The provider is a real server on this machine."""
 
     accepted: ClassVar[Answer]
-    provider_id: ClassVar[str]
+    provider_id: ClassVar[str | None]
+    login: ClassVar[Sequence[Answer]] = ()
+    """What the vendor answers while the adapter signs in: before its first request only."""
+    prelude: ClassVar[Sequence[Answer]] = ()
+    """What it answers to the requests that every send makes before the one that sends."""
+    relogins: ClassVar[bool] = False
+    """A 401 makes the adapter sign in anew, once, and send again: the token may have been revoked."""
+    found: ClassVar[Sequence[Answer]] = ()
+    """What it answers to a look-up of a message that it has."""
+    missing: ClassVar[Sequence[Answer]] = ()
+    """The same of one that it has not."""
+    healthy: ClassVar[Sequence[Answer]] = ()
+    """What it answers to `check` when all is well, where the channel can be checked."""
     refusals: ClassVar[Sequence[tuple[Answer, Reason]]]
     ours_to_mend: ClassVar[Sequence[Answer]]
     not_now: ClassVar[Sequence[Answer]] = ()
@@ -156,32 +168,84 @@ class HttpChannelConformance(ChannelConformance):
     async def sent(self, message: Message | None = None) -> Received:
         """The request that one accepted send makes."""
         async with self.provider() as (peer, channel):
-            peer.will(self.accepted)
+            peer.will(*self.login, *self.prelude, self.accepted)
             await channel.send(message or self.message())
-            (request,) = peer.received
-            return request
+            assert len(peer.received) == len(self.login) + len(self.prelude) + 1
+            return peer.received[-1]
 
-    async def failure(self, *answers: Answer | CutOff | Silence) -> Exception:
+    async def failure(self, answer: Answer | CutOff | Silence) -> Exception:
         """The error of one send answered like this; a second request would be a hidden retry."""
+        script = [*self.login, *self.prelude, answer]
+        if self.relogins and isinstance(answer, Answer) and answer.status == 401:
+            script += [*self.login, answer]
         async with self.provider() as (peer, channel):
-            peer.will(*answers)
+            peer.will(*script)
             with pytest.raises(Exception) as caught:  # noqa: PT011 - the tests look at its type
                 await channel.send(self.message())
-            assert len(peer.received) == 1, "it must not repeat by itself"
+            assert len(peer.received) == len(script), "it must not repeat by itself"
             return caught.value
 
     async def test_an_accepted_send_returns_the_providers_id(self) -> None:
         async with self.provider() as (peer, channel):
-            peer.will(self.accepted)
+            peer.will(*self.login, *self.prelude, self.accepted)
             assert (await channel.send(self.message())).provider_id == self.provider_id
+
+    async def test_what_fails_before_the_send_itself_is_unavailable_for_nothing_was_sent(self) -> None:
+        before = (*self.login, *self.prelude)
+        for place in range(len(before)):
+            for broken in (CutOff(), Answer(503, b"{}"), Answer(429, b"{}")):
+                async with self.provider() as (peer, channel):
+                    peer.will(*before[:place], broken)
+                    with pytest.raises(Unavailable):
+                        await channel.send(self.message())
+                    assert len(peer.received) == place + 1
+
+    async def test_a_look_up_finds_what_the_vendor_has_and_nothing_else(self) -> None:
+        if not self.found:
+            assert type(self.make("http://127.0.0.1:9")).traits.idempotency is not Idempotency.LOOKUP
+            return
+        async with self.provider() as (peer, channel):
+            peer.will(*self.login, *self.found, *self.missing)
+            found = await channel.lookup(self.message(), NOW)
+            assert found is not None
+            assert found.provider_id
+            assert await channel.lookup(self.message(), NOW) is None
+        for broken in (CutOff(), Answer(503, b"{}")):
+            async with self.provider() as (peer, channel):
+                peer.will(*self.login, broken)
+                with pytest.raises((Unavailable, InDoubt)):
+                    await channel.lookup(self.message(), NOW)
+
+    async def test_a_check_says_what_is_right_and_names_the_setting_that_is_wrong(self) -> None:
+        if not isinstance(self.make("http://127.0.0.1:9"), Checks):
+            assert not self.healthy
+            return
+        assert self.healthy, "say what the vendor answers to a check"
+        async with self.provider() as (peer, channel):
+            peer.will(*self.login, *self.healthy)
+            assert isinstance(channel, Checks)
+            said = await channel.check()
+            assert said
+            assert not [secret for secret in self.secrets if secret in said]
+            assert all(request.method in ("GET", "HEAD", "POST") for request in peer.received)
+        async with self.provider() as (peer, channel):
+            peer.will(Answer(401, b"{}"))
+            assert isinstance(channel, Checks)
+            with pytest.raises(Misconfigured, match=f"ORDERACK_{self.name.upper()}_"):
+                await channel.check()
+        async with self.channel(f"http://127.0.0.1:{await closed_port()}") as channel:
+            assert isinstance(channel, Checks)
+            with pytest.raises(Unavailable):
+                await channel.check()
 
     async def test_the_same_key_twice_is_the_same_request_byte_for_byte(self) -> None:
         async with self.provider() as (peer, channel):
-            peer.will(self.accepted)
+            peer.will(*self.login, *self.prelude, self.accepted, *self.prelude, self.accepted)
             await channel.send(self.message())
             await channel.send(self.message())
-            first, second = peer.received
-            assert first.raw == second.raw
+            requests = peer.received[len(self.login) :]
+            half = len(requests) // 2
+            assert [request.raw for request in requests[:half]] == [request.raw for request in requests[half:]]
 
     async def test_every_documented_refusal_has_our_reason_and_keeps_the_vendors_code(self) -> None:
         for answer, reason in self.refusals:
@@ -269,7 +333,7 @@ class HttpChannelConformance(ChannelConformance):
         echoing = Answer(400, f'{{"message": "no {self.recipient}", "detail": "{BODY}"}}'.encode())
         for answer in (echoing, replace(echoing, status=401), replace(echoing, status=503), CutOff(), self.accepted):
             async with self.provider() as (peer, channel):
-                peer.will(answer)
+                peer.will(*self.login, *self.prelude, answer)
                 try:
                     await channel.send(self.message())
                 except (Refused, Misconfigured, InDoubt, Unavailable) as error:
@@ -284,6 +348,8 @@ class WebhookConformance(ChannelConformance):
     statuses: ClassVar[Statuses]
     """Every word the vendor documents."""
     key: ClassVar[str | None] = WEBHOOK_KEY
+    signs_body: ClassVar[bool] = True
+    """Whether the vendor's proof covers the body. Where not, it vouches for the sender only."""
     has_window: ClassVar[bool] = True
     """Whether the vendor's signature carries a time. Where not, only the event's id catches a replay."""
     malformed: ClassVar[Sequence[bytes]]
@@ -301,7 +367,7 @@ class WebhookConformance(ChannelConformance):
         async with self.channel() as channel:
             for status, (meaning, grade) in self.statuses.items():
                 request = self.callback(status)
-                channel.verify(request)
+                await channel.verify(request)
                 (event,) = channel.events(request)
                 assert (event.event, event.grade) == (meaning, grade), status
                 assert event.basis.startswith(f"{self.name}:"), status
@@ -335,10 +401,12 @@ class WebhookConformance(ChannelConformance):
     async def test_one_changed_byte_breaks_the_signature(self) -> None:
         async with self.channel() as channel:
             request = self.callback(next(iter(self.statuses)))
-            channel.verify(request)
+            await channel.verify(request)
+            if not self.signs_body:
+                return
             for changed in (request.body + b"x", request.body[:-1], bytes([request.body[0] ^ 1]) + request.body[1:]):
                 with pytest.raises(BadSignature):
-                    channel.verify(request.model_copy(update={"body": changed}))
+                    await channel.verify(request.model_copy(update={"body": changed}))
 
     async def test_a_truncated_missing_or_garbled_signature_is_refused(self) -> None:
         async with self.channel() as channel:
@@ -347,23 +415,25 @@ class WebhookConformance(ChannelConformance):
                 for wrong in ("", value[:-4], value[1:], "\udcff", "é" * 20, "v0=", "=" * 8, value[::-1]):
                     headers = {**request.headers, name: wrong}
                     with pytest.raises(BadSignature):
-                        channel.verify(request.model_copy(update={"headers": headers}))
+                        await channel.verify(request.model_copy(update={"headers": headers}))
 
     async def test_a_body_that_is_not_utf_8_is_refused_and_not_an_error(self) -> None:
         async with self.channel() as channel:
             request = self.callback(next(iter(self.statuses)))
+            if not self.signs_body:
+                return
             with pytest.raises(BadSignature):
-                channel.verify(request.model_copy(update={"body": b"\xff\xfe\x00"}))
+                await channel.verify(request.model_copy(update={"body": b"\xff\xfe\x00"}))
 
     async def test_an_old_or_early_signature_is_refused(self) -> None:
         async with self.channel() as channel:
             body = self.callback(next(iter(self.statuses))).body
             for at in (NOW - timedelta(minutes=4), NOW + timedelta(minutes=4)):
-                channel.verify(self.signed(body, at))
+                await channel.verify(self.signed(body, at))
             for at in (NOW - timedelta(minutes=11), NOW + timedelta(minutes=11), NOW - timedelta(days=900)):
                 if self.has_window:
                     with pytest.raises(BadSignature):
-                        channel.verify(self.signed(body, at))
+                        await channel.verify(self.signed(body, at))
 
     async def test_a_body_that_is_not_the_vendors_names_the_problem(self) -> None:
         async with self.channel() as channel:

@@ -162,7 +162,7 @@ class SigningChannel:
         idempotency=Idempotency.ECHO,
     )
 
-    def verify(self, request: RawRequest) -> None:
+    async def verify(self, request: RawRequest) -> None:
         verify(request)
 
     def events(self, request: RawRequest) -> Sequence[ChannelEvent]:

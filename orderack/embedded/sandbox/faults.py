@@ -21,6 +21,27 @@ class Target(StrEnum):
     SMTP = "smtp"
     HOOKS = "hooks"
     """Endpoints of other systems that take our events."""
+    MAILGUN = "mailgun"
+    SES = "ses"
+    VONAGE = "vonage"
+    GMAIL = "gmail"
+    OUTLOOK = "outlook"
+    WHATSAPP = "whatsapp"
+    MESSENGER = "messenger"
+    LINE = "line"
+    TELEGRAM = "telegram"
+    VIBER = "viber"
+    GOOGLE_CHAT = "google_chat"
+    ZENDESK = "zendesk"
+    HUBSPOT = "hubspot"
+    SALESFORCE = "salesforce"
+    ZOHO = "zoho"
+    INTERCOM = "intercom"
+    KLAVIYO = "klaviyo"
+    ACTIVECAMPAIGN = "activecampaign"
+    SHOPIFY = "shopify"
+    WOOCOMMERCE = "woocommerce"
+    WEBHOOK = "webhook"
 
 
 class Operation(StrEnum):
@@ -74,12 +95,23 @@ NEEDS: Mapping[Action, str] = {
 }
 """The field an action means nothing without."""
 
+POSTS = frozenset(
+    {
+        *(Target.SENDGRID, Target.TWILIO, Target.MAILGUN, Target.SES, Target.VONAGE, Target.WHATSAPP),
+        *(Target.MESSENGER, Target.VIBER),
+    }
+)
+"""Vendors that post what became of a message."""
+
+BOUNCES = POSTS | {Target.GMAIL, Target.OUTLOOK}
+"""Those, and the mailboxes into which a bounce comes as a mail."""
+
 NOT_FOR: Mapping[Action, frozenset[Target]] = {
     Action.LOSE: frozenset(Target) - {Target.ERP},
-    Action.BOUNCE: frozenset({Target.SLACK, Target.ERP, Target.SMTP, Target.HOOKS}),
-    Action.NO_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
-    Action.DUPLICATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
-    Action.LATE_WEBHOOK: frozenset({Target.SLACK, Target.SMTP, Target.HOOKS}),
+    Action.BOUNCE: frozenset(Target) - BOUNCES,
+    Action.NO_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
+    Action.DUPLICATE_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
+    Action.LATE_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
 }
 """Targets on which an action could never be seen."""
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
 from hmac import compare_digest
 from typing import ClassVar
 from urllib.parse import unquote_plus
@@ -11,7 +12,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from orderack.embedded.sandbox.answers import CutOff, Late, Silence, nonsense
+from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Fault, Operation, Plan, Target
+from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
 
 Handler = Callable[[Request, Plan], Awaitable[Response]]
@@ -25,10 +28,22 @@ BODY_LIMIT = 30 * 1024 * 1024
 """Bytes. SendGrid's limit of a message; more than any other vendor here takes."""
 
 
+class Deed(StrEnum):
+    """What a buyer can do with a message."""
+
+    WRITE = "write"
+    PRESS = "press"
+    """The button by which a message is affirmed."""
+    READ = "read"
+    OPT_OUT = "opt_out"
+
+
 class LookAlike(ABC):
     """One vendor: its routes, and its words for no."""
 
     target: ClassVar[Target]
+    channel: ClassVar[str] = ""
+    """Our channel whose buyers act on this vendor's messages; empty: none do."""
 
     def __init__(self, state: SandboxState) -> None:
         self.state = state
@@ -36,6 +51,14 @@ class LookAlike(ABC):
     @abstractmethod
     def routes(self) -> Sequence[BaseRoute]:
         """The vendor's paths, below its base URL."""
+
+    def environment(self, url: str) -> Mapping[str, str]:
+        """The settings that point our adapters at this look-alike, which is mounted at `url`."""
+        return {}
+
+    def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
+        """What the vendor posts to us when the buyer does that with this message. None: it reports no such thing."""
+        return None
 
     @abstractmethod
     def refused(self, code: str | None) -> Response:

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import uvicorn
+from starlette.applications import Starlette
 
 from orderack.embedded.sandbox.answers import CuttableProtocol
-from orderack.embedded.sandbox.app import sandbox_app
+from orderack.embedded.sandbox.app import look_alikes, sandbox_app
+from orderack.embedded.sandbox.look_alike import LookAlike
 from orderack.embedded.sandbox.smtp import Postbox
 from orderack.embedded.sandbox.state import SandboxState
 
@@ -38,8 +40,9 @@ class _Server(uvicorn.Server):
 class Sandbox:
     """A running sandbox. Everything it holds is in memory and ends with it."""
 
-    def __init__(self, state: SandboxState, host: str, port: int, smtp_port: int) -> None:
+    def __init__(self, state: SandboxState, vendors: Sequence[LookAlike], host: str, port: int, smtp_port: int) -> None:
         self.state = state
+        self.vendors = vendors
         self.host = host
         self.port = port
         self.smtp_port = smtp_port
@@ -60,14 +63,14 @@ class Sandbox:
         Raises OSError when a port is taken.
         """
         state = state or SandboxState(callback_base=callback_base)
-        postbox = Postbox(state)
+        postbox, vendors = Postbox(state), look_alikes(state)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(state.courier.aclose)
             listening = stack.enter_context(socket.create_server((host, port)))
             stack.push_async_callback(postbox.stop)
             bound_smtp = await postbox.start(host, smtp_port)
-            await stack.enter_async_context(_serving(state, listening))
-            yield cls(state, host, listening.getsockname()[1], bound_smtp)
+            await stack.enter_async_context(_serving(sandbox_app(state, vendors), listening))
+            yield cls(state, vendors, host, listening.getsockname()[1], bound_smtp)
 
     @property
     def url(self) -> str:
@@ -81,7 +84,9 @@ class Sandbox:
     def environment(self) -> Mapping[str, str]:
         """The settings that point our adapters at this sandbox."""
         own = self.state.credentials
+        vendors = (vendor.environment(f"{self.url}/{vendor.target}") for vendor in self.vendors)
         return {
+            **{name: value for settings in vendors for name, value in settings.items()},
             "ORDERACK_SENDGRID_EMAIL_API_KEY": own.sendgrid_api_key,
             "ORDERACK_SENDGRID_EMAIL_SENDER": SENDER,
             "ORDERACK_SENDGRID_EMAIL_WEBHOOK_PUBLIC_KEY": own.sendgrid_public_key,
@@ -105,10 +110,10 @@ class Sandbox:
 
 
 @contextlib.asynccontextmanager
-async def _serving(state: SandboxState, listening: socket.socket) -> AsyncIterator[None]:
+async def _serving(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
     server = _Server(
         uvicorn.Config(
-            sandbox_app(state),
+            app,
             http=CuttableProtocol,
             ws="none",
             lifespan="off",

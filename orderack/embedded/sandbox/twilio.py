@@ -20,11 +20,13 @@ from starlette.routing import BaseRoute, Route
 from orderack.embedded.sandbox import signatures
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import KEY_FIELD, LookAlike
+from orderack.embedded.sandbox.look_alike import KEY_FIELD, Deed, LookAlike
+from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
-from orderack.embedded.sandbox.twilio_rules import ERRORS, segments, wrong_with
+from orderack.embedded.sandbox.twilio_inbound import inbound
+from orderack.embedded.sandbox.twilio_rules import API, ERRORS, segments, wrong_with
 
-API = "2010-04-01"
+CALLBACK = "/webhooks/twilio_sms"
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 1_000
 UNKNOWN_HANDSET = 30005
@@ -51,6 +53,7 @@ class Twilio(LookAlike):
     """Sends, fetches and lists messages, and reports each one's progress to its StatusCallback."""
 
     target: ClassVar[Target] = Target.TWILIO
+    channel: ClassVar[str] = "twilio_sms"
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
@@ -62,6 +65,20 @@ class Twilio(LookAlike):
             Route(f"{account}/Messages.json", self.endpoint(Operation.SEND, self._create), methods=["POST"]),
             Route(f"{account}/Messages.json", self.endpoint(Operation.LOOKUP, self._list), methods=["GET"]),
             Route(f"{account}/Messages/{{sid}}.json", self.endpoint(Operation.LOOKUP, self._fetch), methods=["GET"]),
+        )
+
+    def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
+        """An inbound message from the number that was written to."""
+        if deed not in (Deed.WRITE, Deed.OPT_OUT):
+            return None
+        form = inbound(self.state.credentials.twilio_account_sid, message, text or "STOP")
+        token = self.state.credentials.twilio_auth_token
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+        return Webhook(
+            name=f"twilio {form['MessageSid']} received",
+            url=lambda: self.state.callback(CALLBACK),
+            signed=lambda url: {**headers, **signatures.twilio(token, url, form)},
+            body=urlencode(form).encode(),
         )
 
     def refused(self, code: str | None) -> Response:

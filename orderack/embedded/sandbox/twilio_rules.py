@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+API = "2010-04-01"
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 BODY_MAX = 1_600
 CALLBACK_MAX = 4_000

@@ -112,7 +112,7 @@ async def test_webhooks_are_verified_and_read_by_the_adapter(adapters, gateway, 
     events = []
     for post in await gateway.wait_for(count, f"/webhooks/{channel}"):
         request = RawRequest(url=post.url, headers=dict(post.headers), body=post.body)
-        adapters[channel].verify(request)
+        await adapters[channel].verify(request)
         events += adapters[channel].events(request)
     assert events[-1].event is EvidenceEvent.DELIVERED
     assert {event.provider_id for event in events} == {sent.provider_id}
@@ -131,7 +131,7 @@ async def test_what_sendgrid_reports_of_a_reader_is_verified_and_read_by_the_ada
     await http.post("/readers", json={"as": who, "match": "A-1", "does": ["opens"], "reported": True})
     post = (await gateway.wait_for(2, "/webhooks/sendgrid_email"))[-1]
     request = RawRequest(url=post.url, headers=dict(post.headers), body=post.body)
-    adapters["sendgrid_email"].verify(request)
+    await adapters["sendgrid_email"].verify(request)
     (event,) = adapters["sendgrid_email"].events(request)
     assert (event.event, event.key) == (meaning, message("sendgrid_email", gateway.url).key_text)
 
@@ -142,7 +142,7 @@ async def test_a_reply_is_verified_and_read_by_the_adapter_with_the_buyers_words
     await http.post("/reply", json={"channel": "twilio_sms", "match": "A-1", "text": "Yes & thanks ✓"})
     post = (await gateway.wait_for(3, "/webhooks/twilio_sms"))[-1]
     request = RawRequest(url=post.url, headers=dict(post.headers), body=post.body)
-    adapters["twilio_sms"].verify(request)
+    await adapters["twilio_sms"].verify(request)
     (event,) = adapters["twilio_sms"].events(request)
     assert event.event is EvidenceEvent.REPLIED
 

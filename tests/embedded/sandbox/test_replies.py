@@ -29,7 +29,7 @@ async def test_a_reply_comes_from_the_number_written_to_and_twilios_own_library_
     form = dict(parse_qsl(post.body.decode(), keep_blank_values=True))
     assert (form["From"], form["To"], form["Body"]) == ("+493055500001", "+15005550006", "Yes, thanks ✓")
     assert (form["FromCountry"], form["SmsStatus"], form["NumSegments"]) == ("DE", "received", "1")
-    assert form["MessageSid"] == form["SmsSid"] == answer.json()["message_sid"]
+    assert form["MessageSid"] == form["SmsSid"] == answer.json()["posted"].split()[1]
     assert form["AccountSid"] == sandbox.state.credentials.twilio_account_sid
     validator = RequestValidator(sandbox.state.credentials.twilio_auth_token)
     assert validator.validate(post.url, form, post.headers["x-twilio-signature"])
@@ -46,5 +46,5 @@ async def test_two_replies_are_two_messages(http, gateway, texted):
 async def test_a_reply_to_nothing_is_not_found(http, gateway):
     answer = await http.post("/reply", json={"channel": "twilio_sms", "match": "A-1", "text": "YES"})
     assert answer.status_code == 404
-    assert (await http.post("/reply", json={"channel": "fax", "match": "A-1", "text": "YES"})).status_code == 422
+    assert (await http.post("/reply", json={"channel": "fax", "match": "A-1", "text": "YES"})).status_code == 404
     assert gateway.received == []

@@ -1,0 +1,87 @@
+"""What is remembered of channels and of addresses, beside the orders."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import AwareDatetime
+
+from orderack.domain.acknowledgement import SendKey
+from orderack.domain.order import Name, Text
+from orderack.domain.value import Value
+
+
+class Reach(Value):
+    """What we know of one address on one channel."""
+
+    heard_at: AwareDatetime | None = None
+    """When they last wrote to us."""
+    opted_out_at: AwareDatetime | None = None
+    opted_in_at: AwareDatetime | None = None
+    basis: Text = ""
+    """What the last opt-out or opt-in rests on, e.g. `twilio_sms:stop`."""
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether their last word is that they want no messages."""
+        if self.opted_out_at is None:
+            return False
+        return self.opted_in_at is None or self.opted_in_at < self.opted_out_at
+
+
+class Pause(Value):
+    """A channel that an operator has paused."""
+
+    channel: Name
+    at: AwareDatetime
+    by: Name
+    reason: Text = ""
+
+
+class Health(Value):
+    """How a channel's sends ended lately."""
+
+    accepted_at: AwareDatetime | None = None
+    failed_at: AwareDatetime | None = None
+    failure: Text = ""
+    """The state and the reason of the last one that was not accepted."""
+
+
+class ChannelBook(Protocol):
+    """Opt-outs, pauses and turns (docs/channels.md). Every write may be repeated."""
+
+    async def reach(self, channel: str, address_sha256: str) -> Reach:
+        """What we know of this address (`orderack.domain.address`); an empty one when it is nothing."""
+        ...
+
+    async def heard(self, channel: str, address_sha256: str, at: datetime) -> None:
+        """They wrote to us then. An earlier time than the one known changes nothing."""
+        ...
+
+    async def opted(self, channel: str, address_sha256: str, *, out: bool, at: datetime, basis: str) -> None:
+        """They want no more messages (or some again). An earlier word than the one known changes nothing."""
+        ...
+
+    async def paused(self) -> Mapping[str, Pause]:
+        """The channels that are paused now, by name."""
+        ...
+
+    async def pause(self, pause: Pause) -> bool:
+        """Pause a channel. False: it was paused already, and the first pause stands."""
+        ...
+
+    async def resume(self, channel: str) -> bool:
+        """Let a channel send again. False: it was not paused."""
+        ...
+
+    async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
+        """When this claimed send may go out, so that the channel's sends keep to the rate whoever makes them.
+
+        Each store has a lane of its own; lanes that are in use share the rate. The same send asked about again keeps
+        its turn, and takes a new one when it did not come within its time.
+        """
+        ...
+
+    async def health(self) -> Mapping[str, Health]:
+        """Each channel's last accepted send and its last failure."""
+        ...
