@@ -3,13 +3,13 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
+from sqlalchemy import CursorResult, Executable, event, inspect
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -102,8 +102,14 @@ class Database:
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction, committed at the end or not at all."""
         with translated():
-            async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
-                yield session
+            async with self._turn:
+                session = AsyncSession(self._writing, expire_on_commit=False)
+                try:
+                    await _uncut(session.connection())
+                    yield session
+                    await _uncut(session.commit())
+                finally:
+                    await _uncut(session.close())
 
     async def forget_log(self) -> None:
         """Write SQLite's log back into its file and empty it: it holds the pages as they were before."""
@@ -115,6 +121,17 @@ class Database:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+async def _uncut(work: Coroutine[object, object, object]) -> None:
+    """Let the work end before a cancellation goes on: SQLite's thread does it in any case, and a connection that was
+    left between BEGIN and its pool holds the write lock until it is collected."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 @contextmanager
@@ -144,6 +161,11 @@ async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mappi
     keys = [column.name for column in sql_table(table).primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+async def row_count(session: AsyncSession, statement: Executable) -> int:
+    """Run the update or delete; how many rows it touched."""
+    return cast("CursorResult[tuple[()]]", await session.execute(statement)).rowcount
 
 
 def _insert(session: AsyncSession, table: type[Table]) -> postgresql.Insert | sqlite.Insert:

@@ -7,11 +7,10 @@ A lease is an attempt's number and a time: whoever is killed while posting leave
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
 from urllib.parse import quote
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, CursorResult, Delete, Update, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,7 +18,7 @@ from orderack.contracts.journal import Entry, Event, Journal
 from orderack.contracts.outbound import ALL, PUBLISHED, Outbound, OutboundData
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
-from orderack.ledger.database import insert_new
+from orderack.ledger.database import insert_new, row_count
 from orderack.ledger.tables import Deliveries, Outbox, Timeline
 from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
 
@@ -168,7 +167,7 @@ async def claim(
 async def end_attempt(session: AsyncSession, due: DueEvent, end: DeliveryEnd, now: datetime) -> bool:
     """See `orderack.ports.Outbox.end_attempt`."""
     ended = update(Deliveries).where(*_mine(due)).values(last_at=now, last_answer=end.answer, state=end.state)
-    return await _changed(session, ended.values(next_at=end.next_at)) == 1
+    return await row_count(session, ended.values(next_at=end.next_at)) == 1
 
 
 async def release(session: AsyncSession, due: Sequence[DueEvent], next_at: datetime) -> None:
@@ -180,7 +179,7 @@ async def release(session: AsyncSession, due: Sequence[DueEvent], next_at: datet
 async def bury(session: AsyncSession, endpoint: str, answer: str, now: datetime) -> int:
     """See `orderack.ports.Outbox.bury`."""
     pending = update(Deliveries).filter_by(endpoint=endpoint, state=DeliveryState.PENDING)
-    return await _changed(
+    return await row_count(
         session, pending.values(state=DeliveryState.DEAD, next_at=None, last_at=now, last_answer=answer)
     )
 
@@ -190,7 +189,7 @@ async def retry(session: AsyncSession, now: datetime, event_id: str | None) -> i
     found = update(Deliveries).filter_by(state=DeliveryState.DEAD)
     if event_id is not None:
         found = found.filter_by(event_id=event_id)
-    return await _changed(session, found.values(state=DeliveryState.PENDING, attempts=0, next_at=now))
+    return await row_count(session, found.values(state=DeliveryState.PENDING, attempts=0, next_at=now))
 
 
 async def forget(session: AsyncSession, before: datetime) -> int:
@@ -199,7 +198,7 @@ async def forget(session: AsyncSession, before: datetime) -> int:
     await session.execute(told)
     kept = exists().where(col(Deliveries.event_id) == col(Outbox.event_id))
     old = and_(col(Outbox.fanned_out_at).is_not(None), col(Outbox.created_at) < before)
-    return await _changed(session, delete(Outbox).where(old, ~kept))
+    return await row_count(session, delete(Outbox).where(old, ~kept))
 
 
 def _due(endpoint: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -217,11 +216,6 @@ def _mine(due: DueEvent) -> tuple[ColumnElement[bool], ...]:
         col(Deliveries.state) == DeliveryState.PENDING,
         col(Deliveries.attempts) == due.attempt,
     )
-
-
-async def _changed(session: AsyncSession, statement: Update | Delete) -> int:
-    """Run it; how many rows it touched."""
-    return cast("CursorResult[tuple[()]]", await session.execute(statement)).rowcount
 
 
 # -- shown to operators -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import OrderRef
 from orderack.ledger import (
     attention,
+    channel_book,
     checkpoint,
     erasure,
     inbox,
@@ -33,10 +34,13 @@ from orderack.ports import (
     DueEvent,
     EvidenceRecord,
     GatewayLedger,
+    Health,
     InboxEvent,
     Message,
     OrderRow,
     PastOrder,
+    Pause,
+    Reach,
     StoredRevision,
     StoredSend,
     Subscription,
@@ -96,6 +100,38 @@ class SqlLedger:
     async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
         async with self._database.read() as session:
             return await sends.sends_to(session, channel, recipient_sha256, since)
+
+    async def reach(self, channel: str, address_sha256: str) -> Reach:
+        async with self._database.read() as session:
+            return await channel_book.reach(session, channel, address_sha256)
+
+    async def heard(self, channel: str, address_sha256: str, at: datetime) -> None:
+        async with self._database.write() as session:
+            await channel_book.heard(session, channel, address_sha256, at)
+
+    async def opted(self, channel: str, address_sha256: str, *, out: bool, at: datetime, basis: str) -> None:
+        async with self._database.write() as session:
+            await channel_book.opted(session, channel, address_sha256, out=out, at=at, basis=basis)
+
+    async def paused(self) -> Mapping[str, Pause]:
+        async with self._database.read() as session:
+            return await channel_book.paused(session)
+
+    async def pause(self, pause: Pause) -> bool:
+        async with self._database.write() as session:
+            return await channel_book.pause(session, pause)
+
+    async def resume(self, channel: str) -> bool:
+        async with self._database.write() as session:
+            return await channel_book.resume(session, channel)
+
+    async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
+        async with self._database.write() as session:
+            return await channel_book.turn(session, key, rate_per_second, now)
+
+    async def health(self) -> Mapping[str, Health]:
+        async with self._database.read() as session:
+            return await channel_book.health(session)
 
     async def record_evidence(
         self, ref: OrderRef, fact: EvidenceFact, raw: str, provenance: Provenance = UNSAID

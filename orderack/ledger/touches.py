@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import CursorResult, Executable, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,6 +12,7 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.evidence import Assurance, EvidenceEvent
 from orderack.domain.order import OrderRef
 from orderack.ledger import inbox, sends
+from orderack.ledger.database import row_count
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Evidence, Sends, Touches
 from orderack.ports import InboxEvent
@@ -145,8 +145,4 @@ async def forget(session: AsyncSession, before: datetime) -> int:
         .where(col(Evidence.recorded_at) < before, col(Evidence.raw).is_not(None))
         .values(raw=None)
     )
-    return await _rows_of(session, touches) + await _rows_of(session, raw)
-
-
-async def _rows_of(session: AsyncSession, statement: Executable) -> int:
-    return cast("CursorResult[object]", await session.execute(statement)).rowcount
+    return await row_count(session, touches) + await row_count(session, raw)

@@ -17,7 +17,7 @@ from orderack.ports.channel import (
     Sent,
     Traits,
 )
-from orderack.ports.channel_book import ChannelBook, Health, Pause, Reach
+from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
 from orderack.ports.erp import Booking, Erp, Stock
 from orderack.ports.ledger import (
     UNSAID,
@@ -40,6 +40,7 @@ class GatewayLedger(Ledger, Outbox, TouchBook, Protocol):
 
 
 __all__ = [
+    "SOON",
     "UNSAID",
     "Booking",
     "Channel",

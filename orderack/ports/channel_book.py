@@ -1,7 +1,7 @@
 """What is remembered of channels and of addresses, beside the orders."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import AwareDatetime
@@ -9,6 +9,9 @@ from pydantic import AwareDatetime
 from orderack.domain.acknowledgement import SendKey
 from orderack.domain.order import Name, Text
 from orderack.domain.value import Value
+
+SOON = timedelta(seconds=2)
+"""A turn that is no further away is booked, and waited for; a later one is the time to ask again."""
 
 
 class Reach(Value):
@@ -26,7 +29,7 @@ class Reach(Value):
         """Whether their last word is that they want no messages."""
         if self.opted_out_at is None:
             return False
-        return self.opted_in_at is None or self.opted_in_at < self.opted_out_at
+        return self.opted_in_at is None or self.opted_in_at <= self.opted_out_at
 
 
 class Pause(Value):
@@ -77,8 +80,9 @@ class ChannelBook(Protocol):
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         """When this claimed send may go out, so that the channel's sends keep to the rate whoever makes them.
 
-        Each store has a lane of its own; lanes that are in use share the rate. The same send asked about again keeps
-        its turn, and takes a new one when it did not come within its time.
+        Up to `SOON` from now it is booked: wait, and send. Later, it is the time to ask again. Each store has a lane of
+        its own; lanes that are in use share the rate. The same send asked about again keeps its turn, and takes a new
+        one when it did not come within its time.
         """
         ...
 

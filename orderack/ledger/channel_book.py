@@ -1,0 +1,164 @@
+"""What is remembered of channels and addresses, and whose turn it is to send (docs/adr/0012).
+
+A channel's own row in `lanes` holds its next free instant. A send that finds it near takes it, and it moves on by one
+interval: that alone keeps the rate, whoever sends. A send that finds it far is told when to ask again: its store's
+lane hands out such times one after the other, at the rate divided by the lanes that are as long, so nobody queues
+behind another store, and those who come back come one by one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.domain.acknowledgement import Reason, SendKey, SendState
+from orderack.ledger.database import insert_new, row_count
+from orderack.ledger.tables import Lanes, Pauses, Reaches, Sends
+from orderack.ports import SOON, Health, Pause, Reach
+
+IN_TIME = timedelta(seconds=5)
+"""A send that comes later than this after the time it was told queues anew."""
+
+AS_LONG = timedelta(seconds=5)
+"""A lane that ends no earlier than this before a turn competes for it; a shorter one will long be empty."""
+
+CHANNELS_OWN = ""
+"""The `store` of the row that belongs to the channel itself."""
+
+FAILED = (SendState.REJECTED, SendState.UNKNOWN, SendState.UNAVAILABLE)
+
+
+async def reach(session: AsyncSession, channel: str, address_sha256: str) -> Reach:
+    """See `orderack.ports.ChannelBook.reach`."""
+    row = await session.get(Reaches, (channel, address_sha256))
+    return Reach.model_validate(row.model_dump(exclude={"channel", "address_sha256"})) if row else Reach()
+
+
+async def heard(session: AsyncSession, channel: str, address_sha256: str, at: datetime) -> None:
+    """See `orderack.ports.ChannelBook.heard`."""
+    row = await _reach(session, channel, address_sha256)
+    row.heard_at = max(row.heard_at or at, at)
+
+
+async def opted(
+    session: AsyncSession, channel: str, address_sha256: str, *, out: bool, at: datetime, basis: str
+) -> None:
+    """See `orderack.ports.ChannelBook.opted`."""
+    row = await _reach(session, channel, address_sha256)
+    known = [word for word in (row.opted_out_at, row.opted_in_at) if word is not None]
+    if known and at < max(known):
+        return
+    if out:
+        row.opted_out_at = at
+    else:
+        row.opted_in_at = at
+    row.basis = basis
+
+
+async def _reach(session: AsyncSession, channel: str, address_sha256: str) -> Reaches:
+    """The address's row, made if need be and locked."""
+    key = (channel, address_sha256)
+    row = await session.get(Reaches, key, with_for_update=True)
+    if row is None:
+        await insert_new(session, Reaches, Reaches(channel=channel, address_sha256=address_sha256).model_dump())
+        row = await session.get_one(Reaches, key, with_for_update=True)
+    return row
+
+
+async def paused(session: AsyncSession) -> Mapping[str, Pause]:
+    """See `orderack.ports.ChannelBook.paused`."""
+    rows = (await session.execute(select(Pauses))).scalars()
+    return {row.channel: Pause.model_validate(row.model_dump()) for row in rows}
+
+
+async def pause(session: AsyncSession, wanted: Pause) -> bool:
+    """See `orderack.ports.ChannelBook.pause`."""
+    return await insert_new(session, Pauses, wanted.model_dump())
+
+
+async def resume(session: AsyncSession, channel: str) -> bool:
+    """See `orderack.ports.ChannelBook.resume`."""
+    return await row_count(session, delete(Pauses).filter_by(channel=channel)) > 0
+
+
+async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
+    """See `orderack.ports.ChannelBook.turn`. Raises LookupError for a send that was never claimed."""
+    own = await _lane(session, key.channel, CHANNELS_OWN, now)
+    send = (await session.execute(select(Sends).filter_by(key=str(key)))).scalar_one_or_none()
+    if send is None:
+        raise LookupError("a send must be claimed before it has a turn")
+    if send.turn_at is not None and send.turn_at > now + SOON:
+        return send.turn_at
+    interval, free = timedelta(seconds=1 / rate_per_second), max(own.next_at, now)
+    lane = await session.get(Lanes, (key.channel, key.ref.store))
+    first_in_lane = lane is None or lane.next_at <= now
+    # What nobody has booked goes to whoever asks, or a late worker's sends would queue anew for ever.
+    if free <= now or (free <= now + SOON and (first_in_lane or _in_time(send, now))):
+        own.next_at, own.asked_at, send.turn_at = free + interval, now, free
+        return free
+    lane = lane or await _lane(session, key.channel, key.ref.store, now)
+    send.turn_at = max(lane.next_at, own.next_at, now + SOON) + interval  # later than what is waited for
+    lane.next_at = send.turn_at + interval * await _others(session, key, send.turn_at)
+    lane.asked_at = now
+    return send.turn_at
+
+
+def _in_time(send: Sends, now: datetime) -> bool:
+    """Whether it comes when it was told to. One in doubt could not come before its lease ended."""
+    return send.turn_at is not None and (send.in_doubt_since is not None or send.turn_at >= now - IN_TIME)
+
+
+async def _lane(session: AsyncSession, channel: str, store: str, now: datetime) -> Lanes:
+    """The row, made if need be and locked. The channel's own is locked first, so nobody waits in a circle."""
+    row = await session.get(Lanes, (channel, store), with_for_update=True)
+    if row is None:
+        await insert_new(session, Lanes, Lanes(channel=channel, store=store, next_at=now, asked_at=now).model_dump())
+        row = await session.get_one(Lanes, (channel, store), with_for_update=True)
+    return row
+
+
+async def _others(session: AsyncSession, key: SendKey, at: datetime) -> int:
+    """The channel's other lanes that have sends waiting at about that time."""
+    query = select(func.count()).select_from(Lanes).filter_by(channel=key.channel)
+    others = col(Lanes.store).not_in((CHANNELS_OWN, key.ref.store))
+    return (await session.execute(query.where(others, col(Lanes.next_at) >= at - AS_LONG))).scalar_one()
+
+
+async def health(session: AsyncSession) -> Mapping[str, Health]:
+    """See `orderack.ports.ChannelBook.health`. What only waited for its turn, or was paused, has not failed."""
+    found = {}
+    for channel in await _channels(session):
+        accepted = await _last(session, channel, SendState.ACCEPTED)
+        failures = [row for state in FAILED if (row := await _last(session, channel, state))]
+        failed = max(failures, key=lambda row: row[0], default=None)
+        found[channel] = Health(
+            accepted_at=accepted[0] if accepted else None,
+            failed_at=failed[0] if failed else None,
+            failure=failed[1] if failed else "",
+        )
+    return found
+
+
+async def _channels(session: AsyncSession) -> Sequence[str]:
+    """Every channel that was ever sent by, one look into the index for each."""
+    found: list[str] = []
+    while name := (
+        await session.execute(select(func.min(Sends.channel)).where(col(Sends.channel) > (found[-1] if found else "")))
+    ).scalar_one():
+        found.append(name)
+    return found
+
+
+async def _last(session: AsyncSession, channel: str, state: SendState) -> tuple[datetime, str] | None:
+    """When the last send of this channel ended so, and its state and reason in words."""
+    tried = or_(col(Sends.turn_at).is_(None), col(Sends.turn_at) <= col(Sends.finished_at))
+    query = select(col(Sends.finished_at), col(Sends.reason)).filter_by(channel=channel, state=state)
+    if state is SendState.UNAVAILABLE:
+        query = query.where(tried, col(Sends.reason) != Reason.PAUSED)
+    query = query.where(col(Sends.finished_at).is_not(None)).order_by(col(Sends.finished_at).desc()).limit(1)
+    row = (await session.execute(query)).first()
+    if row is None or row[0] is None:
+        return None
+    return row[0], f"{state}: {row[1]}" if row[1] else str(state)
