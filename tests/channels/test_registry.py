@@ -62,6 +62,7 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
         "ORDERACK_SLACK_SIGNING_SECRET",
         "ORDERACK_SMTP_EMAIL_PASSWORD",
         "ORDERACK_TWILIO_SMS_AUTH_TOKEN",
+        "ORDERACK_WEBHOOK_SECRET",
     }
 
 

@@ -159,6 +159,8 @@ class HttpChannelConformance(ChannelConformance):
     in_doubt: ClassVar[Sequence[Answer]] = ()
     """Besides 5xx."""
     throttled_body: ClassVar[bytes] = b"{}"
+    nowhere: ClassVar[str] = "http://nowhere.invalid"
+    """A base URL whose name does not resolve."""
 
     @asynccontextmanager
     async def provider(self) -> AsyncIterator[tuple[Peer, Channel]]:
@@ -293,7 +295,7 @@ class HttpChannelConformance(ChannelConformance):
                 await channel.send(self.message())
 
     async def test_a_name_that_does_not_resolve_is_unavailable(self) -> None:
-        async with self.channel("http://nowhere.invalid") as channel:
+        async with self.channel(self.nowhere) as channel:
             with pytest.raises(Unavailable):
                 await channel.send(self.message())
 

@@ -98,7 +98,7 @@ NEEDS: Mapping[Action, str] = {
 POSTS = frozenset(
     {
         *(Target.SENDGRID, Target.TWILIO, Target.MAILGUN, Target.SES, Target.VONAGE, Target.WHATSAPP),
-        *(Target.MESSENGER, Target.VIBER),
+        *(Target.MESSENGER, Target.VIBER, Target.WEBHOOK),
     }
 )
 """Vendors that post what became of a message."""

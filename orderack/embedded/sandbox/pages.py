@@ -24,7 +24,13 @@ MESSAGE_POLICY = (
 SHOWN = 200
 """Messages on one page."""
 
-CHANNELS = {Target.SMTP: "E-mail", Target.SENDGRID: "SendGrid", Target.TWILIO: "SMS", Target.SLACK: "Slack"}
+CHANNELS = {
+    Target.SMTP: "E-mail",
+    Target.SENDGRID: "SendGrid",
+    Target.TWILIO: "SMS",
+    Target.SLACK: "Slack",
+    Target.WEBHOOK: "Own system",
+}
 
 
 class Pages:
