@@ -79,12 +79,16 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
     return View(
         store=store,
         details=_details(content, labels, formats),
+        promise=_promise(content, labels, formats) if committed else None,
         changes=change_views(changes[:MAX_CHANGES], previous or order, order, labels, formats),
         more_changes=_more(len(changes) - MAX_CHANGES, labels, formats),
+        of_changes=len(changes),
         notices=tuple(map(writer.notice, troubled[:MAX_NOTICES])),
         more_notices=_more(len(troubled) - MAX_NOTICES, labels, formats),
+        of_notices=len(troubled),
         lines=shown,
         more_lines=_more(len(order.lines) - len(shown), labels, formats) if shown else "",
+        of_lines=len(order.lines),
         totals=_totals(order, labels, formats) if shown else (),
         total=Row(labels.total, formats.rounded(order.totals.total, order.currency)) if shown else None,
         address=address_lines(order.delivery_address, formats)
@@ -101,7 +105,7 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
         shop=web_address(content.shop_link) or web_address(content.store.url or ""),
         pixel=web_address(content.pixel_url),
         honeypot=web_address(content.honeypot_url),
-        footer=fill(labels.footer, number=line(order.number), store=store.name),
+        footer=fill(labels.footer, number=number_words(order), store=store.name),
     )
 
 
@@ -113,7 +117,7 @@ def asks(content: Content) -> bool:
 
 def _details(content: Content, labels: Labels, formats: Formats) -> tuple[Row, ...]:
     order, facts, parts = content.order, content.facts, PARTS[content.kind]
-    rows = [(labels.order_number, line(order.number))]
+    rows = [(labels.order_number, number_words(order))]
     if content.revision > 1:
         rows.append((labels.revision, formats.number(Decimal(content.revision))))
     rows.append((labels.source, source_words(order.source, labels)))
@@ -134,11 +138,8 @@ def _details(content: Content, labels: Labels, formats: Formats) -> tuple[Row, .
 
 
 def _commitment(content: Content, labels: Labels, formats: Formats) -> list[tuple[str, str]]:
-    order, when = content.order, promised_on(content)
-    rows = [
-        (labels.document, line(content.facts.document_id or "")),
-        (labels.pickup_date if order.pickup else labels.delivery_date, formats.day(when) if when else labels.date_open),
-    ]
+    order, promise = content.order, _promise(content, labels, formats)
+    rows = [(labels.document, line(content.facts.document_id or "")), (promise.label, promise.value)]
     if order.pickup:
         rows.append((labels.pickup, unlinked(line(order.pickup.location))))
         if order.pickup.at:
@@ -148,12 +149,18 @@ def _commitment(content: Content, labels: Labels, formats: Formats) -> list[tupl
     return rows
 
 
+def _promise(content: Content, labels: Labels, formats: Formats) -> Row:
+    when = promised_on(content)
+    label = labels.pickup_date if content.order.pickup else labels.delivery_date
+    return Row(label, formats.day(when) if when else labels.date_open)
+
+
 def _alert(content: Content, labels: Labels, formats: Formats) -> tuple[Row, ...]:
     facts = content.facts
     due = facts.decided_by or facts.next_update_at
     return _rows(
         [
-            (labels.order_number, line(content.order.number)),
+            (labels.order_number, number_words(content.order)),
             (labels.store, line(content.store.id)),
             (labels.waiting_for, line(facts.waiting_for)),
             (labels.reason, line(facts.reason, 500)),
@@ -168,6 +175,11 @@ def _totals(order: Order, labels: Labels, formats: Formats) -> tuple[Row, ...]:
     rows = [(labels.discount, totals.discount, "−")] if totals.discount else []
     rows += [(labels.shipping, totals.shipping, ""), (labels.tax, totals.tax, "")]
     return tuple(Row(label, sign + formats.rounded(amount, order.currency)) for label, amount, sign in rows)
+
+
+def number_words(order: Order) -> str:
+    """The order's number as a message shows it: a buyer's system may have chosen it, so it is no live link either."""
+    return unlinked(line(order.number))
 
 
 def source_words(source: str, labels: Labels) -> str:

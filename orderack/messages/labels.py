@@ -84,6 +84,8 @@ class Labels(Value):
     affirm_ask: Word
     """Asks the buyer to confirm having the message; what confirms it is a button on the order's page."""
     affirm_button: Word
+    affirm_chat: Annotated[str, Field(max_length=20)] = ""
+    """The same on a chat's button, where 20 characters are shown; empty: `affirm_button`, which may be cut there."""
     affirm_sms: Word
     """Before the link in an SMS. Two segments hold everything, so it is short and in the GSM alphabet."""
     affirm_reply: Word

@@ -8,7 +8,8 @@ from jinja2 import Template
 
 from orderack.domain.acknowledgement import NO_PROMISE, Kind
 from orderack.errors import Misconfigured
-from orderack.messages.compose import compose
+from orderack.messages.chat import chat
+from orderack.messages.compose import asks, compose
 from orderack.messages.environment import WordingEnvironment, capped, compiled_mjml, guarded
 from orderack.messages.formats import Formats, Masked, locale_for, zone_for
 from orderack.messages.guard import commitments, masked
@@ -62,7 +63,17 @@ class MessageRenderer:
         html = _laid_out(self._html, known, HTML_LIMIT, HTML_LAYOUT)
         if content.kind is Kind.CONFIRMATION and (gaps := missing(view, wording.next_steps, text, html)):
             raise Misconfigured(f"{where} or its layout leaves out: {', '.join(gaps)}")
-        return Rendered(subject=wording.subject, text=text, html=html, sms=wording.sms, link=view.link or None)
+        asked = asks(content)
+        return Rendered(
+            subject=wording.subject,
+            text=text,
+            html=html,
+            sms=wording.sms,
+            chat=chat(view, wording, labels.affirm_ask if asked else "", labels, formats),
+            link=view.link or None,
+            open_label=labels.view_order,
+            affirm_label=(labels.affirm_chat or labels.affirm_button) if asked else "",
+        )
 
     def language_for(self, tag: str) -> str:
         """The language whose wording serves this tag (`de-AT` → `de`, one we don't have → the default)."""
@@ -84,7 +95,8 @@ class MessageRenderer:
         view = compose(bare, labels, blank)
         wording = word(self._words, language, bare, view, labels, blank)
         text = _laid_out(self._text, {"v": view, "w": wording, "labels": labels}, TEXT_LIMIT, TEXT_LAYOUT)
-        judged = "\n".join((wording.subject, wording.preheader, text, wording.sms))
+        counts = (*labels.more.values(), *labels.items.values())  # of large orders only, and this one is small
+        judged = "\n".join((wording.subject, wording.preheader, text, wording.sms, *counts))
         if phrases := commitments(language, judged):
             raise Misconfigured(f"{where}: promises before the ERP's receipt: “{'”, “'.join(phrases)}”")
 

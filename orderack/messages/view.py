@@ -56,12 +56,18 @@ class View:
 
     store: StoreView
     details: tuple[Row, ...] = ()
+    promise: Row | None = None
+    """The one of the details that says when the order comes."""
     changes: tuple[ChangeView, ...] = ()
     more_changes: str = ""
+    of_changes: int = 0
+    """How many there are, shown or not; so with the notices and the lines."""
     notices: tuple[str, ...] = ()
     more_notices: str = ""
+    of_notices: int = 0
     lines: tuple[LineView, ...] = ()
     more_lines: str = ""
+    of_lines: int = 0
     totals: tuple[Row, ...] = ()
     total: Row | None = None
     address: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages.clean import cut, line, unlinked, without_addresses
-from orderack.messages.compose import PARTS, Part, promised_on, waiting_words
+from orderack.messages.compose import PARTS, Part, number_words, promised_on, waiting_words
 from orderack.messages.environment import WordingEnvironment, capped, guarded
 from orderack.messages.formats import Formats
 from orderack.messages.labels import Labels
@@ -94,7 +94,7 @@ def _known(content: Content, view: View, labels: Labels, formats: Formats) -> di
     moment = facts.next_update_at or facts.decided_by
     known: dict[str, object] = {
         "store": line(content.store.id) if content.kind is Kind.ALERT else view.store.name,
-        "order": line(order.number),
+        "order": number_words(order),
         "items": formats.plural(labels.items, len(order.lines)),
         "escalated": facts.escalated,
         "owner": line(facts.owner or ""),
@@ -126,7 +126,7 @@ def _known_to_sms(content: Content, known: Mapping[str, object], formats: Format
     moment, when = facts.next_update_at or facts.decided_by, promised_on(content)
     short = {
         "store": plain(cut(without_addresses(str(known["store"])), 30)),
-        "order": plain(cut(without_addresses(str(known["order"])), 50)),
+        "order": plain(cut(without_addresses(line(content.order.number)), 50)),
         "next_update": formats.short_moment(moment) if moment else "",
         "reason": cut(without_addresses(line(facts.reason)), 80),
         "owner": cut(without_addresses(line(facts.owner or "")), 40),
