@@ -63,6 +63,9 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
         "ORDERACK_SMTP_EMAIL_PASSWORD",
         "ORDERACK_TWILIO_SMS_AUTH_TOKEN",
         "ORDERACK_WEBHOOK_SECRET",
+        "ORDERACK_ZENDESK_API_TOKEN",
+        "ORDERACK_ZENDESK_NOTE_API_TOKEN",
+        "ORDERACK_ZENDESK_WEBHOOK_SECRET",
     }
 
 

@@ -30,6 +30,7 @@ CHANNELS = {
     Target.TWILIO: "SMS",
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
+    Target.ZENDESK: "Zendesk",
 }
 
 
