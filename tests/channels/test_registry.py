@@ -57,12 +57,15 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
     assert build(["smtp_email"]).not_configured == {"smtp_email": ("ORDERACK_SMTP_EMAIL_HOST is missing",)}
     secret = {variable.name for spec in load().values() for variable in spec.variables if variable.secret}
     assert secret == {
+        "ORDERACK_HUBSPOT_EMAIL_TOKEN",
         "ORDERACK_SENDGRID_EMAIL_API_KEY",
         "ORDERACK_SLACK_BOT_TOKEN",
         "ORDERACK_SLACK_SIGNING_SECRET",
         "ORDERACK_SMTP_EMAIL_PASSWORD",
         "ORDERACK_TWILIO_SMS_AUTH_TOKEN",
         "ORDERACK_WEBHOOK_SECRET",
+        "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_KEY",
+        "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_SECRET",
         "ORDERACK_ZENDESK_API_TOKEN",
         "ORDERACK_ZENDESK_NOTE_API_TOKEN",
         "ORDERACK_ZENDESK_WEBHOOK_SECRET",

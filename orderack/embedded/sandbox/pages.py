@@ -30,6 +30,8 @@ CHANNELS = {
     Target.TWILIO: "SMS",
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
+    Target.WOOCOMMERCE: "WooCommerce",
+    Target.HUBSPOT: "HubSpot",
     Target.ZENDESK: "Zendesk",
 }
 

@@ -1,0 +1,132 @@
+"""A WooCommerce shop's order notes: WordPress's REST API with a key of its own, and its words for no.
+
+Every order number exists, but those that begin with 404. A customer note would be a mail to the buyer: the look-alike
+writes that mail into the outbox, so that a double acknowledgement shows.
+"""
+
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hmac import compare_digest
+from typing import ClassVar
+
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from orderack.embedded.sandbox.faults import Operation, Plan, Target
+from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.state import SandboxState
+
+ROOT = "/wp-json/wc/v3"
+UNKNOWN = "404"
+"""How the numbers of orders begin that this shop does not have."""
+
+
+class NewNote(BaseModel):
+    note: str = Field(min_length=1)
+    customer_note: bool = False
+
+
+class WooCommerce(LookAlike):
+    """One shop."""
+
+    target: ClassVar[Target] = Target.WOOCOMMERCE
+
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__(state)
+        self._key = f"ck_{secrets.token_hex(20)}"
+        self._secret = f"cs_{secrets.token_hex(20)}"
+        self._notes: dict[str, list[dict[str, JsonValue]]] = {}
+        self._last = 280
+
+    def routes(self) -> Sequence[BaseRoute]:
+        notes = f"{ROOT}/orders/{{order:int}}/notes"
+        return (
+            Route(notes, self.endpoint(Operation.SEND, self._write), methods=["POST"]),
+            Route(notes, self.endpoint(Operation.LOOKUP, self._read), methods=["GET"]),
+            Route(f"{ROOT}/orders", self._orders, methods=["GET"]),
+        )
+
+    def environment(self, url: str) -> Mapping[str, str]:
+        return {
+            "ORDERACK_WOOCOMMERCE_NOTE_BASE_URL": url,
+            "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_KEY": self._key,
+            "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_SECRET": self._secret,
+        }
+
+    def refused(self, code: str | None) -> Response:
+        return _no(404, code or "woocommerce_rest_shop_order_invalid_id")
+
+    def throttled(self, retry_after: int) -> Response:
+        return Response(status_code=429, headers={"Retry-After": str(retry_after)})
+
+    def failed(self, status: int) -> Response:
+        return _no(status, "internal_server_error")
+
+    def too_large(self) -> Response:
+        return Response("<html>Request Entity Too Large</html>", status_code=413, media_type="text/html")
+
+    async def _write(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _no(401, "woocommerce_rest_cannot_create")
+        order = str(request.path_params["order"])
+        if order.startswith(UNKNOWN):
+            return _no(404, "woocommerce_rest_shop_order_invalid_id")
+        try:
+            new = NewNote.model_validate_json(await request.body())
+        except ValidationError as error:
+            missing = any(item["type"] == "missing" for item in error.errors())
+            return _no(400, "rest_missing_callback_param" if missing else "rest_invalid_param")
+        note = self._keep(order, new)
+        self._record(order, new, f"{order}/{note['id']}", plan)
+        return JSONResponse(note, status_code=201)
+
+    def _keep(self, order: str, new: NewNote) -> dict[str, JsonValue]:
+        self._last += 1
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        note: dict[str, JsonValue] = {
+            "id": self._last,
+            "author": "system",
+            "date_created": now,
+            "date_created_gmt": now,
+            "note": new.note,
+            "customer_note": new.customer_note,
+        }
+        self._notes.setdefault(order, []).insert(0, note)
+        return note
+
+    def _record(self, order: str, new: NewNote, provider_id: str, plan: Plan) -> None:
+        """The note names its send in its last line; the vendor knows no more of a key."""
+        key = new.note.strip().splitlines()[-1]
+        recipient = f"the buyer of order {order}" if new.customer_note else f"order {order}"
+        self.state.log.accept(
+            self.target, Operation.SEND, provider_id=provider_id, recipient=recipient, key=key, faults=plan.actions
+        )
+        self.state.outbox.put(self.target, recipient=recipient, provider_id=provider_id, text=new.note, key=key)
+
+    async def _read(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _no(401, "woocommerce_rest_cannot_view")
+        order, kind = str(request.path_params["order"]), request.query_params.get("type", "any")
+        if order.startswith(UNKNOWN):
+            return _no(404, "woocommerce_rest_shop_order_invalid_id")
+        kept = self._notes.get(order, [])
+        wanted = [note for note in kept if kind == "any" or note["customer_note"] is (kind == "customer")]
+        return JSONResponse(wanted)
+
+    async def _orders(self, request: Request) -> Response:
+        return JSONResponse([{"id": 727}]) if self._signed_in(request) else _no(401, "woocommerce_rest_cannot_view")
+
+    def _signed_in(self, request: Request) -> bool:
+        expected = "Basic " + b64encode(f"{self._key}:{self._secret}".encode()).decode()
+        return compare_digest(request.headers.get("authorization", "").encode(), expected.encode())
+
+
+def _no(status: int, code: str) -> Response:
+    return JSONResponse({"code": code, "message": "No.", "data": {"status": status}}, status_code=status)
+
+
+LOOK_ALIKE = WooCommerce
