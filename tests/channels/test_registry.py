@@ -57,6 +57,7 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
     assert build(["smtp_email"]).not_configured == {"smtp_email": ("ORDERACK_SMTP_EMAIL_HOST is missing",)}
     secret = {variable.name for spec in load().values() for variable in spec.variables if variable.secret}
     assert secret == {
+        "ORDERACK_GOOGLE_CHAT_PRIVATE_KEY",
         "ORDERACK_HUBSPOT_EMAIL_TOKEN",
         "ORDERACK_SENDGRID_EMAIL_API_KEY",
         "ORDERACK_SLACK_BOT_TOKEN",

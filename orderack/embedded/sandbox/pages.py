@@ -33,6 +33,7 @@ CHANNELS = {
     Target.WOOCOMMERCE: "WooCommerce",
     Target.HUBSPOT: "HubSpot",
     Target.ZENDESK: "Zendesk",
+    Target.GOOGLE_CHAT: "Google Chat",
 }
 
 
