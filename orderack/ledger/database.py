@@ -3,10 +3,12 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, TypeVar, cast
 
 from sqlalchemy import CursorResult, Executable, event, inspect
 from sqlalchemy import Table as SqlTable
@@ -24,6 +26,10 @@ BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another process's write before it gives up."""
 
 _WRITES = "orderack_writes"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 def make_engine(url: str, *, foreign_keys: bool = True) -> AsyncEngine:
@@ -102,14 +108,8 @@ class Database:
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction, committed at the end or not at all."""
         with translated():
-            async with self._turn:
-                session = AsyncSession(self._writing, expire_on_commit=False)
-                try:
-                    await _uncut(session.connection())
-                    yield session
-                    await _uncut(session.commit())
-                finally:
-                    await _uncut(session.close())
+            async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+                yield session
 
     async def forget_log(self) -> None:
         """Write SQLite's log back into its file and empty it: it holds the pages as they were before."""
@@ -123,15 +123,28 @@ class Database:
         await self._engine.dispose()
 
 
-async def _uncut(work: Coroutine[object, object, object]) -> None:
-    """Let the work end before a cancellation goes on: SQLite's thread does it in any case, and a connection that was
-    left between BEGIN and its pool holds the write lock until it is collected."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def uncut(ledger: type[T]) -> type[T]:
+    """Let every call of this class run to its end, also when its caller is cancelled: whole, or not at all.
+
+    A connection that is cut off between BEGIN and its pool keeps SQLite's write lock until it is collected.
+    """
+    for name, call in list(vars(ledger).items()):
+        if iscoroutinefunction(call) and not name.startswith("_"):
+            setattr(ledger, name, _to_its_end(call))
+    return ledger
+
+
+def _to_its_end(call: Callable[P, Coroutine[None, None, R]]) -> Callable[P, Coroutine[None, None, R]]:
+    @wraps(call)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        task = asyncio.create_task(call(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    return whole
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from orderack.ledger import (
     touches,
     verification,
 )
-from orderack.ledger.database import Database, make_engine
+from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ports import (
     UNSAID,
     ClaimResult,
@@ -54,6 +54,7 @@ async def open_ledger(url: str) -> "SqlLedger":
     return SqlLedger(Database(make_engine(url)))
 
 
+@uncut
 class SqlLedger:
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
