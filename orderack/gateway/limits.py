@@ -26,6 +26,9 @@ from orderack.gateway.requests import presented_keys
 
 log = structlog.get_logger(__name__)
 
+GREETED = "orderack.greeted"
+"""Set in a request's scope: it was answered without proving anything, and it cost next to nothing: not counted."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -54,7 +57,7 @@ class RateLimits:
                 return
 
         async def counting(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and GREETED not in scope:
                 for share in shares:
                     if share.used_by and share.used_by(message["status"]):
                         await self._windows.hit(share.item, share.who)

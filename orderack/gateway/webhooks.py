@@ -1,11 +1,11 @@
-"""`POST /webhooks/{channel}`: what a provider reports about messages: delivered, bounced, read, replied."""
+"""`/webhooks/{channel}`: what a provider reports about messages: delivered, bounced, read, replied."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import ValidationError
 
 from orderack.domain.validation import problems_of
@@ -14,9 +14,10 @@ from orderack.errors import InvalidInput, OrderAckError
 from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
 from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
+from orderack.gateway.limits import GREETED
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import MAX_BATCH, raw_request, read_body
-from orderack.ports import Channel, ChannelEvent, RawRequest
+from orderack.ports import Channel, ChannelEvent, Greeting, Greets, RawRequest
 
 log = structlog.get_logger(__name__)
 
@@ -41,29 +42,63 @@ class WebhookReply(Value):
     """How many of them the order is told later: it, or the message they are about, is out of reach for now."""
 
 
+_ANSWERS = errors(401, 404, 408, 409, 413, 414, 415, 422, 503)
+_ANSWERS[200] = {"description": "Every event is recorded; or the answer to a greeting", "content": {"text/plain": {}}}
+
+
 @router.post(
-    "/webhooks/{channel}",
-    status_code=202,
-    response_model=WebhookReply,
-    responses=errors(401, 404, 408, 409, 413, 414, 415, 422, 503),
-    summary="Report what became of messages",
+    "/webhooks/{channel}", response_model=WebhookReply, responses=_ANSWERS, summary="Report what became of messages"
 )
-async def webhook(channel: ChannelName, request: Request, parts: Parts) -> WebhookReply:
-    """Signed as that provider signs. The same event twice is one event; 202 means that every event is recorded."""
-    if channel not in parts.channels:
-        raise Denied(404, "channel_unknown", "We have no such channel.")
+async def webhook(channel: ChannelName, request: Request, parts: Parts) -> WebhookReply | Response:
+    """Signed as that provider signs. The same event twice is one event; 200 means that every event is recorded.
+
+    A provider that only tries whether this address is ours gets the answer it asks for, and nothing is recorded.
+    """
+    adapter = _channel(parts, channel)
     raw = raw_request(request, await read_body(request, MAX_BATCH), parts)
-    adapter = parts.channels[channel]
+    if (greeting := await _greeting(adapter, raw)) is not None:
+        request.scope[GREETED] = True
+        return Response(greeting.body, greeting.status, media_type=greeting.media_type)
     await adapter.verify(raw)
     taken = []
     for event in _events(adapter, raw):
         async with parts.turns.of(f"webhooks/{channel}", event.id):
-            taken.append(await _take(parts, channel, event))
+            taken.append(await take(parts, channel, event))
     if Taken.CONFLICT in taken:
         raise Denied(
             409, "id_reused", "A different event with this id came before; the first one stands.", recorded=True
         )
     return WebhookReply(events=len(taken), waiting=taken.count(Taken.WAITING))
+
+
+@router.get(
+    "/webhooks/{channel}", response_model=WebhookReply, responses=_ANSWERS, summary="The same, or a greeting, by GET"
+)
+async def webhook_by_get(channel: ChannelName, request: Request, parts: Parts) -> WebhookReply | Response:
+    """For providers that report by GET, or try the address so before they post to it."""
+    return await webhook(channel, request, parts)
+
+
+@router.head("/webhooks/{channel}", include_in_schema=False)
+async def is_there(channel: ChannelName, parts: Parts) -> Response:
+    """Some providers look first whether anything answers here."""
+    _channel(parts, channel)
+    return Response()
+
+
+def _channel(parts: GatewayParts, name: str) -> Channel:
+    if name not in parts.channels:
+        raise Denied(404, "channel_unknown", "We have no such channel.")
+    return parts.channels[name]
+
+
+async def _greeting(adapter: Channel, raw: RawRequest) -> Greeting | None:
+    if not isinstance(adapter, Greets):
+        return None
+    try:
+        return await adapter.greet(raw)
+    except ValidationError as error:  # what the adapter did not foresee
+        raise InvalidInput(problems_of(error)) from None
 
 
 def _events(adapter: Channel, raw: RawRequest) -> Sequence[ChannelEvent]:
@@ -73,8 +108,11 @@ def _events(adapter: Channel, raw: RawRequest) -> Sequence[ChannelEvent]:
         raise InvalidInput(problems_of(error)) from None
 
 
-async def _take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
-    """Once recorded it is ours: what keeps us from announcing it is the sweep's concern, not the provider's."""
+async def take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
+    """Record the event and tell it. Once recorded it is ours: what keeps us from telling it is the sweep's concern.
+
+    Whoever calls holds the event's lock (`GatewayParts.turns`). Raises Unavailable where it could not be recorded.
+    """
     bound = await bind(parts, channel, event)
     send = await find_send(parts, channel, bound)
     ref = send.identity.ref if send else None

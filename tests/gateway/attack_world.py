@@ -93,6 +93,11 @@ class Vendor:
     sign: Callable[[str, bytes, datetime], dict[str, str]]
     dated: bool = True
 
+    @property
+    def taken(self) -> int:
+        """The status of what was recorded."""
+        return 202 if self.path.startswith("/receipts") else 200
+
     async def sends(
         self, gateway: Gateway, body: bytes | None = None, at: datetime | None = None, **headers: str
     ) -> httpx.Response:

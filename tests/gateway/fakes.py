@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +20,18 @@ from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.validation import problems_of
 from orderack.errors import BadSignature, InvalidInput, OrderUnknown, Unavailable
-from orderack.ports import Booking, ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Stock, Traits
+from orderack.ports import (
+    Booking,
+    ChannelEvent,
+    Greeting,
+    Idempotency,
+    Medium,
+    Message,
+    RawRequest,
+    Sent,
+    Stock,
+    Traits,
+)
 from orderack.temporal.orders import Told
 
 SECRET = b"the other side's signing secret"
@@ -204,3 +217,21 @@ class ChatChannel(SigningChannel):
     traits: ClassVar[Traits] = SigningChannel.traits.model_copy(
         update={"medium": Medium.CHAT, "address": "chat:chat", "evidence_ceiling": Grade.E5, "buttons": True}
     )
+
+
+class GreetingChannel(SigningChannel):
+    """A provider that tries the address first: with a token of ours, or by a request that it signs."""
+
+    name: ClassVar[str] = "greets"
+
+    async def greet(self, request: RawRequest) -> Greeting | None:
+        query = parse_qs(urlsplit(request.url).query)
+        if "validationToken" in query:
+            return Greeting(body=query["validationToken"][0])
+        if "hub.challenge" not in query:
+            return None
+        if query.get("hub.verify_token") != ["ours"]:
+            raise BadSignature("not our token")
+        return Greeting(
+            status=201, body=json.dumps({"challenge": query["hub.challenge"]}), media_type="application/json"
+        )

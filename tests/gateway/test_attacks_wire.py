@@ -136,7 +136,7 @@ async def test_a_body_that_stops_coming_ends_the_connection(line: Line) -> None:
 async def test_a_body_that_drips_has_no_longer(line: Line) -> None:
     began = time.perf_counter()
     heard = await line.says(POST + b"Content-Length: 100\r\n\r\n", *[b"x"] * 60, wait=5, pause=0.05)
-    assert b"HTTP/1.1 202" not in heard  # what we said may have been lost: it was still sending
+    assert b"HTTP/1.1 20" not in heard  # what we said may have been lost: it was still sending
     assert time.perf_counter() - began < 2
 
 
@@ -150,13 +150,13 @@ async def test_a_body_that_drips_has_no_longer(line: Line) -> None:
 )
 async def test_a_body_without_end_is_cut_off(line: Line, head: bytes) -> None:
     async with asyncio.timeout(20):
-        assert b"HTTP/1.1 202" not in await line.says(head, *[b"x" * 65_536] * 500)
+        assert b"HTTP/1.1 20" not in await line.says(head, *[b"x" * 65_536] * 500)
 
 
 async def test_chunks_without_end_are_cut_off(line: Line) -> None:
     async with asyncio.timeout(20):
         chunks = [b"10000\r\n" + b"x" * 65_536 + b"\r\n"] * 500
-        assert b"HTTP/1.1 202" not in await line.says(POST + CHUNKED, *chunks)
+        assert b"HTTP/1.1 20" not in await line.says(POST + CHUNKED, *chunks)
 
 
 @pytest.mark.parametrize(("size", "key", "status"), [(400_000, KEY, 413), (400_000, "", 401), (2_000_000, KEY, 413)])

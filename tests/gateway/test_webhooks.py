@@ -48,7 +48,7 @@ async def report(gateway: Gateway, *events: ChannelEvent) -> httpx.Response:
 async def test_a_delivery_becomes_evidence_for_its_message_and_is_signalled(gateway: Gateway) -> None:
     await gateway.accepted_send(REF)
     answer = await report(gateway, an_event("e1"))
-    assert (answer.status_code, answer.json()) == (202, {"events": 1, "waiting": 0})
+    assert (answer.status_code, answer.json()) == (200, {"events": 1, "waiting": 0})
     (fact,) = gateway.orders.facts
     assert (fact.id, fact.grade, fact.kind, fact.revision, fact.n) == ("e1", Grade.E2, Kind.CONFIRMATION, 1, 1)
     assert list(await gateway.ledger.evidence(REF)) == [fact]
@@ -65,7 +65,7 @@ async def test_the_same_event_twice_is_one_fact_and_one_signal(gateway: Gateway)
     await gateway.accepted_send(REF)
     event = an_event("e1")
     for _ in range(3):
-        assert (await report(gateway, event, event)).status_code == 202
+        assert (await report(gateway, event, event)).status_code == 200
     assert len(gateway.orders.facts) == len(await gateway.ledger.evidence(REF)) == 1
 
 
@@ -133,8 +133,8 @@ async def test_while_temporal_is_away_evidence_is_kept_and_signalled_later_thoug
 ) -> None:
     await gateway.accepted_send(REF)
     gateway.orders.away = True
-    assert (await report(gateway, an_event("e1"))).status_code == 202
-    assert (await report(gateway, an_event("e2"))).status_code == 202
+    assert (await report(gateway, an_event("e1"))).status_code == 200
+    assert (await report(gateway, an_event("e2"))).status_code == 200
     gateway.orders.away = False
     gateway.clock.ahead = timedelta(minutes=1)
     assert await announce_stragglers(gateway.parts) == 1
@@ -143,7 +143,7 @@ async def test_while_temporal_is_away_evidence_is_kept_and_signalled_later_thoug
 
 
 async def test_an_event_that_overtakes_our_record_of_its_message_waits_for_it(gateway: Gateway) -> None:
-    assert (await report(gateway, an_event("e1"))).status_code == 202
+    assert (await report(gateway, an_event("e1"))).status_code == 200
     gateway.clock.ahead = timedelta(minutes=1)
     assert await announce_stragglers(gateway.parts) == 0
     await gateway.accepted_send(REF)
@@ -178,10 +178,10 @@ async def test_forged_unknown_and_unreadable_reports_are_refused(gateway: Gatewa
 async def test_the_answer_says_how_many_events_the_order_is_told_later(gateway: Gateway) -> None:
     await gateway.accepted_send(REF)
     answer = await report(gateway, an_event("e1"), an_event("e2", provider_id="not-recorded-yet"))
-    assert (answer.status_code, answer.json()) == (202, {"events": 2, "waiting": 1})
+    assert (answer.status_code, answer.json()) == (200, {"events": 2, "waiting": 1})
     gateway.orders.away = True
     answer = await report(gateway, an_event("e3", EvidenceEvent.ENGAGED, Grade.E4))
-    assert (answer.status_code, answer.json()) == (202, {"events": 1, "waiting": 1})
+    assert (answer.status_code, answer.json()) == (200, {"events": 1, "waiting": 1})
 
 
 async def test_nothing_is_answered_for_that_is_not_recorded(gateway: Gateway, database: Path) -> None:
@@ -220,7 +220,7 @@ async def test_a_repeat_that_bears_a_new_time_is_a_repeat(gateway: Gateway) -> N
     first = an_event("e1")
     await report(gateway, first)
     again = await report(gateway, first.model_copy(update={"occurred_at": now(), "raw": "the same, told again"}))
-    assert again.status_code == 202
+    assert again.status_code == 200
     assert len(await gateway.ledger.evidence(REF)) == 1
 
 
@@ -228,7 +228,7 @@ async def test_a_full_batch_of_a_provider_is_taken_and_only_more_than_that_refus
     await gateway.accepted_send(REF)
     batch = [an_event(f"e{n}").model_copy(update={"raw": "x" * 1_900}) for n in range(350)]
     answer = await report(gateway, *batch)
-    assert (answer.status_code, answer.json()["events"]) == (202, 350)
+    assert (answer.status_code, answer.json()["events"]) == (200, 350)
     padded = b"[" + b" " * (1024 * 1024) + b"]"
     refused = await gateway.http.post("/webhooks/email", content=padded, headers=signed(padded, URL))
     assert refused.status_code == 413
