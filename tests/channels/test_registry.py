@@ -59,6 +59,8 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
     assert secret == {
         "ORDERACK_GOOGLE_CHAT_PRIVATE_KEY",
         "ORDERACK_HUBSPOT_EMAIL_TOKEN",
+        "ORDERACK_INTERCOM_ACCESS_TOKEN",
+        "ORDERACK_INTERCOM_CLIENT_SECRET",
         "ORDERACK_SENDGRID_EMAIL_API_KEY",
         "ORDERACK_SLACK_BOT_TOKEN",
         "ORDERACK_SLACK_SIGNING_SECRET",

@@ -27,6 +27,7 @@ SHOWN = 200
 CHANNELS = {
     Target.SMTP: "E-mail",
     Target.SENDGRID: "SendGrid",
+    Target.SES: "Amazon SES",
     Target.TWILIO: "SMS",
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
@@ -34,6 +35,7 @@ CHANNELS = {
     Target.HUBSPOT: "HubSpot",
     Target.ZENDESK: "Zendesk",
     Target.GOOGLE_CHAT: "Google Chat",
+    Target.INTERCOM: "Intercom",
 }
 
 
