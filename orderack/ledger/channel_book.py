@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 from sqlmodel import col
 
 from orderack.domain.acknowledgement import Reason, SendKey, SendState
@@ -85,24 +86,25 @@ async def resume(session: AsyncSession, channel: str) -> bool:
 
 async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
     """See `orderack.ports.ChannelBook.turn`. Raises LookupError for a send that was never claimed."""
-    own = await _lane(session, key.channel, CHANNELS_OWN, now)
-    send = (await session.execute(select(Sends).filter_by(key=str(key)))).scalar_one_or_none()
+    lanes = await _lanes(session, key, now)
+    own, lane = lanes[CHANNELS_OWN], lanes[key.ref.store]
+    send = (await session.execute(select(Sends).filter_by(key=str(key)).options(_TURN_ONLY))).scalar_one_or_none()
     if send is None:
         raise LookupError("a send must be claimed before it has a turn")
     if send.turn_at is not None and send.turn_at > now + SOON:
         return send.turn_at
     interval, free = timedelta(seconds=1 / rate_per_second), max(own.next_at, now)
-    lane = await session.get(Lanes, (key.channel, key.ref.store))
-    first_in_lane = lane is None or lane.next_at <= now
     # What nobody has booked goes to whoever asks, or a late worker's sends would queue anew for ever.
-    if free <= now or (free <= now + SOON and (first_in_lane or _in_time(send, now))):
+    if free <= now or (free <= now + SOON and (lane.next_at <= now or _in_time(send, now))):
         own.next_at, own.asked_at, send.turn_at = free + interval, now, free
         return free
-    lane = lane or await _lane(session, key.channel, key.ref.store, now)
     send.turn_at = max(lane.next_at, own.next_at, now + SOON) + interval  # later than what is waited for
     lane.next_at = send.turn_at + interval * await _others(session, key, send.turn_at)
     lane.asked_at = now
     return send.turn_at
+
+
+_TURN_ONLY = load_only(Sends.turn_at, Sends.in_doubt_since)  # type: ignore[arg-type]  # SQLModel's columns
 
 
 def _in_time(send: Sends, now: datetime) -> bool:
@@ -110,13 +112,18 @@ def _in_time(send: Sends, now: datetime) -> bool:
     return send.turn_at is not None and (send.in_doubt_since is not None or send.turn_at >= now - IN_TIME)
 
 
-async def _lane(session: AsyncSession, channel: str, store: str, now: datetime) -> Lanes:
-    """The row, made if need be and locked. The channel's own is locked first, so nobody waits in a circle."""
-    row = await session.get(Lanes, (channel, store), with_for_update=True)
-    if row is None:
-        await insert_new(session, Lanes, Lanes(channel=channel, store=store, next_at=now, asked_at=now).model_dump())
-        row = await session.get_one(Lanes, (channel, store), with_for_update=True)
-    return row
+async def _lanes(session: AsyncSession, key: SendKey, now: datetime) -> Mapping[str, Lanes]:
+    """The channel's own row and the store's, made if need be and locked, always in this order."""
+    stores = (CHANNELS_OWN, key.ref.store)
+    query = select(Lanes).filter_by(channel=key.channel).where(col(Lanes.store).in_(stores))
+    query = query.order_by(col(Lanes.store)).with_for_update()
+    found = {row.store: row for row in (await session.execute(query)).scalars()}
+    if len(found) < len(stores):
+        for store in stores:
+            row = Lanes(channel=key.channel, store=store, next_at=now, asked_at=now)
+            await insert_new(session, Lanes, row.model_dump())
+        found = {row.store: row for row in (await session.execute(query)).scalars()}
+    return found
 
 
 async def _others(session: AsyncSession, key: SendKey, at: datetime) -> int:
