@@ -39,12 +39,13 @@ from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unsupported
 from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
-from orderack.touches import Reason as Machine
-from orderack.touches import Touch, What, classify
+from orderack.touches import What
+from orderack.touches.reported import reported
 
 _PREFIX = "ORDERACK_SENDGRID_EMAIL_"
 KEY_ARGUMENT = "orderack_key"
 """No buyer's data goes here: custom arguments are stored by SendGrid and cannot be redacted."""
+NEEDED_SCOPE = "mail.send"
 WINDOW = timedelta(minutes=10)
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -132,6 +133,10 @@ class _Event(BaseModel):
 _EVENTS: TypeAdapter[list[dict[str, JsonValue]]] = TypeAdapter(list[dict[str, JsonValue]])
 
 
+class _Scopes(BaseModel):
+    scopes: tuple[str, ...]
+
+
 def _refused_fields(response: httpx.Response) -> tuple[str, ...]:
     try:
         errors = _ErrorBody.model_validate_json(response.content).errors
@@ -156,12 +161,9 @@ class SendgridEmail:
 
     def __init__(self, settings: SendgridSettings, clock: Clock = utc_now) -> None:
         self._settings = settings
-        self._http = Http(
-            "SendGrid",
-            settings.base_url,
-            headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            clock=clock,
-        )
+        login = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
+        self._http = Http("SendGrid", settings.base_url, headers=login, clock=clock)
+        self._reads = Http("SendGrid", settings.base_url, headers=login, repeatable=True, clock=clock)
         self._webhook = EventWebhook(settings.webhook_public_key)
 
     async def send(self, message: Message) -> Sent:
@@ -203,6 +205,15 @@ class SendgridEmail:
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         """Not without the paid Email Activity add-on; events echo the key instead."""
         raise Unsupported("lookup")
+
+    async def check(self) -> str:
+        """The key's own scopes: it has to be allowed to send."""
+        response = await self._reads.send("GET", "/v3/scopes")
+        if not response.is_success:
+            raise Misconfigured(f"SendGrid answered {response.status_code}: check {_PREFIX}API_KEY and _BASE_URL")
+        if NEEDED_SCOPE not in self._reads.read(_Scopes, response).scopes:
+            raise Misconfigured(f"the key lacks the permission {NEEDED_SCOPE}: check {_PREFIX}API_KEY")
+        return "the key may send mail"
 
     async def verify(self, request: RawRequest) -> None:
         """ECDSA over timestamp and raw body; older or newer than ten minutes is refused (SendGrid sets no limit)."""
@@ -255,8 +266,9 @@ class SendgridEmail:
         )
 
     async def aclose(self) -> None:
-        """Close the connection pool."""
+        """Close the connection pools."""
         await self._http.aclose()
+        await self._reads.aclose()
 
 
 def _machine(event: _Event, at: datetime) -> tuple[str, ...]:
@@ -264,16 +276,9 @@ def _machine(event: _Event, at: datetime) -> tuple[str, ...]:
     what = TOUCHED.get(event.event)
     if what is None:
         return ()
-    touch = Touch(
-        send_key=event.orderack_key or "", what=what, address=event.ip or "", user_agent=event.useragent or "", at=at
-    )
-    long_ago = at - timedelta(days=1)  # when it was delivered is not known here, so nothing is too soon
-    reasons = [reason.value for reason in classify(touch, (), long_ago).reasons]
-    if event.useragent is None:  # SendGrid left it out; the request may well have had one
-        reasons.remove(Machine.NO_USER_AGENT.value)
-    if what is What.PIXEL and event.sg_machine_open is not False:
-        reasons.append(NOT_VOUCHED_FOR)
-    return tuple(reasons)
+    reasons = reported(what, at, address=event.ip, user_agent=event.useragent)
+    vouched = what is not What.PIXEL or event.sg_machine_open is False
+    return reasons if vouched else (*reasons, NOT_VOUCHED_FOR)
 
 
 CHANNEL: ChannelSpec = ChannelSpec(
@@ -282,4 +287,13 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=SendgridSettings,
     make=lambda: SendgridEmail(SendgridSettings()),
     adapter=SendgridEmail,
+    webhook="Mail Settings > Event Webhook: this URL, signature verification on, and these events: processed, deferred, "
+    "delivered, bounced, dropped, opened, clicked, spam reports, unsubscribes",
+    traps=(
+        "An open proves little: Apple's and Google's proxies open mail that nobody reads, so it counts as a person's "
+        "only where nothing speaks for a machine.",
+        "A sender that is not verified refuses every message, not only this one.",
+        "There is no key against sending twice: a send in doubt is settled by its own events, which carry our key.",
+        "An address on SendGrid's suppression list is accepted and then dropped; only the webhook says so.",
+    ),
 )

@@ -62,6 +62,8 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
         "ORDERACK_INTERCOM_ACCESS_TOKEN",
         "ORDERACK_INTERCOM_CLIENT_SECRET",
         "ORDERACK_SENDGRID_EMAIL_API_KEY",
+        "ORDERACK_SES_EMAIL_SECRET_ACCESS_KEY",
+        "ORDERACK_SES_EMAIL_SESSION_TOKEN",
         "ORDERACK_SLACK_BOT_TOKEN",
         "ORDERACK_SLACK_SIGNING_SECRET",
         "ORDERACK_SMTP_EMAIL_PASSWORD",
