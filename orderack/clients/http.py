@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from orderack.errors import InDoubt, Misconfigured, Unavailable
 
 Clock = Callable[[], datetime]
+OwnWait = Callable[[httpx.Response], timedelta | None]
 M = TypeVar("M", bound=BaseModel)
 
 TOTAL_SECONDS = 18.0
@@ -69,11 +70,16 @@ class Http:
         headers: Mapping[str, str] = NO_HEADERS,
         repeatable: bool = False,
         clock: Clock = utc_now,
+        own_wait: OwnWait = lambda response: None,
     ) -> None:
-        """`repeatable`: every request carries a key or only reads, so what would be in doubt is Unavailable."""
+        """`repeatable`: every request carries a key or only reads, so what would be in doubt is Unavailable.
+
+        `own_wait`: where a throttled answer names its delay in no header, but in the vendor's own form.
+        """
         self.vendor = vendor
         self._repeatable = repeatable
         self.clock = clock
+        self._own_wait = own_wait
         self._base_url = base_url
         self._client = httpx.AsyncClient(
             headers=dict(headers), timeout=httpx.Timeout(10.0, connect=5.0, pool=2.0), follow_redirects=False
@@ -90,12 +96,13 @@ class Http:
         content: bytes | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
         auth: tuple[str, str] | None = None,
+        reads_429: bool = False,
     ) -> httpx.Response:
         """Send once and read the whole answer.
 
         Returns 2xx and the refusals that only the adapter can read (4xx). Raises Unavailable when the request
         certainly was not done, InDoubt (Unavailable where it is repeatable) when it may have been: timeout,
-        reset, 408, 5xx.
+        reset, 408, 5xx. `reads_429`: the adapter reads a 429 itself, for not each of them is about the rate.
         """
         try:
             request = self._client.build_request(
@@ -110,16 +117,28 @@ class Http:
         except (httpx.HTTPError, TimeoutError) as error:
             word = type(error).__name__
             raise self._doubt(f"{self.vendor} did not answer after the request went out ({word})") from None
+        if reads_429 and response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            return response
         return self._answered(response)
+
+    def limiting(self, response: httpx.Response) -> Unavailable:
+        """What a 429 about the rate is for us, with the delay that its headers name."""
+        wait = retry_after(response.headers, self.clock())
+        return Unavailable(f"{self.vendor} is limiting our rate (429)", wait)
 
     def _answered(self, response: httpx.Response) -> httpx.Response:
         status = response.status_code
-        wait = retry_after(response.headers, self.clock())
+        wait = self._wait(response)
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise Unavailable(f"{self.vendor} is limiting our rate (429)", wait)
+            raise self.limiting(response)
         if status >= 500 or status in _IN_DOUBT:
             raise self._doubt(f"{self.vendor} answered {status}: it may have been done", wait)
         return response
+
+    def _wait(self, response: httpx.Response) -> timedelta | None:
+        wait = retry_after(response.headers, self.clock())
+        own = self._own_wait(response) if wait is None else None
+        return wait if own is None else min(max(own, timedelta(0)), LONGEST_WAIT)
 
     def _doubt(self, message: str, wait: timedelta | None = None) -> InDoubt | Unavailable:
         return Unavailable(message, wait) if self._repeatable else InDoubt(message)
