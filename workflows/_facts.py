@@ -51,6 +51,7 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
     if fact.event is EvidenceEvent.DISPUTED:
         state.disputes += 1
+        ack.disputed_at = max(ack.disputed_at or fact.occurred_at, fact.occurred_at)
         why = f"the buyer disputes {fact.kind} {fact.revision}"
         say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
     if declined(state) and not had_declined:

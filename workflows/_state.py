@@ -91,6 +91,7 @@ class Acknowledgement(Mutable):
     out_at: datetime | None = None
     grade: Grade | None = None
     proof: Proof = Proof()
+    disputed_at: datetime | None = None
 
     @property
     def pending(self) -> bool:

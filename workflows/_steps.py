@@ -273,6 +273,8 @@ def work_gate(state: OrderState) -> tuple[str, ...]:
         why.append("nothing of it is in stock")
     if declined(state):
         why.append(f"the buyer declined a part of revision {state.revision}")
+    if disputed(state):
+        why.append(f"the buyer disputes revision {state.revision}")
     needed = Grade.E5 if state.confirmed_from else decision.work_needs
     if not any(enough(ack.grade, ack.proof, needed) for ack in state.said(Kind.CONFIRMATION, state.revision)):
         why.append(f"no evidence of grade {needed} that the buyer has revision {state.revision}")
@@ -284,6 +286,14 @@ def declined(state: OrderState) -> bool:
     proofs = [ack.proof for ack in state.said(Kind.CONFIRMATION, state.revision)]
     said = [(proof.assent.at, proof.assented is False) for proof in proofs if proof.assent]
     return bool(said) and max(said)[1]
+
+
+def disputed(state: OrderState) -> bool:
+    """Whether the current revision's confirmation is disputed, and the buyer has not accepted it since."""
+    said = state.said(Kind.CONFIRMATION, state.revision)
+    at = max((ack.disputed_at for ack in said if ack.disputed_at), default=None)
+    yes = (ack.proof.assent.at for ack in said if ack.proof.assent and ack.proof.assented)
+    return at is not None and max(yes, default=at) <= at
 
 
 def confirmation_grade(state: OrderState) -> Grade | None:

@@ -12,7 +12,7 @@ import structlog
 from fastapi import APIRouter, Path, Request
 from pydantic import ValidationError
 
-from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.acknowledgement import SendState
 from orderack.domain.attestation import EVENT, Attestation
 from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Grade, Provenance
 from orderack.domain.order import Name, OrderRef
@@ -26,7 +26,7 @@ from orderack.gateway.openapi import KEYED, body_of
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.paths import StoreName, order_named
 from orderack.gateway.requests import demand_store, read_json
-from orderack.ports import Message, StoredSend
+from orderack.ports import StoredSend
 from orderack.temporal.orders import Told
 
 log = structlog.get_logger(__name__)
@@ -89,16 +89,10 @@ async def _sent(parts: GatewayParts, ref: OrderRef, said: Attestation) -> Stored
         raise Denied(409, "other_content", message)
     wanted = (said.revision, said.kind, said.n)
     for send in await parts.ledger.sends(ref):
-        if send.state is SendState.ACCEPTED and _identity(send) == wanted:
+        key = send.identity
+        if send.state is SendState.ACCEPTED and (key.revision, key.kind, key.n) == wanted:
             return send
     raise Denied(409, "not_sent", "No such message of that revision has gone out, so nobody can have received it.")
-
-
-def _identity(send: StoredSend) -> tuple[int, Kind, int] | None:
-    if not send.message_json:
-        return None
-    key = Message.model_validate_json(send.message_json).key
-    return (key.revision, key.kind, key.n)
 
 
 async def _record(
@@ -120,7 +114,8 @@ async def _record(
     row = await parts.ledger.receive(
         "attestations", fact.id, InboxKind.EVIDENCE, ref, fact.model_dump_json(), parts.now()
     )
-    if row.body and EvidenceFact.model_validate_json(row.body) != fact:  # an erased order's has none
+    another = row.body and EvidenceFact.model_validate_json(row.body) != fact  # an erased order's row has no body
+    if another or await _vouches_otherwise(parts, ref, fact.id, said):
         raise Denied(
             409, "id_reused", "A different proof with this id came before; give each its own id.", recorded=True
         )
@@ -134,3 +129,9 @@ async def _record(
         log.warning("attestation recorded, not announced", row=row.id, why=type(away).__name__)
         raise Denied(503, "unavailable", "Recorded; we tell the order as soon as we can.", recorded=True) from away
     return AttestationReply(id=said.id, grade=fact.grade, event=event, told=told == Told.TOLD)
+
+
+async def _vouches_otherwise(parts: GatewayParts, ref: OrderRef, fact_id: str, said: Attestation) -> bool:
+    """Whether this id came before with another proof behind it: the fact may look the same, its reference does not."""
+    known = next((record for record in await parts.ledger.evidence_records(ref) if record.fact.id == fact_id), None)
+    return known is not None and bool(known.raw) and Attestation.model_validate_json(known.raw or "") != said

@@ -79,6 +79,8 @@ async def test_the_same_attestation_twice_is_one_and_another_under_its_id_is_ref
         assert (await attest(gateway, order, occurred_at=at)).status_code == 202
     answer = await attest(gateway, order, occurred_at=at, what="declined", method="login")
     assert (answer.status_code, answer.json()["error"]) == (409, "id_reused")
+    answer = await attest(gateway, order, occurred_at=at, reference="envelope-78")
+    assert (answer.status_code, answer.json()["error"]) == (409, "id_reused")
     assert len(gateway.orders.facts) == len(await gateway.ledger.evidence(order.ref)) == 1
 
 

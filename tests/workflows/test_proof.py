@@ -321,6 +321,16 @@ async def test_a_declined_order_is_held_back_from_the_team_until_the_buyer_agree
     assert (await story.status()).work_may_begin
 
 
+def test_a_dispute_holds_the_work_whatever_its_grade_until_the_buyer_accepts_or_a_change_is_confirmed() -> None:
+    state, dispute = an_order_state(revisions=2), EvidenceEvent.DISPUTED
+    take(state, a_fact(dispute, minute=2, revision=2), a_fact(YES, minute=1, revision=2))
+    assert work_gate(state) == ("the buyer disputes revision 2",), "that yes was said before"
+    take(state, a_fact(YES, minute=3, revision=2))
+    assert work_gate(state) == ()
+    take(state, a_fact(dispute, minute=9, revision=1))
+    assert work_gate(state) == (), "revision 1 stands no more"
+
+
 async def test_the_grade_is_written_for_lists_when_a_no_or_a_dispute_comes_and_at_no_other_evidence(
     world: World,
 ) -> None:
