@@ -26,7 +26,7 @@ from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.replies import may_mean_the_order, opts_out
 from orderack.errors import BadSignature, Misconfigured, Refused, Unavailable, Unsupported
-from orderack.ports import ChannelEvent, Greeting, Idempotency, Medium, Message, RawRequest, Sent, Traits
+from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
 
 _PREFIX = "ORDERACK_INTERCOM_"
@@ -225,10 +225,6 @@ class Intercom:
             raise Unavailable(f"Intercom does not say whose token this is ({response.status_code})")
         me = self._reads.read(_Me, response)
         return f"signed in as {me.type} {me.id}"
-
-    async def greet(self, request: RawRequest) -> Greeting | None:
-        """Intercom tries the URL with HEAD when it is registered; whoever asks, there is nothing to learn."""
-        return Greeting() if request.method == "HEAD" else None
 
     async def verify(self, request: RawRequest) -> None:
         """HMAC-SHA1 over the raw body with the client secret, as `sha1=` and hex."""

@@ -66,4 +66,8 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=PortalSettings,
     make=Portal,
     adapter=Portal,
+    traps=(
+        "The page is there for whoever has its link; that a message stands on it tells nobody. Something else has to "
+        "bring the link, or the shop shows it.",
+    ),
 )

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from hmac import digest
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import parse_qs
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter
+from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import BaseUrl, Clock, Http, utc_now
@@ -23,7 +23,7 @@ from orderack.clients.wire import not_an_event, read, same, within
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable, Unsupported
-from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
+from orderack.ports import ChannelEvent, Greeting, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
 
 _PREFIX = "ORDERACK_SLACK_"
@@ -71,6 +71,8 @@ NOT_NOW = frozenset({"rate_limited", "ratelimited", "request_timeout", "service_
 IN_DOUBT = frozenset({"fatal_error", "internal_error"})
 """Slack says of both that part of the operation may have succeeded."""
 
+NEEDED_SCOPE = "chat:write"
+
 _CHANNEL_ID = re.compile(r"^[CDGUW][A-Z0-9]{7,20}$")
 
 
@@ -91,6 +93,11 @@ class _Posted(BaseModel):
     error: str | None = None
     channel: str | None = None
     ts: str | None = None
+
+
+class _Challenge(BaseModel):
+    type: Literal["url_verification"]
+    challenge: str = Field(min_length=1, max_length=1_000)
 
 
 class _Action(BaseModel):
@@ -130,12 +137,9 @@ class Slack:
 
     def __init__(self, settings: SlackSettings, clock: Clock = utc_now) -> None:
         self._settings = settings
-        self._http = Http(
-            "Slack",
-            settings.base_url,
-            headers={"Authorization": f"Bearer {settings.bot_token.get_secret_value()}"},
-            clock=clock,
-        )
+        login = {"Authorization": f"Bearer {settings.bot_token.get_secret_value()}"}
+        self._http = Http("Slack", settings.base_url, headers=login, clock=clock)
+        self._reads = Http("Slack", settings.base_url, headers=login, repeatable=True, clock=clock)
 
     async def send(self, message: Message) -> Sent:
         """chat.postMessage. The recipient is a role of the settings, or a channel's id. `provider_id`: `channel/ts`."""
@@ -176,6 +180,28 @@ class Slack:
         """Needs history scopes that an alerting bot should not have."""
         raise Unsupported("lookup")
 
+    async def check(self) -> str:
+        """auth.test, and the scopes that its answer's header names."""
+        response = await self._reads.send("POST", "/api/auth.test")
+        self._reads.ours_to_mend(response, f"{_PREFIX}BOT_TOKEN and {_PREFIX}BASE_URL")
+        answer = self._reads.read(_Posted, response)
+        if not answer.ok:
+            fate = _fate(answer.error or "")
+            raise fate if isinstance(fate, Misconfigured) else Unavailable(str(fate))
+        scopes = response.headers.get("x-oauth-scopes")
+        if scopes is not None and NEEDED_SCOPE not in {scope.strip() for scope in scopes.split(",")}:
+            raise Misconfigured(f"the token lacks the scope {NEEDED_SCOPE}: check {_PREFIX}BOT_TOKEN")
+        return "signed in as a bot that may post"
+
+    async def greet(self, request: RawRequest) -> Greeting | None:
+        """Slack's url_verification: its challenge comes back, if Slack's signature holds."""
+        try:
+            asked = _Challenge.model_validate_json(request.body)
+        except ValidationError:
+            return None
+        await self.verify(request)
+        return Greeting(body=asked.challenge)
+
     async def verify(self, request: RawRequest) -> None:
         """The v0 signature over timestamp and raw body, at most 300 seconds old."""
         timestamp = request.headers.get("x-slack-request-timestamp", "")
@@ -208,8 +234,9 @@ class Slack:
         )
 
     async def aclose(self) -> None:
-        """Close the connection pool."""
+        """Close the connection pools."""
         await self._http.aclose()
+        await self._reads.aclose()
 
 
 def _blocks(message: Message) -> list[JsonValue]:
@@ -251,4 +278,11 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=SlackSettings,
     make=lambda: Slack(SlackSettings()),
     adapter=Slack,
+    webhook="the app's Interactivity & Shortcuts > Request URL (and Event Subscriptions, if you use them): this URL",
+    traps=(
+        "The bot posts only where it was invited: /invite it to each channel, also the private ones.",
+        "Slack takes one message a second in a channel; a burst of alerts comes later, not never.",
+        "There is no key and no report of delivery: a post cut off half-way is for a person to look at.",
+        "What is said in Slack tells the team and never counts as telling the buyer.",
+    ),
 )

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -139,12 +139,17 @@ class SmtpEmail:
         )
 
     async def _offer(self, smtp: aiosmtplib.SMTP, recipient: str) -> None:
-        """Up to RCPT TO: nothing has been handed over yet, so being cut off here is Unavailable."""
+        async with self._nothing_handed_over():
+            await smtp.connect()
+            await smtp.mail(self._settings.sender)
+            await smtp.rcpt(recipient)
+
+    @contextlib.asynccontextmanager
+    async def _nothing_handed_over(self) -> AsyncIterator[None]:
+        """The dialogue up to RCPT TO: being cut off here is Unavailable."""
         try:
             async with asyncio.timeout(TOTAL_SECONDS / 2):
-                await smtp.connect()
-                await smtp.mail(self._settings.sender)
-                await smtp.rcpt(recipient)
+                yield
         except aiosmtplib.SMTPSenderRefused as error:
             raise _no(error.code, error.message, ours=True) from None
         except aiosmtplib.SMTPResponseException as error:
@@ -186,6 +191,21 @@ class SmtpEmail:
         """SMTP cannot be asked."""
         raise Unsupported("lookup")
 
+    async def check(self) -> str:
+        """Connect, say hello, log in where a login is set, and say goodbye."""
+        smtp = self._connection()
+        try:
+            async with self._nothing_handed_over():
+                await smtp.connect()
+                await smtp.ehlo()
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await smtp.quit(timeout=1)
+        except Refused as no:
+            raise Misconfigured(f"the mail server turns us away ({no.code}): check {_PREFIX}HOST and _PORT") from None
+        finally:
+            smtp.close()
+        return "the mail server took the login" if self._settings.username else "the mail server answers, without login"
+
     async def verify(self, request: RawRequest) -> None:
         """SMTP calls nobody back, so no request can be genuine."""
         raise BadSignature("smtp_email has no webhook")
@@ -218,4 +238,9 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=SmtpSettings,
     make=lambda: SmtpEmail(SmtpSettings()),
     adapter=SmtpEmail,
+    traps=(
+        "Acceptance by your own server is all that is ever known: a bounce comes to the sender's mailbox, as a mail.",
+        "A connection lost after the message went out leaves a doubt that nothing settles but a person.",
+        "Port 465 speaks TLS at once, 587 after STARTTLS; a server that offers neither gets nothing.",
+    ),
 )

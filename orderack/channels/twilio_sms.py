@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import ClassVar, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlparse, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 from twilio.base import values  # type: ignore[import-untyped]
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
@@ -22,7 +22,7 @@ from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator, add_port, remove_port  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from orderack.clients.http import NO_HEADERS, WRONG_KEY_OR_URL, BaseUrl, Clock, Http, utc_now
+from orderack.clients.http import NO_HEADERS, WRONG_KEY_OR_URL, BaseUrl, Clock, Http, segment, utc_now
 from orderack.clients.wire import not_an_event, same
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -103,6 +103,11 @@ class TwilioSettings(BaseSettings):
         return self
 
 
+class _Account(BaseModel):
+    status: str = ""
+    type: str = ""
+
+
 class _Carrier(AsyncHttpClient):  # type: ignore[misc]
     """The library's transport: our HTTP with its fates, to the configured host, without retries or logs."""
 
@@ -171,6 +176,7 @@ class TwilioSms:
     def __init__(self, settings: TwilioSettings, clock: Clock = utc_now) -> None:
         self._settings = settings
         self._http = Http("Twilio", settings.base_url, clock=clock)
+        self._reads = Http("Twilio", settings.base_url, repeatable=True, clock=clock)
         token = settings.auth_token.get_secret_value()
         self._messages = Client(settings.account_sid, token, http_client=_Carrier(self._http)).messages
         self._validator = RequestValidator(token)
@@ -202,6 +208,19 @@ class TwilioSms:
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         """The list filters by day and text only: two equal updates could not be told apart. Callbacks echo instead."""
         raise Unsupported("lookup")
+
+    async def check(self) -> str:
+        """The account's own record: whether the login holds, and whether the account may send."""
+        own = self._settings
+        auth = (own.account_sid, own.auth_token.get_secret_value())
+        response = await self._reads.send("GET", f"/2010-04-01/Accounts/{segment(own.account_sid)}.json", auth=auth)
+        if not response.is_success:
+            raise Misconfigured(f"Twilio answered {response.status_code}: check {_PREFIX}ACCOUNT_SID and _AUTH_TOKEN")
+        account = self._reads.read(_Account, response)
+        if account.status != "active":
+            raise Misconfigured(f"the account is not active but {account.status[:40]}: check {_PREFIX}ACCOUNT_SID")
+        trial = " on trial: it writes to verified numbers only" if account.type == "Trial" else ""
+        return f"the account is active{trial}"
 
     async def verify(self, request: RawRequest) -> None:
         """HMAC-SHA1 over the public URL and the form, with or without the port. It has no time: ids catch replays."""
@@ -269,8 +288,9 @@ class TwilioSms:
         )
 
     async def aclose(self) -> None:
-        """Close the connection pool."""
+        """Close the connection pools."""
         await self._http.aclose()
+        await self._reads.aclose()
 
 
 def _callback(message: Message) -> str | None:
@@ -307,4 +327,12 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=TwilioSettings,
     make=lambda: TwilioSms(TwilioSettings()),
     adapter=TwilioSms,
+    webhook="Phone Numbers > your number > A message comes in: this URL (POST). Reports of delivery need nothing: "
+    "every message names the URL itself.",
+    traps=(
+        "The signature covers the public URL: ORDERACK_PUBLIC_URL has to be the one that Twilio sees.",
+        "A text message is never reported as read; delivered means the handset took it.",
+        "STOP is answered by Twilio itself and blocks the number for this sender; START undoes it.",
+        "A letter outside the GSM alphabet makes every segment 70 characters long, and costs accordingly.",
+    ),
 )

@@ -215,11 +215,3 @@ class TestIntercom(HttpChannelConformance, WebhookConformance):
                 body = json.dumps(told | {"data": {"item": item}}).encode()
                 (event,) = channel.events(self.signed(body, NOW))
                 assert (event.event, event.sender) == (EvidenceEvent.OPTED_OUT, "ada@example.com")
-
-    async def test_the_trial_of_the_url_is_greeted_and_nothing_else_is(self) -> None:
-        async with self.channel() as channel:
-            assert isinstance(channel, Intercom)
-            trial = await channel.greet(RawRequest(method="HEAD", url=WEBHOOK_URL, headers={}, body=b""))
-            assert trial is not None
-            assert (trial.status, trial.body) == (200, "")
-            assert await channel.greet(self.callback("ping")) is None

@@ -10,10 +10,10 @@ import pytest
 from pydantic import JsonValue
 
 from orderack import channels
-from orderack.channels.slack import Slack, SlackSettings
+from orderack.channels.slack import WINDOW, Slack, SlackSettings
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
-from orderack.errors import BadSignature
+from orderack.errors import BadSignature, Misconfigured, OrderAckError, Unavailable
 from orderack.ports import RawRequest
 from tests.conformance.channel import NOW, WEBHOOK_URL, HttpChannelConformance, Statuses, WebhookConformance
 from tests.conformance.openapi import assert_described
@@ -94,6 +94,8 @@ class TestSlack(HttpChannelConformance, WebhookConformance):
         "orderack_open": (EvidenceEvent.UNKNOWN, None),
     }
 
+    healthy = (json_answer(200, {"ok": True, "team": "The Shop"}, {"X-OAuth-Scopes": "chat:write, commands"}),)
+
     def make(self, base_url: str) -> Slack:
         return Slack(settings(base_url), clock=lambda: NOW)
 
@@ -153,6 +155,47 @@ class TestSlack(HttpChannelConformance, WebhookConformance):
         (lack,) = channels.build(["slack"]).not_configured["slack"]
         assert "channels" in lack
         assert "ops=C1" not in lack
+
+    async def test_the_trial_of_the_url_gives_its_challenge_back_if_slack_signed_it(self) -> None:
+        body = json.dumps({"token": "old", "challenge": "3eZbrw1aB", "type": "url_verification"}).encode()
+        async with self.channel() as channel:
+            assert isinstance(channel, Slack)
+            greeting = await channel.greet(self.signed(body, NOW))
+            assert greeting is not None
+            assert (greeting.status, greeting.body, greeting.media_type) == (200, "3eZbrw1aB", "text/plain")
+            forged = self.signed(body, NOW).model_copy(update={"body": body.replace(b"3eZ", b"4eZ")})
+            for request in (forged, self.signed(body, NOW - WINDOW * 2), RawRequest(url="x", headers={}, body=body)):
+                with pytest.raises(BadSignature):
+                    await channel.greet(request)
+
+    async def test_what_is_no_trial_is_not_greeted(self) -> None:
+        async with self.channel() as channel:
+            assert isinstance(channel, Slack)
+            for body in (b"", b"{}", b'{"type":"url_verification"}', b'{"type":"event_callback","challenge":"x"}'):
+                assert await channel.greet(self.signed(body, NOW)) is None
+            assert await channel.greet(self.callback("orderack_affirm")) is None
+
+    @pytest.mark.parametrize(
+        ("answer", "fate"),
+        [
+            (not_ok("invalid_auth"), Misconfigured),
+            (not_ok("account_inactive"), Misconfigured),
+            (json_answer(200, {"ok": True}, {"X-OAuth-Scopes": "commands"}), Misconfigured),
+            (not_ok("ratelimited"), Unavailable),
+            (not_ok("internal_error"), Unavailable),
+            (not_ok("a_word_of_tomorrow"), Unavailable),
+            (Answer(503, b""), Unavailable),
+            (Answer(200, b"<html>"), Unavailable),
+        ],
+    )
+    async def test_a_check_that_fails_is_ours_to_mend_or_for_later(
+        self, answer: Answer, fate: type[OrderAckError]
+    ) -> None:
+        async with self.provider() as (peer, channel):
+            assert isinstance(channel, Slack)
+            peer.will(answer)
+            with pytest.raises(fate):
+                await channel.check()
 
     async def test_the_published_signature_verifies_and_one_changed_byte_does_not(self) -> None:
         """Slack's documentation, "Verifying requests from Slack"."""

@@ -200,3 +200,34 @@ class TestSmtpEmail(ChannelConformance):
         async with self.channel() as channel:
             with pytest.raises(InvalidInput):
                 channel.events(RawRequest(url=WEBHOOK_URL, headers={}, body=b"{}"))
+
+    async def test_a_check_says_hello_logs_in_and_says_goodbye_and_offers_no_mail(self) -> None:
+        peer = SmtpPeer({"AUTH": "235 2.7.0 welcome"}, extensions=["AUTH PLAIN"])
+        async with self.server(peer, username="shop") as channel:
+            assert await channel.check() == "the mail server took the login"
+        assert [line.partition(" ")[0] for line in peer.dialogue] == ["EHLO", "AUTH", "EHLO", "QUIT"]
+        peer = SmtpPeer()
+        async with self.server(peer) as channel:
+            assert await channel.check() == "the mail server answers, without login"
+        assert [line.partition(" ")[0] for line in peer.dialogue] == ["EHLO", "QUIT"]
+
+    @pytest.mark.parametrize(
+        ("peer", "more", "fate"),
+        [
+            (SmtpPeer({"AUTH": "535 5.7.8 no"}, extensions=["AUTH PLAIN"]), {"username": "shop"}, Misconfigured),
+            (SmtpPeer(), {"start_tls": True}, Misconfigured),
+            (SmtpPeer({"greeting": "554 no mail here"}), {}, Misconfigured),
+            (SmtpPeer({"greeting": "421 4.3.2 later"}), {}, Unavailable),
+            (SmtpPeer(cut_off_at="EHLO"), {}, Unavailable),
+        ],
+        ids=["login", "no TLS", "no mail here", "later", "cut off"],
+    )
+    async def test_a_check_that_fails_is_ours_to_mend_or_for_later(
+        self, peer: SmtpPeer, more: dict[str, object], fate: type[Exception]
+    ) -> None:
+        async with self.server(peer, **more) as channel:
+            with pytest.raises(fate) as caught:
+                await channel.check()
+        assert PASSWORD not in told(caught.value)
+        if fate is Misconfigured:
+            assert "ORDERACK_SMTP_EMAIL_" in str(caught.value)

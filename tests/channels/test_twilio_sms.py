@@ -13,7 +13,7 @@ from orderack import channels
 from orderack.channels.twilio_sms import VENDOR_STATUS, TwilioSettings, TwilioSms
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
-from orderack.errors import BadSignature, InDoubt, Refused
+from orderack.errors import BadSignature, InDoubt, Misconfigured, OrderAckError, Refused, Unavailable
 from orderack.ports import RawRequest
 from tests.conformance.channel import NOW, WEBHOOK_URL, HttpChannelConformance, Statuses, WebhookConformance
 from tests.conformance.openapi import assert_described, spec
@@ -101,6 +101,8 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
         **dict.fromkeys(("undelivered", "failed", "canceled"), (EvidenceEvent.BOUNCED, None)),
         **dict.fromkeys(("partially_delivered", "receiving", "received"), (EvidenceEvent.UNKNOWN, None)),
     }
+
+    healthy = (json_answer(200, {"status": "active", "type": "Full"}),)
 
     def make(self, base_url: str) -> TwilioSms:
         return TwilioSms(settings(base_url), clock=lambda: NOW)
@@ -246,3 +248,31 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
             await channel.verify(request)
             with pytest.raises(BadSignature):
                 await channel.verify(request.model_copy(update={"url": vector["url"] + "x"}))
+
+    @pytest.mark.parametrize(
+        ("answer", "fate"),
+        [
+            (json_answer(200, {"status": "suspended", "type": "Full"}), Misconfigured),
+            (json_answer(200, {}), Misconfigured),
+            (json_answer(404, {"code": 20404}), Misconfigured),
+            (Answer(503, b""), Unavailable),
+            (Answer(200, b"<html>"), Unavailable),
+        ],
+    )
+    async def test_a_check_that_fails_is_ours_to_mend_or_for_later(
+        self, answer: Answer, fate: type[OrderAckError]
+    ) -> None:
+        async with self.provider() as (peer, channel):
+            assert isinstance(channel, TwilioSms)
+            peer.will(answer)
+            with pytest.raises(fate):
+                await channel.check()
+
+    async def test_a_check_asks_for_the_account_and_says_when_it_is_on_trial(self) -> None:
+        async with self.provider() as (peer, channel):
+            assert isinstance(channel, TwilioSms)
+            peer.will(json_answer(200, {"status": "active", "type": "Trial"}))
+            assert "verified numbers only" in await channel.check()
+            (request,) = peer.received
+            assert (request.method, request.target) == ("GET", f"/2010-04-01/Accounts/{ACCOUNT}.json")
+            assert request.headers["authorization"].startswith("Basic ")

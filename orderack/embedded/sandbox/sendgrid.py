@@ -79,6 +79,7 @@ class SendGrid(LookAlike):
     def routes(self) -> Sequence[BaseRoute]:
         return (
             Route("/v3/mail/send", self.endpoint(Operation.SEND, self._send), methods=["POST"]),
+            Route("/v3/scopes", self.endpoint(Operation.LOOKUP, self._scopes), methods=["GET"]),
             Route("/sandbox/public_key", self._public_key, methods=["GET"]),
         )
 
@@ -105,6 +106,11 @@ class SendGrid(LookAlike):
 
     async def _public_key(self, request: Request) -> Response:
         return JSONResponse({"public_key": self.state.credentials.sendgrid_public_key})
+
+    async def _scopes(self, request: Request, plan: Plan) -> Response:
+        if not bearer(request, self.state.credentials.sendgrid_api_key):
+            return _errors(401, "The provided authorization grant is invalid, expired, or revoked")
+        return JSONResponse({"scopes": ["mail.send", "2fa_required"]})
 
     async def _send(self, request: Request, plan: Plan) -> Response:
         if not bearer(request, self.state.credentials.sendgrid_api_key):

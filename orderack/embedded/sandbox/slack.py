@@ -49,7 +49,10 @@ class Slack(LookAlike):
         self._last_microsecond = 0
 
     def routes(self) -> Sequence[BaseRoute]:
-        return (Route("/api/chat.postMessage", self.endpoint(Operation.SEND, self._post), methods=["POST"]),)
+        return (
+            Route("/api/chat.postMessage", self.endpoint(Operation.SEND, self._post), methods=["POST"]),
+            Route("/api/auth.test", self.endpoint(Operation.LOOKUP, self._test), methods=["POST"]),
+        )
 
     def refused(self, code: str | None) -> Response:
         return _not_ok(code or "channel_not_found")
@@ -65,11 +68,19 @@ class Slack(LookAlike):
     def too_large(self) -> Response:
         return _not_ok("msg_too_long")
 
-    async def _post(self, request: Request, plan: Plan) -> Response:
+    def _stranger(self, request: Request) -> Response | None:
         if "authorization" not in request.headers:
             return _not_ok("not_authed")
-        if not bearer(request, self.state.credentials.slack_token):
-            return _not_ok("invalid_auth")
+        return None if bearer(request, self.state.credentials.slack_token) else _not_ok("invalid_auth")
+
+    async def _test(self, request: Request, plan: Plan) -> Response:
+        who = {"ok": True, "url": "https://sandbox.slack.com/", "team": "Sandbox", "team_id": "T0SANDBOX"}
+        who |= {"user": "orderack", "user_id": "U0SANDBOX", "bot_id": BOT_ID}
+        return self._stranger(request) or JSONResponse(who, headers={"X-OAuth-Scopes": "chat:write,commands"})
+
+    async def _post(self, request: Request, plan: Plan) -> Response:
+        if (stranger := self._stranger(request)) is not None:
+            return stranger
         try:
             post = await _read(request)
         except ValidationError:

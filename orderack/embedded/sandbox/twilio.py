@@ -62,6 +62,7 @@ class Twilio(LookAlike):
     def routes(self) -> Sequence[BaseRoute]:
         account = f"/{API}/Accounts/{{account}}"
         return (
+            Route(f"{account}.json", self.endpoint(Operation.LOOKUP, self._account), methods=["GET"]),
             Route(f"{account}/Messages.json", self.endpoint(Operation.SEND, self._create), methods=["POST"]),
             Route(f"{account}/Messages.json", self.endpoint(Operation.LOOKUP, self._list), methods=["GET"]),
             Route(f"{account}/Messages/{{sid}}.json", self.endpoint(Operation.LOOKUP, self._fetch), methods=["GET"]),
@@ -100,6 +101,11 @@ class Twilio(LookAlike):
         if request.path_params["account"] != own.twilio_account_sid:
             return _error(404, 20404)
         return None
+
+    async def _account(self, request: Request, plan: Plan) -> Response:
+        sid = self.state.credentials.twilio_account_sid
+        account = {"sid": sid, "friendly_name": "Sandbox", "status": "active", "type": "Full"}
+        return self._stranger(request) or JSONResponse(account)
 
     async def _create(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
