@@ -287,8 +287,8 @@ CHANNEL: ChannelSpec = ChannelSpec(
     settings=SendgridSettings,
     make=lambda: SendgridEmail(SendgridSettings()),
     adapter=SendgridEmail,
-    webhook="Mail Settings > Event Webhook: this URL, signature verification on, and these events: processed, deferred, "
-    "delivered, bounced, dropped, opened, clicked, spam reports, unsubscribes",
+    webhook="Mail Settings > Event Webhook: this URL, signature verification on, and these events: processed, "
+    "deferred, delivered, bounced, dropped, opened, clicked, spam reports, unsubscribes",
     traps=(
         "An open proves little: Apple's and Google's proxies open mail that nobody reads, so it counts as a person's "
         "only where nothing speaks for a machine.",

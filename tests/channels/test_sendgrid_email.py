@@ -15,7 +15,7 @@ from orderack import channels
 from orderack.channels.sendgrid_email import SendgridEmail, SendgridSettings
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
-from orderack.errors import BadSignature, Refused
+from orderack.errors import BadSignature, Misconfigured, OrderAckError, Refused, Unavailable
 from orderack.ports import RawRequest
 from tests.conformance.channel import (
     NOW,
@@ -99,6 +99,8 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
         "group_unsubscribe": (EvidenceEvent.OPTED_OUT, None),
         "group_resubscribe": (EvidenceEvent.UNKNOWN, None),
     }
+
+    healthy = (json_answer(200, {"scopes": ["2fa_required", "mail.send"]}),)
 
     def make(self, base_url: str) -> SendgridEmail:
         return SendgridEmail(settings(base_url), clock=lambda: NOW)
@@ -243,3 +245,22 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
 
     def test_the_key_in_the_payload_is_the_suites(self) -> None:
         assert json.loads(payload("sendgrid_email/event.json"))["orderack_key"] == WEBHOOK_KEY
+
+    @pytest.mark.parametrize(
+        ("answer", "fate"),
+        [
+            (json_answer(200, {"scopes": ["mail.batch.read"]}), Misconfigured),
+            (error(403, None), Misconfigured),
+            (Answer(503, b""), Unavailable),
+            (Answer(200, b"<html>"), Unavailable),
+        ],
+    )
+    async def test_a_check_that_fails_is_ours_to_mend_or_for_later(
+        self, answer: Answer, fate: type[OrderAckError]
+    ) -> None:
+        async with self.provider() as (peer, channel):
+            assert isinstance(channel, SendgridEmail)
+            peer.will(answer)
+            with pytest.raises(fate):
+                await channel.check()
+            assert [request.target for request in peer.received] == ["/v3/scopes"]
