@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from activities.acknowledge import Acknowledge, Sending
+from activities.acknowledge import Acknowledge
 from activities.assess import Assess
 from activities.cancel_in_erp import CancelInErp
 from activities.hand_off import HandOff
 from activities.record import Record
+from activities.sending import Sending
 from activities.submit_to_erp import SubmitToErp
 
 Activity = Callable[..., object]

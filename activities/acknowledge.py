@@ -1,41 +1,35 @@
-"""`acknowledge`: send a batch of messages, each exactly once (reliability.md §4.2).
+"""`acknowledge`: send a batch of messages, each exactly once.
 
-Ask the ERP first where the message says that the ERP has not answered · render once and store the bytes · claim with
-a lease · send those bytes · record. A claim that outlived its lease is a doubt, settled by the channel's own class:
-by its key, by looking it up, by its echo; or by nobody, and then it is surfaced and never sent again.
+Ask the ERP first where the message says that the ERP has not answered · render for each channel · hand each to
+`activities.sending`, which claims, sends and records · answer once all have ended, or say when to try again.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities.sending import NotYet, Sender, Sending
 from orderack.contracts import names
 from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch
 from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
-from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
+from orderack.errors import Misconfigured, OrderAckError, Unavailable
 from orderack.policy.recipient import BUYER, recipient_of
 from orderack.ports import (
     Channel,
-    ClaimResult,
     Content,
     Erp,
-    Idempotency,
     Ledger,
     Medium,
     Message,
-    MessageLinks,
     Renderer,
-    Sent,
     StoredRevision,
-    StoredSend,
 )
 from orderack.touches import OFF, in_force
 
@@ -43,17 +37,6 @@ ASK_WITHIN = timedelta(seconds=5)
 """An ERP that takes longer has not answered; the message is true either way."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Sending:
-    """How sends are leased and addressed."""
-
-    lease: timedelta = timedelta(seconds=45)
-    """Longer than an attempt may last (30 s): a zombie attempt must not overlap the next."""
-    status_url: Callable[[str], str | None] = lambda channel: None
-    links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, recipient: MessageLinks()
-    """For this send, the recipient's role and the address that it goes to (none where the page itself is that)."""
 
 
 class Acknowledge:
@@ -73,6 +56,7 @@ class Acknowledge:
         self._stores = stores
         self._renderer = renderer
         self._sending = sending
+        self._sender = Sender(ledger, sending, now)
         self._now = now
 
     @activity.defn(name=names.ACKNOWLEDGE)
@@ -92,7 +76,7 @@ class Acknowledge:
         )
         waits = [result for result in results if isinstance(result, Unavailable)]
         if waits:
-            raise Unavailable(str(waits[0]), max((w.retry_after for w in waits if w.retry_after), default=None))
+            raise Unavailable(str(waits[0]), _come_back(waits))
         return AcknowledgeResult(outcomes=tuple(result for result in results if isinstance(result, SendOutcome)))
 
     async def _ask(self, name: str, ref: OrderRef, revision: int) -> ErpReceipt | None:
@@ -116,7 +100,7 @@ class Acknowledge:
             message = self._message(request, stored, previous, dispatch, channel, key)
             if message is None:
                 return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=Reason.NO_RECIPIENT)
-            return await self._once(channel, key, message)
+            return await self._sender.once(channel, message, request.give_up_at)
         except Unavailable as error:
             return await self._or_give_up(request, key, error, None)
         except Misconfigured as error:
@@ -129,7 +113,7 @@ class Acknowledge:
         """Out of reach for longer than the policy waits: the fallback's turn, unless it is in doubt or has ended."""
         send = await self._ledger.send(str(key))
         if send and send.state not in (SendState.CLAIMED, SendState.UNAVAILABLE):
-            return self._finished(send)
+            return self._sender.finished(send)
         if self._now() < request.give_up_at or (send and send.state is SendState.CLAIMED):
             return error
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
@@ -177,75 +161,16 @@ class Acknowledge:
             language=order.contacts.language,
             content=self._renderer.render(content),
             status_url=self._sending.status_url(key.channel),
+            order=order if traits.needs_order else None,
+            sender_name=store.display_name,
         )
 
-    async def _once(self, channel: Channel, key: SendKey, message: Message) -> SendOutcome:
-        claim = await self._ledger.claim(key, message, self._now(), self._sending.lease)
-        if not claim.mine:
-            return self._finished(claim.send)
-        first_rendered = Message.model_validate_json(claim.send.message_json)
-        if not claim.first and (settled := await self._settle(channel, key, first_rendered, claim)):
-            return settled
-        # Only a key lets us send while a doubt stands; nobody has then said that the first attempt was lost.
-        doubtful = not claim.first and channel.traits.idempotency is Idempotency.KEY
-        return await self._send(channel, key, first_rendered, doubtful)
 
-    def _finished(self, send: StoredSend) -> SendOutcome:
-        """A send that ended before. One that another attempt still holds is waited for."""
-        if send.state is SendState.CLAIMED:
-            raise Unavailable("another attempt holds this send", max(send.lease_until - self._now(), timedelta(0)))
-        return SendOutcome(
-            channel=send.channel,
-            state=send.state,
-            reason=Reason(send.reason) if send.reason else None,
-            detail=send.detail,
-            provider_id=send.provider_id,
-            body_sha256=send.body_sha256,
-        )
-
-    async def _settle(self, channel: Channel, key: SendKey, message: Message, claim: ClaimResult) -> SendOutcome | None:
-        """A doubt, by the channel's class. None: it was certainly not sent, or sending again is the same send."""
-        match channel.traits.idempotency:
-            case Idempotency.KEY:
-                return None
-            case Idempotency.LOOKUP:
-                try:
-                    found = await channel.lookup(message, claim.send.claimed_at)
-                except (InDoubt, Refused) as error:
-                    raise Unavailable(f"in doubt, and cannot be looked up: {error}") from None
-                return await self._finish(key, self._accepted(key, found)) if found else None
-            case Idempotency.ECHO | Idempotency.NONE:
-                return await self._unknown(key, "cut off after sending, and no echo came")
-
-    async def _send(self, channel: Channel, key: SendKey, message: Message, doubtful: bool) -> SendOutcome:
-        try:
-            return await self._finish(key, self._accepted(key, await channel.send(message)))
-        except Refused as refusal:
-            return await self._finish(key, _rejected(key, refusal.reason, f"{refusal.code} {refusal}".strip()))
-        except Unsupported as gap:
-            return await self._finish(key, _rejected(key, Reason.UNSUPPORTED, gap.trait))
-        except (Unavailable, Misconfigured) as error:
-            if not doubtful:
-                await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
-            raise error
-        except InDoubt as doubt:
-            if channel.traits.idempotency is Idempotency.NONE:
-                return await self._unknown(key, str(doubt))
-            await self._ledger.doubt(key, str(doubt)[:200], self._now())
-            raise Unavailable(f"in doubt: {doubt}", self._sending.lease) from None
-
-    async def _unknown(self, key: SendKey, detail: str) -> SendOutcome:
-        outcome = SendOutcome(channel=key.channel, state=SendState.UNKNOWN, detail=detail[:200])
-        return await self._finish(key, outcome)
-
-    async def _finish(self, key: SendKey, outcome: SendOutcome) -> SendOutcome:
-        """Record it; what stands in the ledger afterwards is the truth (an echo may have beaten us)."""
-        return self._finished(await self._ledger.finish(key, outcome, self._now()))
-
-    def _accepted(self, key: SendKey, sent: Sent) -> SendOutcome:
-        return SendOutcome(
-            channel=key.channel, state=SendState.ACCEPTED, provider_id=sent.provider_id, detail=sent.detail
-        )
+def _come_back(waits: Sequence[Unavailable]) -> timedelta | None:
+    """When the batch is tried again: not before a provider said, else as soon as the first of them has its turn."""
+    named = [wait.retry_after for wait in waits if wait.retry_after and not isinstance(wait, NotYet)]
+    turns = [wait.retry_after for wait in waits if wait.retry_after and isinstance(wait, NotYet)]
+    return max(named, default=None) or (min(turns) if len(turns) == len(waits) else None)
 
 
 async def _whole(sending: asyncio.Future[list[SendOutcome | Unavailable]]) -> list[SendOutcome | Unavailable]:
@@ -255,7 +180,3 @@ async def _whole(sending: asyncio.Future[list[SendOutcome | Unavailable]]) -> li
     except asyncio.CancelledError:
         await asyncio.wait([sending])
         raise
-
-
-def _rejected(key: SendKey, reason: Reason, detail: str) -> SendOutcome:
-    return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=reason, detail=detail[:200])

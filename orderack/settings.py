@@ -28,6 +28,9 @@ class Settings(BaseSettings):
         default=1.0, gt=0, description="divides every service level; for demos and tests only"
     )
     send_lease_seconds: float = Field(default=45.0, gt=0, description="how long a send attempt may hold its claim")
+    messaging_per_second: float | None = Field(
+        default=None, gt=0, description="a ceiling over all send attempts of all workers and channels; empty: none"
+    )
 
     @property
     def ledger_url(self) -> str:

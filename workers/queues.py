@@ -73,6 +73,7 @@ def messaging_worker(client: Client, parts: Parts) -> Worker:
         task_queue=names.MESSAGING_QUEUE,
         activities=for_messaging(acknowledge),
         max_concurrent_activities=50,
+        max_task_queue_activities_per_second=parts.settings.messaging_per_second,
         graceful_shutdown_timeout=DRAIN,
     )
 

@@ -8,7 +8,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.acknowledge import Acknowledge, Sending
+from activities.acknowledge import Acknowledge
+from activities.sending import Sending
 from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch, Facts
 from orderack.contracts.journal import Event
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome
@@ -49,6 +50,7 @@ class World:
     links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, to: MessageLinks(
         page_url="https://shop.example/o"
     )
+    slept: list[float] = field(default_factory=list)
     store: StoreProfile = field(default_factory=lambda: StoreProfile(id="north", display_name="Demo & Sons"))
 
     def with_channel(self, channel: NoneChannel) -> NoneChannel:
@@ -60,10 +62,14 @@ class World:
             raise Misconfigured(f"the channel {name} is not configured")
         return self.channels[name]
 
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(timedelta(seconds=seconds))
+
     @property
     def activity(self) -> Acknowledge:
         """As a worker that has just started has it: nothing is remembered but in the ledger."""
-        sending = Sending(LEASE, lambda channel: f"https://shop.example/{channel}", self.links)
+        sending = Sending(LEASE, lambda channel: f"https://shop.example/{channel}", self.links, sleep=self.sleep)
         stores: Callable[[str], StoreProfile] = lambda id_: self.store  # noqa: E731
         return Acknowledge(self.ledger, self._channel, self.erps, stores, self.renderer, sending, self.clock)
 

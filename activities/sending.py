@@ -1,0 +1,203 @@
+"""One send, exactly once (reliability.md §4.2), in its turn and with the channel's leave.
+
+Claim with a lease · settle what is in doubt · is the channel paused, has the recipient opted out · wait for the turn ·
+send the stored bytes · record. A claim that outlived its lease is a doubt, settled by the channel's own class: by its
+key, by looking it up, by its echo; or by nobody, and then it is surfaced and never sent again.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
+from orderack.domain.address import address_sha256
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported
+from orderack.ports import (
+    SOON,
+    Channel,
+    ClaimResult,
+    Idempotency,
+    Ledger,
+    Medium,
+    Message,
+    MessageLinks,
+    Reach,
+    Sent,
+    StoredSend,
+    Traits,
+)
+
+FULL = timedelta(seconds=1)
+"""When to look again whether this worker has a place for a send by this channel."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How sends are leased, addressed and kept apart."""
+
+    lease: timedelta = timedelta(seconds=45)
+    """Longer than an attempt may last (30 s): a zombie attempt must not overlap the next."""
+    status_url: Callable[[str], str | None] = lambda channel: None
+    links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, recipient: MessageLinks()
+    """For this send, the recipient's role and the address that it goes to (none where the page itself is that)."""
+    at_once: int = 16
+    """Sends by one channel that one worker has in flight: a vendor that hangs takes no more of its 50 than these."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class NotYet(Unavailable):
+    """We make it wait ourselves, so asking again earlier does no harm."""
+
+
+class Sender:
+    """Sends what has been rendered. One for each worker: it counts what is in flight."""
+
+    def __init__(self, ledger: Ledger, sending: Sending, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._sending = sending
+        self._now = now
+        self._in_flight: Counter[str] = Counter()
+
+    async def once(self, channel: Channel, message: Message, give_up_at: datetime) -> SendOutcome:
+        """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend."""
+        key, traits = message.key, channel.traits
+        paused = key.channel in await self._ledger.paused()
+        reach = await self._reach(message, traits)
+        if traits.window:
+            message = message.model_copy(update={"heard_at": reach.heard_at})
+        claim = await self._ledger.claim(key, message, self._now(), self._sending.lease)
+        if not claim.mine:
+            return self.finished(claim.send)
+        message = Message.model_validate_json(claim.send.message_json)
+        # Only a key lets us send while a doubt stands; nobody has then said that the first attempt was lost.
+        doubtful = not claim.first and self._key_holds(traits, claim) and not reach.opted_out
+        if not claim.first and not doubtful and (settled := await self._settle(channel, message, claim)):
+            return settled
+        if paused:
+            return await self._held_back(key, doubtful)
+        if reach.opted_out:
+            return await self._finish(key, _rejected(key, Reason.OPTED_OUT, reach.basis))
+        wait = await self._turn(key, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
+        if self._in_flight[key.channel] >= self._sending.at_once:
+            await self._release(key, doubtful)
+            raise NotYet(f"this worker has {self._sending.at_once} sends by {key.channel} in flight", FULL)
+        with self._place(key.channel):
+            if wait > timedelta(0):
+                await self._sending.sleep(wait.total_seconds())
+            return await self._send(channel, message, doubtful)
+
+    def finished(self, send: StoredSend) -> SendOutcome:
+        """A send that ended before. One that another attempt still holds is waited for."""
+        if send.state is SendState.CLAIMED:
+            raise Unavailable("another attempt holds this send", max(send.lease_until - self._now(), timedelta(0)))
+        return SendOutcome(
+            channel=send.channel,
+            state=send.state,
+            reason=Reason(send.reason) if send.reason else None,
+            detail=send.detail,
+            provider_id=send.provider_id,
+            body_sha256=send.body_sha256,
+        )
+
+    async def _reach(self, message: Message, traits: Traits) -> Reach:
+        """What is known of a buyer's address. Nobody inside the house is remembered, and no page."""
+        if traits.audience is not Audience.BUYER or traits.medium is Medium.PAGE:
+            return Reach()
+        return await self._ledger.reach(message.key.channel, address_sha256(message.recipient))
+
+    def _key_holds(self, traits: Traits, claim: ClaimResult) -> bool:
+        """Whether the vendor still knows our key, so that sending again is the same send. Counted from the first claim:
+        when in its time the doubtful attempt was made, nobody may have lived to write down."""
+        if traits.idempotency is not Idempotency.KEY:
+            return False
+        return traits.key_lasts is None or self._now() - claim.send.claimed_at < traits.key_lasts
+
+    async def _settle(self, channel: Channel, message: Message, claim: ClaimResult) -> SendOutcome | None:
+        """A doubt that must not be sent again, by the channel's class. None: it was certainly not sent."""
+        key = message.key
+        match channel.traits.idempotency:
+            case Idempotency.KEY | Idempotency.LOOKUP:
+                try:
+                    found = await channel.lookup(message, claim.send.claimed_at)
+                except Unsupported:
+                    return await self._unknown(key, "cut off after sending, and too long ago to send it as the same")
+                except (InDoubt, Refused) as error:
+                    raise Unavailable(f"in doubt, and cannot be looked up: {error}") from None
+                return await self._finish(key, _accepted(key, found)) if found else None
+            case Idempotency.ECHO | Idempotency.NONE:
+                return await self._unknown(key, "cut off after sending, and no echo came")
+
+    async def _held_back(self, key: SendKey, doubtful: bool) -> SendOutcome:
+        """The channel is paused: the fallback's turn, unless it may have gone out; then it waits for the channel."""
+        if doubtful:
+            raise Unavailable(f"{key.channel} is paused, and this send is in doubt", self._sending.lease)
+        outcome = SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
+        return await self._finish(key, outcome)
+
+    async def _turn(self, key: SendKey, traits: Traits, doubtful: bool, give_up_at: datetime) -> timedelta:
+        """How long to wait for its turn. Raises NotYet when that is too far away to wait here."""
+        now = self._now()
+        try:
+            at = await self._ledger.turn(key, traits.rate_per_second, now)
+        except Unavailable:
+            await self._release(key, doubtful)
+            raise
+        if at <= now + SOON:
+            return at - now
+        await self._release(key, doubtful)
+        back = at if now >= give_up_at else min(at, give_up_at)  # then the fallback has its turn
+        raise NotYet(f"{key.channel} is busy: this send's turn is {(at - now).total_seconds():.0f} s away", back - now)
+
+    async def _release(self, key: SendKey, doubtful: bool) -> None:
+        """Nothing was sent now, so the claim is given back, unless an earlier attempt is in doubt."""
+        if not doubtful:
+            await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
+
+    @contextmanager
+    def _place(self, channel: str) -> Iterator[None]:
+        self._in_flight[channel] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[channel] -= 1
+
+    async def _send(self, channel: Channel, message: Message, doubtful: bool) -> SendOutcome:
+        key = message.key
+        try:
+            return await self._finish(key, _accepted(key, await channel.send(message)))
+        except Refused as refusal:
+            return await self._finish(key, _rejected(key, refusal.reason, f"{refusal.code} {refusal}".strip()))
+        except Unsupported as gap:
+            return await self._finish(key, _rejected(key, Reason.UNSUPPORTED, gap.trait))
+        except (Unavailable, Misconfigured) as error:
+            await self._release(key, doubtful)
+            raise error
+        except InDoubt as doubt:
+            if channel.traits.idempotency is Idempotency.NONE:
+                return await self._unknown(key, str(doubt))
+            await self._ledger.doubt(key, str(doubt)[:200], self._now())
+            raise Unavailable(f"in doubt: {doubt}", self._sending.lease) from None
+
+    async def _unknown(self, key: SendKey, detail: str) -> SendOutcome:
+        outcome = SendOutcome(channel=key.channel, state=SendState.UNKNOWN, detail=detail[:200])
+        return await self._finish(key, outcome)
+
+    async def _finish(self, key: SendKey, outcome: SendOutcome) -> SendOutcome:
+        """Record it; what stands in the ledger afterwards is the truth (an echo may have beaten us)."""
+        return self.finished(await self._ledger.finish(key, outcome, self._now()))
+
+
+def _is_paced(traits: Traits) -> bool:
+    """Behind a page of our own is no vendor whose rate could be exceeded."""
+    return traits.medium is not Medium.PAGE
+
+
+def _accepted(key: SendKey, sent: Sent) -> SendOutcome:
+    return SendOutcome(channel=key.channel, state=SendState.ACCEPTED, provider_id=sent.provider_id, detail=sent.detail)
+
+
+def _rejected(key: SendKey, reason: Reason, detail: str) -> SendOutcome:
+    return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=reason, detail=detail[:200])
