@@ -26,6 +26,9 @@ test: $(STAMP) ## the tests
 test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in build/browser
 	@$(BIN)/pytest tests/browser
 
+conformance: $(STAMP) ## every channel against what every channel must do, as a table; build/conformance.json
+	@$(BIN)/python -m tests.conformance.table --json build/conformance.json
+
 fuzz-api: $(STAMP) ## long: requests made from the gateway's own description, new ones each time; no 5xx, every answer as described
 	@ORDERACK_FUZZ_EXAMPLES=$${ORDERACK_FUZZ_EXAMPLES:-500} $(BIN)/pytest tests/gateway/test_fuzz.py
 
@@ -53,4 +56,4 @@ lock: ## pin every dependency with its hashes (needs uv)
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test test-browser fuzz-api check bench-history histories fingerprints lock clean
+.PHONY: help install demo test test-browser conformance fuzz-api check bench-history histories fingerprints lock clean
