@@ -1,7 +1,8 @@
 """Which message an event is about, and whether the one who speaks in it is the one whom the message went to.
 
-A provider's report names its message. A buyer's reply names only the address it came from: it answers the latest
-message to that address, and affirms it where it says so in a word that can mean nothing else (docs/adr/0011).
+A provider's report names its message. A buyer's reply may name it too (a mail's In-Reply-To does); where it names only
+the address it came from, it answers the latest message to that address. It affirms that message where it says so in a
+word that can mean nothing else (docs/adr/0011).
 """
 
 from collections.abc import Sequence
@@ -39,8 +40,10 @@ async def bind(parts: GatewayParts, channel: str, event: ChannelEvent) -> Channe
     if event.sender and not event.key and not event.provider_id:
         return await _answering(parts, channel, event, event.sender)
     send = await find_send(parts, channel, event)
-    if send is None or _counts(parts, channel, event, send):
+    if send is None:
         return event
+    if _counts(parts, channel, event, send):
+        return _in_a_word(parts, channel, event, send)
     update = {"event": EvidenceEvent.UNKNOWN, "grade": None, "basis": f"{event.basis}:other_address"}
     return event.model_copy(update=update)
 
@@ -77,6 +80,22 @@ def _counts(parts: GatewayParts, channel: str, event: ChannelEvent, send: Stored
         return False
     recipient = Message.model_validate_json(send.message_json).recipient
     return address_sha256(event.sender) == address_sha256(recipient)
+
+
+def _in_a_word(parts: GatewayParts, channel: str, event: ChannelEvent, send: StoredSend) -> ChannelEvent:
+    """A reply that names the very message it answers affirms that one, where it says so and nothing else."""
+    key = send.identity
+    # one without a grade may be about several orders (see `_answering`)
+    answers = event.event is EvidenceEvent.REPLIED and event.grade is not None
+    if not answers or not parts.channels[channel].traits.replies:
+        return event
+    if _audience(parts, channel) is Audience.INTERNAL or key.kind in CONVERSATION:
+        return event
+    word = affirms(event.text, [key.ref.number])
+    if word is None:
+        return event
+    affirmed = {"event": EvidenceEvent.AFFIRMED, "grade": Grade.E5, "basis": f"{event.basis}:{word}"}
+    return event.model_copy(update=affirmed)
 
 
 def _audience(parts: GatewayParts, channel: str) -> Audience:

@@ -57,10 +57,18 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
     assert build(["smtp_email"]).not_configured == {"smtp_email": ("ORDERACK_SMTP_EMAIL_HOST is missing",)}
     secret = {variable.name for spec in load().values() for variable in spec.variables if variable.secret}
     assert secret == {
+        "ORDERACK_GMAIL_CLIENT_SECRET",
+        "ORDERACK_GMAIL_MESSAGE_ID_SECRET",
+        "ORDERACK_GMAIL_REFRESH_TOKEN",
+        "ORDERACK_GMAIL_SERVICE_ACCOUNT_KEY",
         "ORDERACK_GOOGLE_CHAT_PRIVATE_KEY",
         "ORDERACK_HUBSPOT_EMAIL_TOKEN",
         "ORDERACK_INTERCOM_ACCESS_TOKEN",
         "ORDERACK_INTERCOM_CLIENT_SECRET",
+        "ORDERACK_SALESFORCE_EMAIL_CLIENT_SECRET",
+        "ORDERACK_SALESFORCE_EMAIL_PRIVATE_KEY",
+        "ORDERACK_SALESFORCE_TASK_CLIENT_SECRET",
+        "ORDERACK_SALESFORCE_TASK_PRIVATE_KEY",
         "ORDERACK_SENDGRID_EMAIL_API_KEY",
         "ORDERACK_SES_EMAIL_SECRET_ACCESS_KEY",
         "ORDERACK_SES_EMAIL_SESSION_TOKEN",

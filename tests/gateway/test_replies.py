@@ -367,3 +367,38 @@ async def test_a_late_bounce_takes_nothing_back(gateway: Gateway) -> None:
     await report(gateway, bounce)
     facts = await gateway.ledger.evidence(REF)
     assert max(fact.grade.rank for fact in facts) == Grade.E5.rank
+
+
+@pytest.mark.parametrize(
+    ("text", "event", "grade"),
+    [
+        ("Yes, thanks!", EvidenceEvent.AFFIRMED, Grade.E5),
+        ("ok 1001", EvidenceEvent.AFFIRMED, Grade.E5),
+        ("Yes, but at the back door", EvidenceEvent.REPLIED, Grade.E4),
+    ],
+)
+async def test_a_reply_that_names_its_message_affirms_that_one_though_another_followed(
+    text: str, event: EvidenceEvent, grade: Grade, gateway: Gateway
+) -> None:
+    named = await out(gateway, ago=timedelta(hours=2))
+    await out(gateway, OTHER)
+    answer = reply(text).model_copy(update={"provider_id": f"p-{named}"})
+    for _ in range(2):
+        await report(gateway, answer)
+    (fact,) = await gateway.ledger.evidence(REF)
+    assert (fact.event, fact.grade) == (event, grade)
+    assert await gateway.ledger.evidence(OTHER) == []
+
+
+async def test_a_reply_that_names_its_message_from_another_address_affirms_nothing(gateway: Gateway) -> None:
+    named = await out(gateway)
+    await report(gateway, reply("yes", sender=BOB).model_copy(update={"provider_id": f"p-{named}"}))
+    (fact,) = await gateway.ledger.evidence(REF)
+    assert (fact.event, fact.grade) == (EvidenceEvent.UNKNOWN, Grade.E0)
+
+
+async def test_a_yes_to_a_question_is_for_a_person_though_it_names_the_message(gateway: Gateway) -> None:
+    named = await out(gateway, kind=Kind.QUESTION)
+    await report(gateway, reply("yes").model_copy(update={"provider_id": f"p-{named}"}))
+    (fact,) = await gateway.ledger.evidence(REF)
+    assert fact.event is EvidenceEvent.REPLIED
