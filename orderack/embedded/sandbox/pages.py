@@ -32,10 +32,13 @@ CHANNELS = {
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
     Target.WOOCOMMERCE: "WooCommerce",
+    Target.SHOPIFY: "Shopify",
     Target.HUBSPOT: "HubSpot",
+    Target.SALESFORCE: "Salesforce",
     Target.ZENDESK: "Zendesk",
     Target.GOOGLE_CHAT: "Google Chat",
     Target.INTERCOM: "Intercom",
+    Target.LINE: "LINE",
 }
 
 
