@@ -173,10 +173,12 @@ def _life(seconds: int | None) -> timedelta:
 class SignedIn:
     """Requests with the token; after a 401 it signs in once and asks again, for a 401 was not done."""
 
-    def __init__(self, http: Http, tokens: Tokens, *, scheme: str = "Bearer") -> None:
+    def __init__(self, http: Http, tokens: Tokens, *, scheme: str = "Bearer", header: str = "Authorization") -> None:
+        """`scheme` stands before the token in `header`; empty: the token stands alone."""
         self.http = http
         self.tokens = tokens
         self._scheme = scheme
+        self._header = header
 
     def __repr__(self) -> str:
         return f"SignedIn({self.http.vendor})"
@@ -198,7 +200,7 @@ class SignedIn:
     async def _once(
         self, token: str, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
     ) -> httpx.Response:
-        signed = {**headers, "Authorization": f"{self._scheme} {token}"}
+        signed = {**headers, self._header: f"{self._scheme} {token}".lstrip()}
         return await self.http.send(method, path, content=content, headers=signed)
 
     async def aclose(self) -> None:
@@ -207,7 +209,8 @@ class SignedIn:
         await self.http.aclose()
 
 
-def _rsa_key(secret: SecretStr) -> SecretStr:
+def rsa_key(secret: SecretStr) -> SecretStr:
+    """The key in PEM as `jwt_assertion` takes it. Raises ValueError, which never repeats it."""
     # an environment variable often holds the PEM on one line, with its line ends written as \n
     pem = secret.get_secret_value().replace("\\n", "\n").strip() + "\n"
     try:
@@ -219,7 +222,7 @@ def _rsa_key(secret: SecretStr) -> SecretStr:
     return SecretStr(pem)
 
 
-RsaKey = Annotated[SecretStr, AfterValidator(_rsa_key)]
+RsaKey = Annotated[SecretStr, AfterValidator(rsa_key)]
 """A private key as a setting."""
 
 

@@ -217,6 +217,12 @@ class TestWoocommerceNote(HttpChannelConformance):
                 await channel.lookup(self.message(), NOW)
 
     async def test_a_check_of_what_is_no_shop_names_the_address(self) -> None:
+        async with self.provider() as (peer, channel):
+            peer.will(Answer(503, b""))
+            assert isinstance(channel, WoocommerceNote)
+            for asking in (channel.check(), channel.lookup(self.message(), NOW)):
+                with pytest.raises(Unavailable):
+                    await asking
         for answer in (Answer(200, b"<html>"), json_answer(200, {}), no(400, "rest_invalid_param")):
             async with self.provider() as (peer, channel):
                 peer.will(answer)

@@ -1,0 +1,173 @@
+"""A Shopify shop's Admin API: it signs an app in, sets metafields and adds tags, and says no inside a 200.
+
+It reads no GraphQL: of a document it looks which of the two it is. Orders whose number begins with 404 are not there.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from hmac import compare_digest
+from typing import ClassVar
+from urllib.parse import parse_qs
+
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from orderack.embedded.sandbox.faults import Operation, Plan, Target
+from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.state import SandboxState
+
+COST = 20
+"""Points of two mutations."""
+UNKNOWN = "gid://shopify/Order/404"
+TAG_MAX = 40
+
+
+class Metafield(BaseModel):
+    ownerId: str
+    namespace: str = Field(min_length=3, max_length=255)
+    key: str = Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+    type: str
+    value: str = Field(min_length=1)
+
+
+class Variables(BaseModel):
+    order: str
+    metafields: list[Metafield] = Field(min_length=1, max_length=25)
+    tags: list[str]
+
+
+class Asked(BaseModel):
+    query: str
+    variables: dict[str, JsonValue] = {}
+
+
+class Text(BaseModel):
+    """As much of our record as the mailbox shows."""
+
+    key: str = ""
+    subject: str = ""
+    text: str = ""
+
+
+class Shopify(LookAlike):
+    """One shop and one app that is installed in it."""
+
+    target: ClassVar[Target] = Target.SHOPIFY
+
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__(state)
+        self._client = secrets.token_hex(16)
+        self._secret = f"shpss_{secrets.token_hex(16)}"
+        self._token = f"shpat_{secrets.token_hex(16)}"
+        self._metafields: dict[tuple[str, str, str], tuple[str, str]] = {}
+        """Owner, namespace and key → the metafield's id and value."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        ask = self.endpoint(Operation.SEND, self._write)
+
+        async def graphql(request: Request) -> Response:
+            if b"metafieldsSet" in await request.body():
+                return await ask(request)
+            return self._shop(request)
+
+        return (
+            Route("/admin/oauth/access_token", self._sign_in, methods=["POST"]),
+            Route("/admin/api/2026-07/graphql.json", graphql, methods=["POST"]),
+        )
+
+    def environment(self, url: str) -> Mapping[str, str]:
+        return {
+            "ORDERACK_SHOPIFY_NOTE_BASE_URL": url,
+            "ORDERACK_SHOPIFY_NOTE_CLIENT_ID": self._client,
+            "ORDERACK_SHOPIFY_NOTE_CLIENT_SECRET": self._secret,
+        }
+
+    def refused(self, code: str | None) -> Response:
+        return _user_error(code or "INVALID", "ownerId")
+
+    def throttled(self, retry_after: int) -> Response:
+        status: JsonValue = {"maximumAvailable": 2000.0, "currentlyAvailable": 0, "restoreRate": 100.0}
+        cost: JsonValue = {"requestedQueryCost": retry_after * 100, "actualQueryCost": None, "throttleStatus": status}
+        error: JsonValue = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
+        return JSONResponse({"errors": [error], "extensions": {"cost": cost}})
+
+    def failed(self, status: int) -> Response:
+        return JSONResponse({"errors": "Internal Server Error"}, status_code=status)
+
+    def too_large(self) -> Response:
+        return Response(status_code=413)
+
+    async def _sign_in(self, request: Request) -> Response:
+        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        right = compare_digest(form.get("client_secret", "").encode(), self._secret.encode())
+        if form.get("grant_type") != "client_credentials" or form.get("client_id") != self._client or not right:
+            return JSONResponse({"error": "invalid_client"}, status_code=400)
+        return JSONResponse({"access_token": self._token, "scope": "write_orders", "expires_in": 86_399})
+
+    def _shop(self, request: Request) -> Response:
+        return JSONResponse({"data": {"shop": {"name": "Sandbox"}}}) if self._signed_in(request) else _stranger()
+
+    async def _write(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _stranger()
+        try:
+            asked = Variables.model_validate(Asked.model_validate_json(await request.body()).variables)
+            value = Text.model_validate_json(asked.metafields[0].value)
+        except ValidationError:
+            error: JsonValue = {"message": "Variable is invalid", "extensions": {"code": "INVALID_VARIABLE"}}
+            return JSONResponse({"errors": [error]})
+        if any(one.ownerId.startswith(UNKNOWN) for one in asked.metafields):
+            return _user_error("INVALID", "ownerId")
+        ids: list[JsonValue] = [{"id": self._set(one, value, plan)} for one in asked.metafields]
+        long = any(len(tag) > TAG_MAX for tag in asked.tags)
+        tagged: list[JsonValue] = [{"field": ["tags"]}] if long else []
+        return JSONResponse(
+            {"data": {"metafieldsSet": {"metafields": ids, "userErrors": []}, "tagsAdd": {"userErrors": tagged}}}
+        )
+
+    def _set(self, one: Metafield, text: Text, plan: Plan) -> str:
+        """Set it. The same value under the same key again changes nothing."""
+        name = (one.ownerId, one.namespace, one.key)
+        known = self._metafields.get(name)
+        repeated = known is not None and known[1] == one.value
+        provider_id = known[0] if known else f"gid://shopify/Metafield/{1_069_229_000 + len(self._metafields)}"
+        self._metafields[name] = (provider_id, one.value)
+        self.state.log.accept(
+            self.target,
+            Operation.SEND,
+            provider_id=provider_id,
+            recipient=one.ownerId,
+            key=text.key,
+            idempotency_key="/".join(name),
+            repeated=repeated,
+            faults=plan.actions,
+        )
+        if not repeated:
+            self.state.outbox.put(
+                self.target,
+                recipient=one.ownerId,
+                provider_id=provider_id,
+                subject=text.subject,
+                text=text.text,
+                key=text.key,
+            )
+        return provider_id
+
+    def _signed_in(self, request: Request) -> bool:
+        return compare_digest(request.headers.get("x-shopify-access-token", "").encode(), self._token.encode())
+
+
+def _stranger() -> Response:
+    words = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+    return Response(json.dumps({"errors": words}), status_code=401, media_type="application/json")
+
+
+def _user_error(code: str, field: str) -> Response:
+    error: JsonValue = {"field": ["metafields", "0", field], "code": code}
+    return JSONResponse({"data": {"metafieldsSet": {"metafields": [], "userErrors": [error]}, "tagsAdd": None}})
+
+
+LOOK_ALIKE = Shopify
