@@ -22,6 +22,7 @@ class Settings(BaseSettings):
         default="", description="addresses of our own proxies, comma separated: their X-Forwarded-For is believed"
     )
     rate_per_minute: int = Field(default=1_200, gt=0, description="requests that one API key may make in a minute")
+    poll_seconds: float = Field(default=60.0, gt=0, description="how often the mailboxes of channels are read")
     touch_days: int = Field(default=30, ge=0, description="days after which the IP address of a touch is dropped")
 
     policy_divisor: float = Field(

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
@@ -38,6 +39,7 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         wording=PageWording(parts.settings.policy_dir / "messages"),
         endpoints=lambda: parts.policy().endpoints,
         touch_days=parts.settings.touch_days,
+        poll_every=timedelta(seconds=parts.settings.poll_seconds),
         rates=Rates(key=parts.settings.rate_per_minute),
     )
 

@@ -16,6 +16,7 @@ from orderack.gateway.last_resort import LastResort
 from orderack.gateway.limits import RateLimits
 from orderack.gateway.openapi import describe
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.polling import polling_jobs
 from orderack.gateway.rests import Rests
 from orderack.gateway.touch_desk import TouchDesk
 from orderack.gateway.unread import EndUnread
@@ -59,4 +60,5 @@ def _jobs(parts: GatewayParts, deliverer: Deliverer) -> tuple[Job, ...]:
         Job("forget whose touches they were", timedelta(minutes=10), lambda: forget_touches(parts)),
         Job("tell others", parts.tell_every, deliverer.work),
         Job("forget what others were told", timedelta(hours=1), deliverer.forget),
+        *polling_jobs(parts),
     )

@@ -20,6 +20,8 @@ class Job:
     name: str
     every: timedelta
     work: Callable[[], Awaitable[int]]
+    bell: asyncio.Event | None = None
+    """Whoever sets it has the work done at once; it is cleared when the work begins."""
 
 
 @asynccontextmanager
@@ -39,7 +41,7 @@ async def running(jobs: Sequence[Job]) -> AsyncIterator[None]:
 async def _repeat(job: Job) -> None:
     """Until cancelled. Nothing may end it: it is what keeps a recorded event from being lost."""
     while True:
-        await asyncio.sleep(job.every.total_seconds())
+        await _until_due(job)
         try:
             if done := await job.work():
                 log.info("background job", job=job.name, done=done)
@@ -47,3 +49,13 @@ async def _repeat(job: Job) -> None:
             log.info("background job waits", job=job.name, why=type(error).__name__)
         except Exception:
             log.exception("background job failed; it goes on", job=job.name)
+
+
+async def _until_due(job: Job) -> None:
+    if job.bell is None:
+        await asyncio.sleep(job.every.total_seconds())
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(job.every.total_seconds()):
+            await job.bell.wait()
+    job.bell.clear()

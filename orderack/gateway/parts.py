@@ -13,6 +13,7 @@ from orderack.domain.evidence import EvidenceFact
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
+from orderack.gateway.bells import Bells
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.rates import Rates
 from orderack.gateway.turns import Turns
@@ -69,12 +70,15 @@ class GatewayParts:
     sweep_every: timedelta = timedelta(seconds=5)
     tell_every: timedelta = timedelta(seconds=1)
     """How soon others hear of an event once it is in the ledger."""
+    poll_every: timedelta = timedelta(seconds=60)
+    """How often a mailbox is read, where nobody tells us of news."""
     endpoints: Callable[[], Mapping[str, EndpointPolicy]] = dict
     """The systems that are told what happens, as the policy names them now."""
     touch_days: int = 30
     """How long it is kept whose touch it was: address, user agent, headers."""
     rates: Rates = field(default_factory=Rates)
     turns: Turns = field(default_factory=Turns)
+    bells: Bells = field(default_factory=Bells)
 
 
 def parts_of(request: Request) -> GatewayParts:

@@ -17,7 +17,7 @@ from orderack.gateway.failures import Denied, errors
 from orderack.gateway.limits import GREETED
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import MAX_BATCH, raw_request, read_body
-from orderack.ports import Channel, ChannelEvent, Greeting, Greets, RawRequest
+from orderack.ports import Channel, ChannelEvent, Greeting, Greets, Polls, RawRequest
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +60,10 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
         request.scope[GREETED] = True
         return Response(greeting.body, greeting.status, media_type=greeting.media_type)
     await adapter.verify(raw)
-    taken = []
-    for event in _events(adapter, raw):
+    taken, events = [], _events(adapter, raw)
+    if isinstance(adapter, Polls):  # a hint: the mailbox is read at once
+        parts.bells.of(channel).set()
+    for event in events:
         async with parts.turns.of(f"webhooks/{channel}", event.id):
             taken.append(await take(parts, channel, event))
     if Taken.CONFLICT in taken:
@@ -113,7 +115,7 @@ async def take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
 
     Whoever calls holds the event's lock (`GatewayParts.turns`). Raises Unavailable where it could not be recorded.
     """
-    bound = await bind(parts, channel, event)
+    bound = event if event.watermark else await bind(parts, channel, event)
     send = await find_send(parts, channel, bound)
     ref = send.identity.ref if send else None
     row = await parts.ledger.receive(
