@@ -70,6 +70,7 @@ class MessageRenderer:
             html=html,
             sms=wording.sms,
             chat=chat(view, wording, labels.affirm_ask if asked else "", labels, formats),
+            statement=wording.statement,
             link=view.link or None,
             open_label=labels.view_order,
             affirm_label=(labels.affirm_chat or labels.affirm_button) if asked else "",

@@ -1,7 +1,7 @@
 """One wording file: the blocks a business person writes, rendered with what they may use."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ DEFAULT_LANGUAGE = "en"
 SUFFIX = ".txt.j2"
 _BLOCK_LIMIT = 8_000
 SUBJECT_LIMIT = 150
+STATEMENT_LIMIT = 300
 
 
 class Wording(Value):
@@ -36,6 +37,7 @@ class Wording(Value):
     paragraphs: tuple[str, ...]
     next_steps: tuple[str, ...]
     sms: str
+    statement: str
 
 
 def wordings(messages_dir: Path) -> set[tuple[str, Kind]]:
@@ -71,10 +73,19 @@ def word(
         paragraphs=tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", blocks["body"]) if part.strip()),
         next_steps=tuple(" ".join(row.split()) for row in blocks["next_steps"].splitlines() if row.strip()),
         sms=fit(head, details, _sms_link(content, view, labels)),
+        statement=_statement(head, details),
     )
     if not (wording.subject and wording.headline and wording.paragraphs and head):
         raise Misconfigured(f"messages/{where}: subject, headline, body and sms must not be empty")
     return wording
+
+
+def _statement(head: str, details: Sequence[str]) -> str:
+    """As much of an SMS's words as fits without cutting any; its head alone may be cut."""
+    kept = cut(head, STATEMENT_LIMIT)
+    for detail in details:
+        kept = longer if len(longer := f"{kept} {detail}") <= STATEMENT_LIMIT else kept
+    return kept
 
 
 def _sms_link(content: Content, view: View, labels: Labels) -> str:

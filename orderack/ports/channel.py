@@ -66,6 +66,8 @@ class Rendered(Value):
     sms: Text | None = None
     chat: str | None = Field(default=None, max_length=2_000)
     """Plain text for a chat: everything that matters, at most 2,000 characters whatever the order's size."""
+    statement: str = Field(default="", max_length=300)
+    """The SMS's words on one line without the link and the request: what a template of a vendor's is filled with."""
     link: Text | None = None
     """The buyer's page for this message."""
     open_label: Text = "View your order"

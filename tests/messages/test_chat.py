@@ -225,3 +225,19 @@ def test_every_ending_of_the_change_is_shown_or_counted(renderer: MessageRendere
     shown = len(re.findall(r"^- .*→", chat, re.MULTILINE))
     assert shown
     assert f"- and {60 - shown} more" in chat
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_statement_is_one_line_of_the_sms_without_its_link_and_request(
+    renderer: MessageRenderer, plain: Make, language: str
+) -> None:
+    message = renderer.render(plain(Kind.CONFIRMATION, language, previous=ORDER, page_url=LINK, takes_replies=True))
+    for said in ("S-1042", "2026", "111"):
+        assert said in message.statement
+    assert "http" not in message.statement
+    assert re.search(r"[.]$", message.statement)
+    assert not re.search(r"\b(YES|JA|OUI|SI)\b", message.statement)
+    for kind in Kind:
+        statement = renderer.render(plain(kind, language, order__number="S-1042" + "9" * 190)).statement
+        assert 0 < len(statement) <= 300
+        assert not re.search(r"[\n\t]|    ", statement)
