@@ -122,17 +122,15 @@ class Http:
         return self._answered(response)
 
     def limiting(self, response: httpx.Response) -> Unavailable:
-        """What a 429 about the rate is for us, with the delay that its headers name."""
-        wait = retry_after(response.headers, self.clock())
-        return Unavailable(f"{self.vendor} is limiting our rate (429)", wait)
+        """What a 429 about the rate is for us, with the delay that it names."""
+        return Unavailable(f"{self.vendor} is limiting our rate (429)", self._wait(response))
 
     def _answered(self, response: httpx.Response) -> httpx.Response:
         status = response.status_code
-        wait = self._wait(response)
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise self.limiting(response)
         if status >= 500 or status in _IN_DOUBT:
-            raise self._doubt(f"{self.vendor} answered {status}: it may have been done", wait)
+            raise self._doubt(f"{self.vendor} answered {status}: it may have been done", self._wait(response))
         return response
 
     def _wait(self, response: httpx.Response) -> timedelta | None:

@@ -45,7 +45,7 @@ def assert_described(path: str, host: str, request: Received) -> None:
 
 def described_as(description: OpenAPI, host: str, request: Received) -> None:
     """Raise what openapi-core finds wrong with `request` under a description that is loaded."""
-    target = urlsplit(request.target)
+    target, kind = urlsplit(request.target), request.headers.get("content-type", "")
     described = MockRequest(
         host_url=host,
         method=request.method,
@@ -53,7 +53,8 @@ def described_as(description: OpenAPI, host: str, request: Received) -> None:
         args={name: values[-1] for name, values in parse_qs(target.query).items()},
         headers=dict(request.headers),
         data=request.body,
-        content_type=request.headers.get("content-type", "").partition(";")[0],
+        # a multipart body cannot be read without the boundary that its type names
+        content_type=kind if kind.startswith("multipart/") else kind.partition(";")[0],
     )
     with _login_schemes_it_does_not_know():
         description.validate_request(described)

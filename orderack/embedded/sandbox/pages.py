@@ -28,6 +28,7 @@ CHANNELS = {
     Target.SMTP: "E-mail",
     Target.SENDGRID: "SendGrid",
     Target.SES: "Amazon SES",
+    Target.MAILGUN: "Mailgun",
     Target.TWILIO: "SMS",
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
