@@ -182,7 +182,7 @@ class TwilioSms:
         self._validator = RequestValidator(token)
 
     async def send(self, message: Message) -> Sent:
-        """POST …/Messages.json. `provider_id` is the message's SID."""
+        """POST …/Messages.json. `provider_id` is the message's SID, `detail` its status and how many segments it costs."""
         body = message.content.sms or message.content.text
         if len(body) > MAX_LENGTH:
             raise Unsupported("max_length")
@@ -203,7 +203,7 @@ class TwilioSms:
             raise InDoubt("Twilio answered with a body that says nothing") from None
         if not isinstance(created.sid, str):
             raise InDoubt("Twilio answered without a message SID")
-        return Sent(provider_id=created.sid, detail=str(created.status or ""))
+        return Sent(provider_id=created.sid, detail=f"{created.status}, segments: {created.num_segments}"[:200])
 
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         """The list filters by day and text only: two equal updates could not be told apart. Callbacks echo instead."""

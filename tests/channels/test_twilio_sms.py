@@ -185,6 +185,11 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
         form |= {"From": self.recipient, "To": "+15005550001", "Body": text, "AccountSid": ACCOUNT, **more}
         return self.signed(urlencode(form).encode(), NOW)
 
+    async def test_what_the_message_costs_is_said(self) -> None:
+        async with self.provider() as (peer, channel):
+            peer.will(self.accepted)
+            assert (await channel.send(self.message())).detail == "queued, segments: 1"
+
     @pytest.mark.parametrize("text", ["yes", "When does it come?", "not ok", "NO", "Sí 👍", "a=b&c=d"])
     async def test_a_message_to_our_number_is_a_reply_with_its_words_and_its_sender(self, text: str) -> None:
         async with self.channel() as channel:
