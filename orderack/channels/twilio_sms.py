@@ -182,7 +182,7 @@ class TwilioSms:
         self._validator = RequestValidator(token)
 
     async def send(self, message: Message) -> Sent:
-        """POST …/Messages.json. `provider_id` is the message's SID, `detail` its status and how many segments it costs."""
+        """POST …/Messages.json. `provider_id` is its SID, `detail` its status and how many segments it costs."""
         body = message.content.sms or message.content.text
         if len(body) > MAX_LENGTH:
             raise Unsupported("max_length")
