@@ -10,6 +10,7 @@ import typer
 
 from orderack.cli import (
     audit_commands,
+    channel_commands,
     evidence_commands,
     page_commands,
     policy_commands,
@@ -21,6 +22,7 @@ from orderack.cli.accept_command import accept
 from orderack.cli.answer_command import answer
 from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
+from orderack.cli.channels_command import channels
 from orderack.cli.claim_command import claim
 from orderack.cli.demo_command import run_demo
 from orderack.cli.erase_command import erase
@@ -67,6 +69,7 @@ COMMANDS = (
     accept,
     settle,
     answer,
+    channels,
     sandbox,
     erase,
 )
@@ -77,6 +80,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(review_commands.app, name="review")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(channel_commands.app, name="channel")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
