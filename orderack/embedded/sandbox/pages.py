@@ -34,6 +34,7 @@ CHANNELS = {
     Target.WEBHOOK: "Own system",
     Target.WOOCOMMERCE: "WooCommerce",
     Target.SHOPIFY: "Shopify",
+    Target.KLAVIYO: "Klaviyo",
     Target.HUBSPOT: "HubSpot",
     Target.SALESFORCE: "Salesforce",
     Target.ZENDESK: "Zendesk",
