@@ -63,7 +63,7 @@ VENDOR_EVENT = MappingProxyType(
         "unsubscribe": (EvidenceEvent.OPTED_OUT, None),
         "group_unsubscribe": (EvidenceEvent.OPTED_OUT, None),
         # says nothing of a message that was sent
-        "group_resubscribe": (EvidenceEvent.UNKNOWN, None),
+        "group_resubscribe": (EvidenceEvent.OPTED_IN, None),
     }
 )
 TOUCHED = MappingProxyType({"open": What.PIXEL, "click": What.PAGE})

@@ -267,13 +267,13 @@ class TwilioSms:
         )
 
     def _reply(self, form: _Form, sid: str, request: RawRequest) -> ChannelEvent:
-        """Words from a person's handset. What Twilio answers itself (STOP, START) is no answer to us."""
+        """Words from a person's handset. What Twilio answers itself (STOP, START) is about the number alone."""
         text, kind = form.first("Body")[:MAX_LENGTH], form.first("OptOutType").casefold()
         if opts_out(text) or kind == "stop":
             meaning, grade, word = EvidenceEvent.OPTED_OUT, None, "stop"
             text = text if may_mean_the_order(text) else ""
         elif kind == "start" or text.strip().casefold() in OPTS_IN:
-            meaning, grade, word, text = EvidenceEvent.UNKNOWN, None, "start", ""
+            meaning, grade, word, text = EvidenceEvent.OPTED_IN, None, "start", ""
         else:
             meaning, grade, word = EvidenceEvent.REPLIED, Grade.E4, "reply"
         return ChannelEvent(

@@ -52,6 +52,7 @@ EVENTS: Mapping[EvidenceEvent, str] = {
     EvidenceEvent.REPLIED: "Replied to",
     EvidenceEvent.DISPUTED: "Disputed",
     EvidenceEvent.OPTED_OUT: "Opted out of this channel",
+    EvidenceEvent.OPTED_IN: "Opted in to this channel",
     EvidenceEvent.UNKNOWN: "Reported in words that we do not know",
 }
 

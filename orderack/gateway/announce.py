@@ -24,7 +24,9 @@ from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused,
 from orderack.gateway.binding import bind, find_send, provenance_of
 from orderack.gateway.buyer_requests import BuyerRequest, tell
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.remember import remember
 from orderack.gateway.rests import Rests
+from orderack.gateway.watermarks import spread
 from orderack.messages.page_labels import Taken
 from orderack.ports import ChannelEvent, InboxEvent, StoredSend
 from orderack.temporal.orders import Told
@@ -103,15 +105,27 @@ async def announce_channel_event(
 ) -> str:
     """Bind the event to its send, record it as evidence, and tell the workflow if that changes anything there.
 
+    What it says of the address is remembered first, whether or not it is about a message of ours.
     `weigh` false tells it in any case: what the sweep finds may be the only one of its grade that got this far.
     """
+    await remember(parts, row, channel, event)
+    outcome: str | None = None
+    for one in await spread(parts, channel, event):
+        outcome = await _tell(parts, row, channel, one, weigh=weigh) or outcome
+    if outcome is None:
+        if parts.now() - row.received_at < PATIENCE:
+            return Outcome.WAITING
+        outcome = Outcome.UNMATCHED
+    await _announced(parts, row, outcome)
+    return outcome
+
+
+async def _tell(parts: GatewayParts, row: InboxEvent, channel: str, event: ChannelEvent, *, weigh: bool) -> str | None:
+    """What became of one event about one message; None: it is about none that we know (yet)."""
     event = await bind(parts, channel, event)
     send = await find_send(parts, channel, event)
     if send is None:
-        if parts.now() - row.received_at < PATIENCE:
-            return Outcome.WAITING
-        await _announced(parts, row, Outcome.UNMATCHED)
-        return Outcome.UNMATCHED
+        return None
     key = send.identity
     fact = EvidenceFact(
         id=event.id,
@@ -124,12 +138,11 @@ async def announce_channel_event(
         occurred_at=_when(event, row, send),
         basis=event.basis,
     )
-    news = not weigh or await is_news(parts, key, fact, send)
+    news = fact.event not in _NEVER_NEWS and (not weigh or await is_news(parts, key, fact, send))
     await parts.ledger.record_evidence(key.ref, fact, event.raw, provenance_of(parts, channel, event, send))
     outcome: str = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
     if event.text and event.event in _FOR_A_PERSON:
         outcome = await _ask(parts, key, event)
-    await _announced(parts, row, outcome)
     return outcome
 
 
@@ -155,6 +168,9 @@ async def _ask(parts: GatewayParts, key: SendKey, event: ChannelEvent) -> str:
         return Told.LATE
     return Outcome.ASKED if reply.accepted else Outcome.REFUSED
 
+
+_NEVER_NEWS = frozenset({EvidenceEvent.OPTED_IN})
+"""It is about the next message; no workflow acts on it."""
 
 _ALWAYS_NEWS = frozenset(
     {

@@ -2,23 +2,30 @@
 
 What stays names nobody by itself: ids, times, kinds, grades, line answers, and SHA-256 digests (of the order, of each
 message, of the buyer together with the lines). A digest can be recognised by somebody who still has the same data.
+
+That an address wants no messages stays as well, by its digest and for no order in particular: it would be a poor answer
+to "forget me" to write again. When it last wrote to us is forgotten.
 """
 
 from datetime import datetime
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Update, and_, case, exists, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.order import OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ledger import audit
+from orderack.ledger.database import row_count
 from orderack.ledger.orders import lock_order
-from orderack.ledger.tables import Erasures, Evidence, Inbox, Orders, Revisions, Sends, Touches
+from orderack.ledger.tables import Erasures, Evidence, Inbox, Orders, Reaches, Revisions, Sends, Touches
 
 ERASED = "erased"
 """The outcome of an inbound event that was never announced and now has no content."""
+
+_SHARE = 33
+"""Characters that are added to an inbound event's id to name one message's share in it."""
 
 
 class Erasure(Value):
@@ -42,7 +49,9 @@ async def erase(session: AsyncSession, ref: OrderRef, by: str, reason: str, now:
     order = await lock_order(session, ref)
     if session.get_bind().dialect.name == "sqlite":
         await session.execute(text("PRAGMA secure_delete=ON"))  # what is dropped is overwritten, not just unlinked
-    rows = sum([await _run(session, statement) for statement in _statements(ref, now)])
+    rows = 0
+    for statement in _statements(ref, now):
+        rows += await row_count(session, statement.execution_options(synchronize_session=False))
     stands = await last(session, ref)
     if rows == 0 and stands is not None:
         return _erasure(stands, 0)
@@ -82,7 +91,10 @@ def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:
     of_order = {"store": ref.store, "number": ref.number}
     sends, touches = update(Sends).filter_by(**of_order), update(Touches).filter_by(**of_order)
     inbox = update(Inbox).where(_inbox_of(ref))
+    addresses = select(col(Sends.channel), col(Sends.recipient_sha256)).filter_by(**of_order)
+    reaches = tuple_(col(Reaches.channel), col(Reaches.address_sha256)).in_(addresses)
     return (
+        update(Reaches).where(reaches, col(Reaches.heard_at).is_not(None)).values(heard_at=None),
         update(Revisions).filter_by(**of_order).where(col(Revisions.content).is_not(None)).values(content=None),
         sends.where(or_(col(Sends.message).is_not(None), col(Sends.recipient_sha256).is_not(None))).values(
             message=None, recipient_sha256=None
@@ -102,7 +114,7 @@ def _inbox_of(ref: OrderRef) -> ColumnElement[bool]:
     """Events that name the order, and those that came before we knew whose they were but became its evidence."""
     mine = and_(col(Inbox.store) == ref.store, col(Inbox.number) == ref.number)
     of_order = (col(Evidence.store) == ref.store, col(Evidence.number) == ref.number)
-    return or_(mine, exists().where(*of_order, *_made_of_event()))
+    return or_(mine, exists().where(*of_order, *_made_of_event()), exists().where(*of_order, *_shares_in_event()))
 
 
 def _made_of_event() -> tuple[ColumnElement[bool], ...]:
@@ -111,10 +123,12 @@ def _made_of_event() -> tuple[ColumnElement[bool], ...]:
     return (col(Evidence.event_id) == col(Inbox.external_id), col(Inbox.source) == source)
 
 
-async def _run(session: AsyncSession, statement: Update) -> int:
-    result = await session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+def _shares_in_event() -> tuple[ColumnElement[bool], ...]:
+    """The evidence is one message's share in the inbound event, by its id (`orderack.gateway.watermarks.id_of`)."""
+    source = literal("webhooks/") + col(Evidence.channel)
+    length = func.length(col(Evidence.event_id))
+    report = func.substr(col(Evidence.event_id), 1, case((length > _SHARE, length - _SHARE), else_=0))
+    return (report == col(Inbox.external_id), col(Inbox.source) == source)
 
 
 def _erasure(row: Erasures, rows: int) -> Erasure:

@@ -24,8 +24,9 @@ from orderack.ports import ClaimResult, Message, StoredSend
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 """Not to be claimed again. `unknown` ends when it is settled; `unavailable` was certainly not sent, so it may be."""
 
-PROVES_SENT = frozenset(EvidenceEvent) - {EvidenceEvent.UNKNOWN, EvidenceEvent.OPTED_OUT}
-"""Events that only a message which went out can bring about: even a bounce does. An opt-out may answer another one."""
+PROVES_SENT = frozenset(EvidenceEvent) - {EvidenceEvent.UNKNOWN, EvidenceEvent.OPTED_OUT, EvidenceEvent.OPTED_IN}
+"""Events that only a message which went out can bring about: even a bounce does. An opt-out or an opt-in may answer
+another one, or none."""
 
 
 async def claim(session: AsyncSession, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
@@ -250,4 +251,5 @@ def _stored(row: Sends) -> StoredSend:
         claimed_at=row.claimed_at,
         lease_until=row.lease_until,
         in_doubt_since=row.in_doubt_since,
+        turn_at=row.turn_at,
     )

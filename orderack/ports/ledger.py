@@ -44,6 +44,8 @@ class StoredSend(Value):
     claimed_at: datetime
     lease_until: datetime
     in_doubt_since: datetime | None = None
+    turn_at: datetime | None = None
+    """When the channel's rate let it go out, or lets it."""
 
 
 class ClaimResult(Value):

@@ -97,7 +97,7 @@ class TestSendgridEmail(HttpChannelConformance, WebhookConformance):
         "spamreport": (EvidenceEvent.OPTED_OUT, None),
         "unsubscribe": (EvidenceEvent.OPTED_OUT, None),
         "group_unsubscribe": (EvidenceEvent.OPTED_OUT, None),
-        "group_resubscribe": (EvidenceEvent.UNKNOWN, None),
+        "group_resubscribe": (EvidenceEvent.OPTED_IN, None),
     }
 
     healthy = (json_answer(200, {"scopes": ["2fa_required", "mail.send"]}),)

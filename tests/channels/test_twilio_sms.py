@@ -222,7 +222,7 @@ class TestTwilioSms(HttpChannelConformance, WebhookConformance):
         async with self.channel() as channel:
             for request in (self.message_in("START"), self.message_in("hola", OptOutType="START")):
                 (event,) = channel.events(request)
-                assert (event.event, event.grade, event.text) == (EvidenceEvent.UNKNOWN, None, "")
+                assert (event.event, event.grade, event.text) == (EvidenceEvent.OPTED_IN, None, "")
 
     async def test_a_picture_without_words_is_a_reply(self) -> None:
         async with self.channel() as channel:
