@@ -13,14 +13,14 @@ from orderack import channels
 from orderack.channels import load
 from orderack.cli.channel_doctor import Diagnosis, Word, diagnose
 from orderack.cli.channel_settings import Given, settings_state
-from orderack.cli.channel_trial import STORE, Fate, Tried, trial, tried
+from orderack.cli.channel_trial import STORE, Fate, Tried, Wanted, trial, tried
 from orderack.cli.channel_words import the_channel
 from orderack.cli.exits import AWAY, BAD_INPUT, NO, OK, bad
 from orderack.cli.options import AsJson, By
 from orderack.cli.printing import print_facts, print_json, print_table, when
 from orderack.cli.session import run, the_ledger
 from orderack.domain.acknowledgement import Audience, Kind
-from orderack.domain.order import Name, Text
+from orderack.domain.order import ExternalId, Name, Text
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages import MessageRenderer
@@ -37,6 +37,10 @@ Offline = Annotated[bool, typer.Option("--offline", help="Look at the settings o
 To = Annotated[str, typer.Option("--to", help="The address; for the team's channels a role.", metavar="ADDRESS")]
 WhichKind = Annotated[Kind | None, typer.Option("--kind", help="Which message; default: received (the team: alert).")]
 Language = Annotated[str, typer.Option("--language", help="In which language.", metavar="TAG")]
+On = Annotated[
+    str | None,
+    typer.Option("--on", help="A shop's own order, for channels that write on one.", metavar="SYSTEM=ID"),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Send it without asking.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever wonders later.", metavar="TEXT")]
 
@@ -109,10 +113,11 @@ def try_out(
     to: To,
     kind: WhichKind = None,
     language: Language = "en",
+    on: On = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send one message that is marked as a test, once, and say how it ended. No order is touched, and no ledger.
+    """Send one message that is marked as a test, once, and say how it ended. It touches no order and no ledger.
 
     Example: orderack channel test smtp_email --to ada@example.com
 
@@ -128,7 +133,8 @@ def try_out(
         raise bad("--language", "is no language", "give a tag such as en or de-AT")
     settings = Settings()
     renderer = MessageRenderer(settings.policy_dir / "messages")
-    message = trial(name, traits, to.strip(), chosen, language, renderer, settings.public_url)
+    wanted = Wanted(to=to.strip(), kind=chosen, language=language, on=_on(on))
+    message = trial(name, traits, wanted, renderer, settings.public_url)
     _agreed(name, yes=yes, as_json=as_json)
     result = run(_tried(name, message))
     if as_json:
@@ -210,6 +216,16 @@ def _show(diagnosis: Diagnosis) -> None:
         facts += [("webhook", webhook.url), ("register", webhook.register_at), ("beware", webhook.problem)]
     print_facts(facts)
     typer.echo("")
+
+
+def _on(text: str | None) -> ExternalId | None:
+    """`shopify=820982911946154508` as an order's id in another system."""
+    if text is None:
+        return None
+    system, _, number = (part.strip() for part in text.partition("="))
+    if not system or not number or max(len(system), len(number)) > 200:
+        raise bad("--on", "is no order of another system", "write it as shopify=820982911946154508")
+    return ExternalId(system=system, id=number)
 
 
 def _agreed(name: str, *, yes: bool, as_json: bool) -> None:

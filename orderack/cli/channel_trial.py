@@ -8,7 +8,7 @@ from types import MappingProxyType
 from uuid import uuid4
 
 from orderack.domain.acknowledgement import Kind, SendKey
-from orderack.domain.order import Contacts, Customer, Name, Text
+from orderack.domain.order import Contacts, Customer, ExternalId, Name, Text
 from orderack.domain.value import Value
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
 from orderack.messages import MessageRenderer
@@ -61,10 +61,19 @@ class Tried(Value):
     detail: Text = ""
 
 
-def trial(
-    name: str, traits: Traits, to: str, kind: Kind, language: str, renderer: MessageRenderer, url: str
-) -> Message:
+class Wanted(Value):
+    """What is to be tried."""
+
+    to: Text
+    kind: Kind
+    language: Name
+    on: ExternalId | None = None
+    """An order in another system for the channels that write on one."""
+
+
+def trial(name: str, traits: Traits, wanted: Wanted, renderer: MessageRenderer, url: str) -> Message:
     """A made-up order's message to this address, marked as a test in every shape. Raises Misconfigured."""
+    to, kind, language = wanted.to, wanted.kind, wanted.language
     content = next(samples(kind, language))
     number = f"TEST-{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
     order = content.order.model_copy(
@@ -73,6 +82,7 @@ def trial(
             "number": number,
             "customer": Customer(name="Test"),
             "contacts": _contacts(to, language),
+            "external_ids": (wanted.on,) if wanted.on else (),
         }
     )
     content = content.model_copy(update={"order": order, "takes_replies": False})

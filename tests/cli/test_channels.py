@@ -331,6 +331,18 @@ async def test_a_wrong_address_is_refused_and_a_channel_without_settings_is_ours
     assert sandbox.state.log.entries() == ()
 
 
+async def test_a_channel_that_writes_on_a_shops_order_is_told_which(orderack: Orderack, sandbox: Sandbox) -> None:
+    none = await orderack("channel", "test", "woocommerce_note", "--to", "ops", "--yes", "--json")
+    assert (none.code, none.json["reason"]) == (1, "no_recipient")
+    for wrong in ("woocommerce", "=1", "woocommerce=", f"x={'1' * 201}"):
+        said = await orderack("channel", "test", "woocommerce_note", "--to", "ops", "--on", wrong, "--yes")
+        assert said.code == 2
+    assert sandbox.state.log.entries() == ()
+    on = ("--on", "woocommerce=727")
+    told = await orderack("channel", "test", "woocommerce_note", "--to", "ops", *on, "--yes", "--json")
+    assert told.json["reason"] != "no_recipient"
+
+
 async def test_nothing_goes_out_without_a_yes(orderack: Orderack, sandbox: Sandbox) -> None:
     for more in ((), ("--json",)):
         said = await orderack("channel", "test", "smtp_email", "--to", "ada@example.com", *more)
