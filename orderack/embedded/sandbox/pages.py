@@ -41,6 +41,7 @@ CHANNELS = {
     Target.GOOGLE_CHAT: "Google Chat",
     Target.INTERCOM: "Intercom",
     Target.LINE: "LINE",
+    Target.TELEGRAM: "Telegram",
 }
 
 
