@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 from urllib.parse import urlencode
 
 import httpx
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     JsonValue,
@@ -26,7 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings
 
-from orderack.clients.email_address import one_address
+from orderack.clients.email_address import EmailAddress
 from orderack.clients.google_jwt import KEYS_HOST, OIDC_ISSUERS, OIDC_KEYS, GoogleTokens
 from orderack.clients.http import WRONG_KEY_OR_URL, BaseUrl, Clock, Http, retry_after, segment, utc_now
 from orderack.clients.mailbox import Arrived, MailboxEvents
@@ -66,21 +65,12 @@ REFUSED_SAYING = (
 OURS_TO_MEND = frozenset({"failedPrecondition", "accessNotConfigured", "insufficientPermissions", "domainPolicy"})
 
 
-def _address(text: str) -> str:
-    try:
-        return one_address(text)
-    except Refused:
-        raise ValueError("not one e-mail address") from None
-
-
 class GmailSettings(BaseSettings):
     """`ORDERACK_GMAIL_…`: a service account that acts for the mailbox, or the mailbox's own refresh token."""
 
     model_config = settings_config(_PREFIX)
 
-    mailbox: Annotated[str, AfterValidator(_address)] = Field(
-        description="the address messages come from, and into which bounces and replies go"
-    )
+    mailbox: EmailAddress = Field(description="the address messages come from, and into which bounces and replies go")
     sender_name: str = Field(default="", description="the name shown beside the address; empty: the store's")
     message_id_secret: IdSecret = Field(
         description="a long random text of your own: nobody can then guess our Message-IDs, and no forged bounce counts"

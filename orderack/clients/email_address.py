@@ -1,6 +1,9 @@
 """One e-mail address: what looks like one and is two would reach a stranger (reliability.md §3.5)."""
 
+from typing import Annotated
+
 from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator
 
 from orderack.domain.acknowledgement import Reason
 from orderack.errors import Refused
@@ -15,3 +18,14 @@ def one_address(text: str) -> str:
     if ascii_email is None:
         raise Refused("the recipient is not one e-mail address", Reason.BAD_RECIPIENT)
     return ascii_email
+
+
+def _setting(text: str) -> str:
+    try:
+        return one_address(text)
+    except Refused:
+        raise ValueError("not one e-mail address") from None
+
+
+EmailAddress = Annotated[str, AfterValidator(_setting)]
+"""An address of our own, as a setting."""
