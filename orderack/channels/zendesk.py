@@ -117,7 +117,10 @@ class ZendeskTicket:
         return await self._desk.whoami()
 
     async def verify(self, request: RawRequest) -> None:
-        """HMAC-SHA256 over timestamp and raw body, in base64 (developer.zendesk.com, "Verifying webhooks")."""
+        """HMAC-SHA256 over timestamp and raw body, in base64 (developer.zendesk.com, "Verifying webhooks").
+
+        An older page of Zendesk's has the body first, and its published example fits that order only.
+        """
         timestamp = request.headers.get(TIMESTAMP, "")
         signed = timestamp.encode("utf-8", "replace") + request.body
         secret = self._settings.webhook_secret.get_secret_value().encode()
@@ -183,6 +186,8 @@ CHANNEL: ChannelSpec = ChannelSpec(
         'tickets tagged `orderack` there, and keep "Notify requester of new proactive ticket" and "of comment update".',
         "Zendesk keeps an idempotency key for two hours and for new tickets only, so a send in doubt is looked up "
         "in the ticket's audits. A comment is refused when the ticket changed since it was read.",
+        "The body above uses Zendesk's documented placeholders; how Zendesk writes quotation marks in them was not tried "
+        "on a live account. Try the trigger with a comment that has some.",
         "No one sees here whether Zendesk's mail arrived: acceptance proves the ticket, a reply proves the rest.",
     ),
 )

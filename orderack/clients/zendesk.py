@@ -2,7 +2,8 @@
 
 POST /tickets takes an idempotency key, which Zendesk keeps for two hours; a comment (PUT) has none. So every entry
 carries our key in its audit's metadata, which can be looked up for ever, and a comment is written only on the ticket
-as it was read (`safe_update`): of two attempts under way at once, the later one is refused (commerce.md §1).
+as it was read (`safe_update`): of two attempts under way at once, the later one is refused (commerce.md §1). Zendesk
+counts that time in seconds: only an attempt that overlaps another within the very second of the reading gets past.
 """
 
 import hashlib
