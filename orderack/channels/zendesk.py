@@ -186,8 +186,8 @@ CHANNEL: ChannelSpec = ChannelSpec(
         'tickets tagged `orderack` there, and keep "Notify requester of new proactive ticket" and "of comment update".',
         "Zendesk keeps an idempotency key for two hours and for new tickets only, so a send in doubt is looked up "
         "in the ticket's audits. A comment is refused when the ticket changed since it was read.",
-        "The body above uses Zendesk's documented placeholders; how Zendesk writes quotation marks in them was not tried "
-        "on a live account. Try the trigger with a comment that has some.",
+        "The body above uses Zendesk's documented placeholders; how Zendesk writes quotation marks in them was not "
+        "tried on a live account. Try the trigger with a comment that has some.",
         "No one sees here whether Zendesk's mail arrived: acceptance proves the ticket, a reply proves the rest.",
     ),
 )

@@ -14,14 +14,18 @@ import pytest
 import pytest_asyncio
 
 from orderack.channels import load
+from orderack.channels.portal import Portal
+from orderack.cli.channel_commands import EXITS
 from orderack.cli.channel_doctor import _unreachable
-from orderack.cli.channel_trial import BANNER, marked
+from orderack.cli.channel_trial import BANNER, Fate, Wanted, marked, trial, tried
 from orderack.cli.main import run
 from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendOutcome, SendState
 from orderack.domain.order import OrderRef
 from orderack.embedded.sandbox import Action, Fault, Operation, Sandbox, Target
+from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
 from orderack.ledger.repository import SqlLedger, open_ledger
-from orderack.ports import Message, Rendered
+from orderack.messages import MessageRenderer
+from orderack.ports import Message, Rendered, Sent
 from tests.cli.conftest import ROOT
 
 SECRET_WORD = "hush-0123456789"
@@ -316,6 +320,30 @@ async def test_how_a_test_ended_is_said_in_the_words_and_exit_codes_of_the_fates
     assert sandbox.state.faults.unfired() == ()
     if fate == "refused":
         assert (said.json["reason"], said.json["code"]) == ("opted_out", "21610")
+
+
+@pytest.mark.parametrize(
+    ("error", "fate", "code"),
+    [
+        (Refused("no", Reason.CONTENT, "c-1"), Fate.REFUSED, 1),
+        (Unsupported("max_length"), Fate.UNSUPPORTED, 1),
+        (Misconfigured("check it"), Fate.MISCONFIGURED, 2),
+        (Unavailable("later"), Fate.UNAVAILABLE, 3),
+        (InDoubt("cut off"), Fate.IN_DOUBT, 3),
+    ],
+)
+async def test_whatever_a_channel_raises_is_an_answer_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: OrderAckError, fate: Fate, code: int
+) -> None:
+    async def fails(self: Portal, message: Message) -> Sent:
+        raise error
+
+    monkeypatch.setattr(Portal, "send", fails)
+    wanted = Wanted(to="page", kind=Kind.RECEIVED, language="en")
+    renderer = MessageRenderer(ROOT / "policy" / "messages")
+    found = await tried(Portal(), trial("portal", Portal.traits, wanted, renderer, "https://acks.example.com"))
+    assert (found.fate, EXITS[found.fate], found.detail) == (fate, code, str(error))
+    assert (found.code, found.reason) == (("c-1", "content") if fate is Fate.REFUSED else ("", ""))
 
 
 async def test_a_wrong_address_is_refused_and_a_channel_without_settings_is_ours_to_mend(
