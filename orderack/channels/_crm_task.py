@@ -1,10 +1,22 @@
 """What a task about an order says in any CRM. Internal: nothing here ever counts for the buyer."""
 
+import hashlib
 from datetime import date
 
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Order, Priority
 from orderack.ports import Message
+
+KEY_LIMIT = 255
+"""Characters of a text field that can hold a unique key, in Salesforce and in Zoho."""
+
+
+def task_key(message: Message) -> str:
+    """Our key and a mark of its spelling, for a CRM may take `a-1` for `A-1`; its digest where it is too long."""
+    key = message.key_text
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    marked = f"{key}~{digest[:8]}"
+    return marked if len(marked) <= KEY_LIMIT else digest
 
 
 def task_subject(message: Message) -> str:

@@ -5,7 +5,6 @@ same key is the same task for ever. `Status` is left to Salesforce's default, so
 open a task again that somebody has done by then.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import ClassVar
 import httpx
 from pydantic import BaseModel, Field, JsonValue
 
-from orderack.channels._crm_task import id_in, is_urgent, task_due, task_subject, task_text
+from orderack.channels._crm_task import id_in, is_urgent, task_due, task_key, task_subject, task_text
 from orderack.clients.http import Clock, segment, utc_now
 from orderack.clients.salesforce import Salesforce, SalesforceSettings, first_problem
 from orderack.clients.wire import not_an_event
@@ -27,8 +26,6 @@ from orderack.registry import ChannelSpec, settings_config
 _PREFIX = "ORDERACK_SALESFORCE_TASK_"
 TEXT_LIMIT = 32_000
 """Characters of Task.Description."""
-KEY_LIMIT = 255
-"""Characters of a text field that can be an external id."""
 SYSTEM = "salesforce"
 """How an order names its id in Salesforce (`external_ids[].system`)."""
 
@@ -43,7 +40,7 @@ class SalesforceTaskSettings(SalesforceSettings):
 
     external_id_field: str = Field(
         pattern=r"^[A-Za-z]\w{0,79}__c$",
-        description="field on Activity that holds our key: text of 255, External ID, unique, case sensitive",
+        description="field on Activity that holds our key: text of 255, External ID, unique",
     )
     owners: dict[str, str] = Field(default={}, description='user or queue id by role, as JSON: {"ops": "005…"}')
     default_owner: str | None = Field(default=None, description="user or queue id for a role without one of its own")
@@ -79,7 +76,7 @@ class SalesforceTask:
         text = task_text(message)
         if len(text) > TEXT_LIMIT:
             raise Unsupported("max_length")
-        path = f"/sobjects/Task/{self._settings.external_id_field}/{segment(external_id(message))}"
+        path = f"/sobjects/Task/{self._settings.external_id_field}/{segment(task_key(message))}"
         response = await self._salesforce.send("PATCH", path, self._task(message, text))
         if response.status_code == httpx.codes.NO_CONTENT:
             return Sent(detail="it was there already")
@@ -137,24 +134,18 @@ class SalesforceTask:
         await self._salesforce.aclose()
 
 
-def external_id(message: Message) -> str:
-    """Our key; where it is too long for the field, its digest."""
-    key = message.key_text
-    return key if len(key) <= KEY_LIMIT else hashlib.sha256(key.encode()).hexdigest()
-
-
 CHANNEL: ChannelSpec = ChannelSpec(
     description="Tasks in Salesforce for the people who look after an order (internal)",
     obtain=(
         "Salesforce: Setup > External Client App Manager (client credentials, or JWT bearer with your certificate; "
-        "scope api); the field: Setup > Object Manager > Activity > Fields, text of 255, External ID, unique, case "
-        "sensitive; the domain: Setup > My Domain"
+        "scope api); the field: Setup > Object Manager > Activity > Fields, text of 255, External ID, "
+        "unique; the domain: Setup > My Domain"
     ),
     settings=SalesforceTaskSettings,
     make=lambda: SalesforceTask(SalesforceTaskSettings()),
     adapter=SalesforceTask,
     traps=(
-        "The key's field must be unique and case sensitive: otherwise the order a-1 would overwrite the task of A-1.",
+        "The key's field must be unique: otherwise two tasks may come of one message, and no more are made after that.",
         "A spent daily allowance of API requests is answered 403 and not 429: we wait an hour before we ask again.",
         "A Flow on the task object that writes to buyers would send them a second message: let it leave our tasks out.",
         "The task is tied to the order's record only where the order brings its Salesforce id (external_ids, system "

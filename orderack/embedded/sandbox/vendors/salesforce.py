@@ -145,12 +145,13 @@ class Salesforce(LookAlike):
 
     def _record(self, fields: Mapping[str, JsonValue], key: str, task: str, plan: Plan, *, repeated: bool) -> None:
         owner = str(fields.get("OwnerId", "integration user"))
+        named = key.rpartition("~")[0] or key
         self.state.log.accept(
             self.target,
             Operation.SEND,
             provider_id=task,
             recipient=owner,
-            key=key,
+            key=named,
             idempotency_key=key,
             repeated=repeated,
             faults=plan.actions,
@@ -162,7 +163,7 @@ class Salesforce(LookAlike):
                 provider_id=task,
                 subject=str(fields.get("Subject", "")),
                 text=str(fields.get("Description", "")),
-                key=key,
+                key=named,
             )
 
     async def _mail(self, request: Request, plan: Plan) -> Response:
