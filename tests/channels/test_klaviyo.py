@@ -165,7 +165,7 @@ class TestKlaviyo(HttpChannelConformance):
         [
             ("+47 406 12 345", "+4740612345"),
             ("40612345", None),
-            ("+47 1", None),
+            ("+47 40612", None),
             (None, None),
             ("call me", None),
         ],

@@ -57,6 +57,7 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
     assert build(["smtp_email"]).not_configured == {"smtp_email": ("ORDERACK_SMTP_EMAIL_HOST is missing",)}
     secret = {variable.name for spec in load().values() for variable in spec.variables if variable.secret}
     assert secret == {
+        "ORDERACK_ACTIVECAMPAIGN_API_TOKEN",
         "ORDERACK_GMAIL_CLIENT_SECRET",
         "ORDERACK_GMAIL_MESSAGE_ID_SECRET",
         "ORDERACK_GMAIL_REFRESH_TOKEN",

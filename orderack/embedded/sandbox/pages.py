@@ -36,6 +36,7 @@ CHANNELS = {
     Target.WOOCOMMERCE: "WooCommerce",
     Target.SHOPIFY: "Shopify",
     Target.KLAVIYO: "Klaviyo",
+    Target.ACTIVECAMPAIGN: "ActiveCampaign",
     Target.HUBSPOT: "HubSpot",
     Target.SALESFORCE: "Salesforce",
     Target.ZOHO: "Zoho CRM",
