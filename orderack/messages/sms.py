@@ -7,14 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from orderack.domain.gsm import BASIC, EXTENSION, in_gsm
 from orderack.domain.value import Value
 from orderack.messages.clean import cut
-
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENSION = frozenset("\f^{}\\[~]|€")
 
 _PLAIN = str.maketrans(
     {
@@ -49,9 +44,9 @@ _SIZES = {Alphabet.GSM_7: (160, 153), Alphabet.UCS_2: (70, 67)}
 
 def segments(text: str) -> Segments:
     """Alphabet, units and segments of a text. A character is never split over two segments; empty text costs none."""
-    gsm = all(c in _BASIC or c in _EXTENSION for c in text)
+    gsm = in_gsm(text)
     alphabet = Alphabet.GSM_7 if gsm else Alphabet.UCS_2
-    widths = [(2 if c in _EXTENSION else 1) if gsm else (2 if ord(c) > 0xFFFF else 1) for c in text]
+    widths = [(2 if c in EXTENSION else 1) if gsm else (2 if ord(c) > 0xFFFF else 1) for c in text]
     alone, joined = _SIZES[alphabet]
     units = sum(widths)
     count = min(units, 1) if units <= alone else _filled(widths, joined)
@@ -74,7 +69,7 @@ def plain(text: str) -> str:
 
 def unaccented(text: str) -> str:
     """Letters that the GSM alphabet lacks, without their accents, if that keeps the whole text in it; else the text."""
-    bare = "".join(c if c in _BASIC or c in _EXTENSION else unicodedata.normalize("NFKD", c)[0] for c in text)
+    bare = "".join(c if c in BASIC or c in EXTENSION else unicodedata.normalize("NFKD", c)[0] for c in text)
     return bare if segments(bare).alphabet is Alphabet.GSM_7 else text
 
 

@@ -26,6 +26,8 @@ SHOWN = 200
 
 CHANNELS = {
     Target.SMTP: "E-mail",
+    Target.GMAIL: "Gmail",
+    Target.OUTLOOK: "Outlook",
     Target.SENDGRID: "SendGrid",
     Target.SES: "Amazon SES",
     Target.MAILGUN: "Mailgun",
@@ -45,6 +47,7 @@ CHANNELS = {
     Target.INTERCOM: "Intercom",
     Target.LINE: "LINE",
     Target.TELEGRAM: "Telegram",
+    Target.WHATSAPP: "WhatsApp",
 }
 
 
