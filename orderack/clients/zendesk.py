@@ -40,8 +40,6 @@ REFUSED_FIELD = MappingProxyType(
 OURS_TO_MEND = MappingProxyType({"group": "GROUPS", "group_id": "GROUPS"})
 """Field of a 422 → the setting it comes from."""
 CLOSED = "closed"
-IN_FLIGHT = httpx.codes.CONFLICT
-"""An earlier attempt is under way, or somebody wrote on the ticket since it was read: only a look-up can tell."""
 OTHER_BODY = "IdempotentRequestError"
 """400: our key came before with other words, so the first attempt was heard."""
 
@@ -60,6 +58,10 @@ class Entry:
     """Only a ticket with this tag is this reader's; empty: any ticket of ours for the order will do."""
     requester: Mapping[str, str] | None = None
     group_id: int | None = None
+
+
+class _Changed(InDoubt):
+    """Somebody, perhaps we ourselves, wrote on the ticket since it was read."""
 
 
 class _Ticket(BaseModel):
@@ -132,7 +134,20 @@ class Zendesk:
         if not mine:
             key = hashlib.sha256(entry.key.encode()).hexdigest()
             return await self._write("POST", "/api/v2/tickets", _opening(entry), {"Idempotency-Key": key})
-        return await self._write("PUT", f"/api/v2/tickets/{mine[0].id}", _addition(entry, mine[0]), {})
+        try:
+            return await self._write("PUT", f"/api/v2/tickets/{mine[0].id}", _addition(entry, mine[0]), {})
+        except _Changed:
+            return await self._changed(mine[0].id, entry.key)
+
+    async def _changed(self, ticket_id: int, key: str) -> str:
+        """The ticket was written on since it was read: by an earlier attempt of this entry, or by somebody else."""
+        try:
+            held = await self._holds(ticket_id, key)
+        except (Unavailable, Misconfigured) as error:
+            raise InDoubt(f"the ticket changed, perhaps by an earlier attempt: {error}") from None
+        if not held:  # and what an earlier attempt has still under way is refused as this one was
+            raise Unavailable("somebody wrote on the ticket meanwhile; the next attempt reads it anew")
+        return str(ticket_id)
 
     async def find(self, reference: str, key: str) -> str | None:
         """The id of the order's ticket that holds the entry with this key. Raises Unavailable or Misconfigured."""
@@ -194,7 +209,9 @@ class Zendesk:
         """What a 4xx means for us. Zendesk's sentences are dropped: they repeat the requester's address."""
         status, error = response.status_code, _read_error(response)
         word = error.error if isinstance(error.error, str) else ""
-        if status == IN_FLIGHT or word == OTHER_BODY:
+        if status == httpx.codes.CONFLICT and method == "PUT":
+            return _Changed("the ticket changed since it was read")
+        if status == httpx.codes.CONFLICT or word == OTHER_BODY:
             return InDoubt(f"Zendesk answered {status}: an earlier attempt may have been taken")
         if method == "PUT" and (status == httpx.codes.NOT_FOUND or "status" in error.details):
             return Unavailable("the ticket was closed or deleted meanwhile; the next attempt opens another")

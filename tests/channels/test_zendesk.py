@@ -20,7 +20,7 @@ from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unava
 from orderack.ports import RawRequest
 from tests.conformance.channel import NOW, WEBHOOK_URL, HttpChannelConformance, Statuses, WebhookConformance
 from tests.conformance.openapi import described_as, spec
-from tests.conformance.peer import Answer, Received, json_answer
+from tests.conformance.peer import Answer, CutOff, Received, json_answer
 from tests.payloads import payload
 
 TOKEN = "test-only-0123456789"
@@ -201,7 +201,6 @@ class TestZendesk(HttpChannelConformance, WebhookConformance):
     @pytest.mark.parametrize(
         ("answer", "fate"),
         [
-            (error(409, "UpdateConflict"), InDoubt),
             (error(404, "RecordNotFound"), Unavailable),
             (invalid("status"), Unavailable),
             (invalid("comment"), Refused),
@@ -212,6 +211,31 @@ class TestZendesk(HttpChannelConformance, WebhookConformance):
     async def test_what_zendesk_answers_to_a_comment_has_its_fate(self, answer: Answer, fate: type[Exception]) -> None:
         async with self.provider() as (peer, channel):
             peer.will(listed(ticket()), answer)
+            with pytest.raises(fate):
+                await channel.send(self.message())
+
+    async def test_a_ticket_that_changed_by_our_own_earlier_attempt_has_the_message(self) -> None:
+        async with self.provider() as (peer, channel):
+            peer.will(listed(ticket()), error(409, "UpdateConflict"), audits(self.message().key_text))
+            assert (await channel.send(self.message())).provider_id == "35436"
+            assert [request.method for request in peer.received] == ["GET", "PUT", "GET"]
+
+    @pytest.mark.parametrize(
+        ("answer", "fate"),
+        [
+            (audits("another's"), Unavailable),
+            (error(503, "no"), InDoubt),
+            (CutOff(), InDoubt),
+            (error(401, "no"), InDoubt),
+            (audits(after="more"), InDoubt),
+        ],
+        ids=["somebody else's words", "down", "cut off", "a key withdrawn", "too long"],
+    )
+    async def test_a_ticket_that_changed_is_tried_again_only_if_it_certainly_lacks_the_message(
+        self, answer: Answer | CutOff, fate: type[Exception]
+    ) -> None:
+        async with self.provider() as (peer, channel):
+            peer.will(listed(ticket()), error(409, "UpdateConflict"), answer)
             with pytest.raises(fate):
                 await channel.send(self.message())
 

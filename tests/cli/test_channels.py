@@ -111,6 +111,7 @@ async def test_the_list_has_every_channel_of_the_registry_and_says_what_each_lac
     assert smtp["lacks"] == ["ORDERACK_SMTP_EMAIL_HOST", "ORDERACK_SMTP_EMAIL_SENDER"]
     assert (rows["slack"]["audience"], rows["twilio_sms"]["rate_per_second"]) == ("internal", 1.0)
     assert rows["twilio_sms"]["strongest_evidence"] == "E2 delivered; E5 affirmed by a reply"
+    assert smtp["strongest_evidence"] == "E1 accepted"
     assert rows["zendesk"]["doubt"] == "asking the vendor whether it has it"
     assert all(row["description"] and row["doubt"] and row["evidence_ceiling"] for row in rows.values())
 

@@ -1,5 +1,6 @@
 """Zendesk's look-alike and our adapters, configured by the sandbox's environment alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from orderack.domain.order import OrderRef
 from orderack.embedded.sandbox import Action, Fault, Operation, Sandbox, Target
 from orderack.embedded.sandbox.vendors.zendesk import Zendesk
 from orderack.errors import InDoubt, Refused, Unavailable
-from orderack.ports import Message, RawRequest, Rendered
+from orderack.ports import Message, RawRequest, Rendered, Sent
 
 ADA = "ada@example.com"
 
@@ -90,6 +91,25 @@ async def test_what_was_cut_off_after_it_was_taken_is_found_again_and_never_ther
     assert found is not None
     (entry,) = [one for one in sandbox.state.log.entries(Target.ZENDESK) if str(kind) in (one.key or "")]
     assert entry.provider_id == found.provider_id
+
+
+async def test_messages_that_come_at_once_are_each_there_once_on_the_one_ticket(sandbox, desk):
+    ticket, note = desk
+    await ticket.send(message("zendesk"))
+    waiting = {
+        kind: (ticket, message("zendesk", kind)) for kind in (Kind.HOLDING, Kind.CONFIRMATION, Kind.CHANGE_RECEIVED)
+    }
+    waiting[Kind.ALERT] = (note, message("zendesk_note", Kind.ALERT, recipient="ops"))
+    for _ in range(len(waiting)):
+        ended = await asyncio.gather(*(one.send(said) for one, said in waiting.values()), return_exceptions=True)
+        assert all(isinstance(one, Sent | Unavailable) for one in ended)
+        waiting = {
+            kind: waiting[kind] for kind, one in zip(waiting, ended, strict=True) if isinstance(one, Unavailable)
+        }
+    assert waiting == {}
+    entries = sandbox.state.log.entries(Target.ZENDESK)
+    assert len({entry.provider_id for entry in entries}) == 1
+    assert len(entries) == len({entry.key for entry in entries}) == 5
 
 
 async def test_two_attempts_with_one_key_are_one_ticket_even_when_neither_saw_the_other(sandbox, http, desk):
