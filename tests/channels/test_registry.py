@@ -88,6 +88,7 @@ def test_an_empty_setting_is_a_missing_one_and_secrets_are_marked(monkeypatch: p
         "ORDERACK_TELEGRAM_BOT_TOKEN",
         "ORDERACK_TELEGRAM_WEBHOOK_SECRET",
         "ORDERACK_TWILIO_SMS_AUTH_TOKEN",
+        "ORDERACK_VIBER_AUTH_TOKEN",
         "ORDERACK_VONAGE_SMS_API_SECRET",
         "ORDERACK_VONAGE_SMS_SIGNATURE_SECRET",
         "ORDERACK_WEBHOOK_SECRET",
