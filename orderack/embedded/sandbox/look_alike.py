@@ -60,6 +60,10 @@ class LookAlike(ABC):
         """What the vendor posts to us when the buyer does that with this message. None: it reports no such thing."""
         return None
 
+    async def words(self, request: Request) -> str:
+        """All that a fault's `match` can be found in."""
+        return await readable(request)
+
     @abstractmethod
     def refused(self, code: str | None) -> Response:
         """The vendor's permanent no, with its own code."""
@@ -82,7 +86,7 @@ class LookAlike(ABC):
         async def answer(request: Request) -> Response:
             if len(await request.body()) > BODY_LIMIT:
                 return self.too_large()
-            plan = self.state.faults.take(self.target, operation, await readable(request))
+            plan = self.state.faults.take(self.target, operation, await self.words(request))
             fault = plan.answer
             if fault is not None and fault.action in INSTEAD:
                 self.state.log.count(self.target, operation, fault.action)
@@ -102,7 +106,7 @@ def bearer(request: Request, token: str) -> bool:
 
 
 async def readable(request: Request) -> str:
-    """All that a fault's `match` can be found in: path, query, idempotency key and body, unquoted."""
+    """Path, query, idempotency key and body, unquoted."""
     body = (await request.body()).decode(errors="replace")
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     parts = (
