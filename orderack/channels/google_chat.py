@@ -288,6 +288,7 @@ def _event_id(found: _Interaction) -> str:
 def _post(message: Message) -> dict[str, JsonValue]:
     """A card with the order, the words and the buttons; the line above it is what a notification shows."""
     content = message.content
+    title = content.subject or message.key.ref.number
     fact: dict[str, JsonValue] = {"text": _plain(message.key.ref.number), "wrapText": True}
     fact["bottomLabel"] = message.sender_name or message.key.ref.store
     buttons: list[JsonValue] = [
@@ -300,13 +301,17 @@ def _post(message: Message) -> dict[str, JsonValue]:
         buttons.append(_button(content.open_label, {"openLink": {"url": content.link}}))
     widgets: list[JsonValue] = [
         {"decoratedText": fact},
-        {"textParagraph": {"text": _plain(content.chat or content.text)}},
+        {"textParagraph": {"text": _plain(_below(title, content.chat or content.text))}},
         {"buttonList": {"buttons": buttons}},
     ]
-    title = content.subject or message.key.ref.number
     card: dict[str, JsonValue] = {"header": {"title": title[:200]}, "sections": [{"widgets": widgets}]}
     # `<users/all>` in a text pings the whole space, and nothing can escape it
     return {"text": title.replace("<", "‹"), "cardsV2": [{"cardId": "orderack", "card": card}]}
+
+
+def _below(title: str, words: str) -> str:
+    """The words without the title, where they begin with it."""
+    return words.removeprefix(title).lstrip() or words
 
 
 def _button(label: str, on_click: JsonValue) -> JsonValue:
@@ -342,8 +347,8 @@ CHANNEL: ChannelSpec = ChannelSpec(
     traps=(
         "It tells your own team. Whatever happens here, the buyer has not been told (R198).",
         "The app has to be a member of each space: add it there by @mentioning it, or messages to it are refused.",
-        "Google shows whoever presses the button a note that the app did not answer, for our answer is a receipt and "
-        "not a Chat message. The press is recorded all the same.",
+        "Our answer to a press is a receipt and not a Chat message, so Chat may tell whoever pressed that the app did "
+        "not answer. The press is recorded all the same.",
         "The proof Google sends covers who speaks and not what is said: keep the webhook on https.",
     ),
 )

@@ -270,27 +270,29 @@ def _units(text: str) -> int:
 def _messages(message: Message) -> list[JsonValue]:
     """One bubble with words and buttons; words that are too long for it stand before it, and alone without buttons."""
     content = message.content
-    words, buttons = content.chat or content.text, _buttons(message)
+    title, words, buttons = content.subject or message.key.ref.number, _words(message), _buttons(message)
     if _units(words) > TEXT_LIMIT:
         raise Unsupported("max_length")
     text: JsonValue = {"type": "text", "text": words}
     if not buttons:
         return [text]
-    title: JsonValue = {
-        "type": "text",
-        "text": content.subject or message.key.ref.number,
-        "weight": "bold",
-        "wrap": True,
-    }
-    body: JsonValue = {"type": "text", "text": words, "wrap": True, "size": "sm"}
     fits = _units(words) <= BUBBLE_LIMIT
+    head: JsonValue = {"type": "text", "text": title, "weight": "bold", "wrap": True}
+    body: JsonValue = {"type": "text", "text": words.removeprefix(title).lstrip() or words, "wrap": True, "size": "sm"}
     bubble: JsonValue = {
         "type": "bubble",
-        "body": _box([title, body] if fits else [title]),
+        "body": _box([head, body] if fits else [head]),
         "footer": _box(buttons),
     }
-    flex: JsonValue = {"type": "flex", "altText": (content.subject or words)[:ALT_LIMIT], "contents": bubble}
+    flex: JsonValue = {"type": "flex", "altText": title[:ALT_LIMIT], "contents": bubble}
     return [flex] if fits else [text, flex]
+
+
+def _words(message: Message) -> str:
+    """A link that no button can hold stands at the end."""
+    content = message.content
+    words = content.chat or content.text
+    return f"{words}\n\n{content.link}" if content.link and len(content.link) > URI_LIMIT else words
 
 
 def _box(contents: list[JsonValue]) -> JsonValue:

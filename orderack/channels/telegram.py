@@ -167,7 +167,7 @@ class Telegram:
         word = next((word for word in REFUSED if word in said), None)
         if word is not None:
             return Refused(f"Telegram refused the message ({status}: {word})", REFUSED[word], word)
-        if status != httpx.codes.FORBIDDEN or not said.startswith("forbidden"):
+        if not said.startswith("forbidden"):
             self._http.ours_to_mend(response, f"{_PREFIX}BOT_TOKEN")
         if response.is_success:
             return InDoubt(f"Telegram answered {status}, which it does not document")
@@ -228,8 +228,9 @@ def _post(message: Message) -> dict[str, JsonValue]:
     words = content.chat or content.text
     if _units(words) > TEXT_LIMIT:
         raise Unsupported("max_length")
-    titled = f"<b>{_escaped(content.subject)}</b>\n\n{_escaped(words)}"
-    fits = content.subject and _units(f"{content.subject}\n\n{words}") <= TEXT_LIMIT
+    rest = words.removeprefix(content.subject).lstrip()
+    titled = f"<b>{_escaped(content.subject)}</b>\n\n{_escaped(rest)}"
+    fits = content.subject and rest and _units(f"{content.subject}\n\n{rest}") <= TEXT_LIMIT
     post: dict[str, JsonValue] = {
         "chat_id": int(message.recipient),
         "text": titled if fits else _escaped(words),

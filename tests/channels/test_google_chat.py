@@ -237,6 +237,12 @@ class TestGoogleChat(HttpChannelConformance, Webhooks):
         assert words["textParagraph"]["text"] == "Kurz"
         assert [button["text"] for button in buttons["buttonList"]["buttons"]] == ["Verstanden"]
 
+    async def test_words_that_begin_with_the_title_say_it_once(self) -> None:
+        posted = json.loads((await self.sent(self.message(chat="Your order A-1001\n\nIt is late."))).body)
+        card = posted["cardsV2"][0]["card"]
+        assert card["header"]["title"] == "Your order A-1001"
+        assert card["sections"][0]["widgets"][1]["textParagraph"]["text"] == "It is late."
+
     async def test_a_message_over_chats_bytes_is_unsupported_before_anything_is_sent(self) -> None:
         async with self.provider() as (peer, channel):
             with pytest.raises(Unsupported):

@@ -232,6 +232,13 @@ class TestLine(HttpChannelConformance, Webhooks):
         message = message.model_copy(update={"key": message.key.model_copy(update={"ref": ref})})
         (words,) = (await self.push(message)).messages
         assert isinstance(words, Words)
+        assert words.text.endswith(f"\n\n{message.content.link}")
+
+    async def test_words_that_begin_with_the_title_say_it_once(self) -> None:
+        (flex,) = (await self.push(self.message(chat="Your order A-1001\n\nIt is with us."))).messages
+        assert isinstance(flex, Flex)
+        shown = [part.text for part in flex.contents.body.contents if isinstance(part, Words)]
+        assert shown == ["Your order A-1001", "It is with us."]
 
     @pytest.mark.parametrize(
         "recipient", ["ada", "@fjord", "u4af4980629000000000000000000ada1", ADA + "0", "+15005550006"]

@@ -193,6 +193,10 @@ class TestTelegram(HttpChannelConformance, Webhooks):
         assert (posted["chat_id"], posted["parse_mode"]) == (int(ADA), "HTML")
         assert posted["link_preview_options"] == {"is_disabled": True}
 
+    async def test_words_that_begin_with_the_title_say_it_once(self) -> None:
+        posted = await self.posted(self.message(chat="Your order A-1001\n\nIt is with us."))
+        assert posted["text"] == "<b>Your order A-1001</b>\n\nIt is with us."
+
     async def test_the_buttons_affirm_and_open(self) -> None:
         message = self.message(affirm_label="Habe ich", open_label="Ansehen", chat="Kurz")
         posted = await self.posted(message)

@@ -254,6 +254,12 @@ class TestViber(HttpChannelConformance, Webhooks):
         assert (event.event, event.grade, event.key) == (EvidenceEvent.AFFIRMED, Grade.E5, WEBHOOK_KEY)
         assert (event.sender, event.text) == (ADA, "")
 
+    async def test_set_webhooks_trial_is_verified_and_says_nothing(self) -> None:
+        request = self.callback("webhook")
+        async with self.channel() as channel:
+            await channel.verify(request)
+            assert channel.events(request) == []
+
     async def test_the_links_button_is_no_reply(self) -> None:
         event = await self.written("https://acks.example.com/o/abc", silent=True)
         assert (event.event, event.grade, event.text) == (EvidenceEvent.UNKNOWN, None, "")
