@@ -94,17 +94,31 @@ async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now:
     if send.turn_at is not None and send.turn_at > now + SOON:
         return send.turn_at
     interval, free = timedelta(seconds=1 / rate_per_second), max(own.next_at, now)
-    # What nobody has booked goes to whoever asks, or a late worker's sends would queue anew for ever.
-    if free <= now or (free <= now + SOON and (lane.next_at <= now or _in_time(send, now))):
+    if await _may_book(session, key, free, lane, send, now):
         own.next_at, own.asked_at, send.turn_at = free + interval, now, free
         return free
     send.turn_at = max(lane.next_at, own.next_at, now + SOON) + interval  # later than what is waited for
-    lane.next_at = send.turn_at + interval * await _others(session, key, send.turn_at)
+    lane.next_at = send.turn_at + interval * await _others(session, key, send.turn_at - AS_LONG)
     lane.asked_at = now
     return send.turn_at
 
 
 _TURN_ONLY = load_only(Sends.turn_at, Sends.in_doubt_since)  # type: ignore[arg-type]  # SQLModel's columns
+
+
+async def _may_book(
+    session: AsyncSession, key: SendKey, free: datetime, lane: Lanes, send: Sends, now: datetime
+) -> bool:
+    """Whether it may have this instant: it comes when it was told to, or its store has none waiting.
+
+    What nobody has booked goes to whoever asks, or a late worker's sends would queue anew for ever. The second half of
+    what can be booked is kept for the shorter lanes: two that come at the same pace would else shut each other out.
+    """
+    if free <= now or free > now + SOON:
+        return free <= now
+    if lane.next_at > now and not _in_time(send, now):
+        return False
+    return free <= now + SOON / 2 or not await _others(session, key, now, lane.next_at)
 
 
 def _in_time(send: Sends, now: datetime) -> bool:
@@ -113,24 +127,26 @@ def _in_time(send: Sends, now: datetime) -> bool:
 
 
 async def _lanes(session: AsyncSession, key: SendKey, now: datetime) -> Mapping[str, Lanes]:
-    """The channel's own row and the store's, made if need be and locked, always in this order."""
+    """The channel's own row and the store's, locked; made if need be, the store's only under the lock on the other."""
     stores = (CHANNELS_OWN, key.ref.store)
     query = select(Lanes).filter_by(channel=key.channel).where(col(Lanes.store).in_(stores))
     query = query.order_by(col(Lanes.store)).with_for_update()
     found = {row.store: row for row in (await session.execute(query)).scalars()}
-    if len(found) < len(stores):
-        for store in stores:
+    for store in stores:
+        if store not in found:
             row = Lanes(channel=key.channel, store=store, next_at=now, asked_at=now)
             await insert_new(session, Lanes, row.model_dump())
-        found = {row.store: row for row in (await session.execute(query)).scalars()}
+            found = {row.store: row for row in (await session.execute(query)).scalars()}
     return found
 
 
-async def _others(session: AsyncSession, key: SendKey, at: datetime) -> int:
-    """The channel's other lanes that have sends waiting at about that time."""
+async def _others(session: AsyncSession, key: SendKey, after: datetime, until: datetime | None = None) -> int:
+    """The channel's other lanes that end after this (and before that)."""
     query = select(func.count()).select_from(Lanes).filter_by(channel=key.channel)
-    others = col(Lanes.store).not_in((CHANNELS_OWN, key.ref.store))
-    return (await session.execute(query.where(others, col(Lanes.next_at) >= at - AS_LONG))).scalar_one()
+    query = query.where(col(Lanes.store).not_in((CHANNELS_OWN, key.ref.store)), col(Lanes.next_at) > after)
+    if until is not None:
+        query = query.where(col(Lanes.next_at) < until)
+    return (await session.execute(query)).scalar_one()
 
 
 async def health(session: AsyncSession) -> Mapping[str, Health]:

@@ -20,6 +20,9 @@ from tests.ledger.tampering import OTHER, forged, is_, one_of_everything, rows, 
 
 REFUSED = {"detail"}  # a provider's words may repeat the address: erasable
 
+PACE = {"turn_at"}
+"""How long a channel's rate made a message wait: no fact about the order."""
+
 UNVOUCHED: dict[tuple[str, str | None], set[str]] = {
     ("timeline", None): set(),
     ("audit", None): set(),
@@ -27,9 +30,9 @@ UNVOUCHED: dict[tuple[str, str | None], set[str]] = {
     ("handoffs", None): set(),
     ("revisions", None): set(),
     ("evidence", None): {"id"},  # our own row number
-    ("sends", SendState.ACCEPTED): set(),
-    ("sends", SendState.REJECTED): REFUSED,
-    ("sends", SendState.UNKNOWN): REFUSED,
+    ("sends", SendState.ACCEPTED): PACE,
+    ("sends", SendState.REJECTED): REFUSED | PACE,
+    ("sends", SendState.UNKNOWN): REFUSED | PACE,
 }
 """Columns that neither a chain row covers nor a vouched fact makes, and why that is right. Every other one is tampered
 with."""

@@ -1,0 +1,114 @@
+"""What is remembered of addresses and channels: in any order, twice, by many at once."""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from orderack.domain.acknowledgement import Reason, SendOutcome, SendState
+from orderack.domain.address import address_sha256
+from orderack.domain.order import OrderRef
+from orderack.ledger.repository import SqlLedger
+from orderack.ports import Health, Pause, Reach
+from tests.ledger.samples import LEASE, NOW, REF, key, message
+
+ADA = address_sha256("+15005550006")
+BOB = address_sha256("+15005550007")
+
+
+def at(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+async def test_of_an_address_nobody_knows_nothing_is_known(ledger: SqlLedger) -> None:
+    await ledger.opted("sms", BOB, out=True, at=NOW, basis="sms:stop")
+    await ledger.opted("chat", ADA, out=True, at=NOW, basis="chat:stop")
+    assert await ledger.reach("sms", ADA) == Reach()
+    assert not Reach().opted_out
+
+
+async def test_an_opt_out_is_remembered_with_what_it_rests_on(ledger: SqlLedger) -> None:
+    for _ in range(2):
+        await ledger.opted("sms", ADA, out=True, at=NOW, basis="sms:stop")
+    reach = await ledger.reach("sms", ADA)
+    assert reach == Reach(opted_out_at=NOW, basis="sms:stop")
+    assert reach.opted_out
+
+
+@pytest.mark.parametrize("words", list(permutations([(1, True), (2, False), (3, True), (4, False)], 3)), ids=str)
+async def test_the_last_word_by_its_time_counts_in_whatever_order_they_come(
+    ledger: SqlLedger, words: tuple[tuple[int, bool], ...]
+) -> None:
+    for minute, out in words:
+        await ledger.opted("sms", ADA, out=out, at=at(minute), basis=f"sms:{minute}")
+    last, out = max(words)
+    reach = await ledger.reach("sms", ADA)
+    assert (reach.opted_out, reach.basis) == (out, f"sms:{last}")
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_of_an_opt_out_and_an_opt_in_at_the_same_moment_the_opt_out_counts(
+    ledger: SqlLedger, first: bool
+) -> None:
+    for out in (first, not first):
+        await ledger.opted("sms", ADA, out=out, at=NOW, basis="sms:word")
+    assert (await ledger.reach("sms", ADA)).opted_out
+
+
+async def test_when_they_last_wrote_only_moves_forward(ledger: SqlLedger) -> None:
+    for minute in (2, 5, 1, 5):
+        await ledger.heard("chat", ADA, at(minute))
+    assert await ledger.reach("chat", ADA) == Reach(heard_at=at(5))
+
+
+async def test_many_at_once_lose_no_word(ledger: SqlLedger) -> None:
+    told = [ledger.heard("sms", ADA, at(minute)) for minute in range(12)]
+    opted = [ledger.opted("sms", ADA, out=minute % 2 == 1, at=at(minute), basis="sms:w") for minute in range(12)]
+    await asyncio.gather(*told, *opted)
+    reach = await ledger.reach("sms", ADA)
+    assert (reach.heard_at, reach.opted_out_at, reach.opted_out) == (at(11), at(11), True)
+
+
+async def test_a_pause_stands_until_it_is_resumed(ledger: SqlLedger) -> None:
+    first = Pause(channel="sms", at=NOW, by="grace", reason="the vendor's incident")
+    paused = await asyncio.gather(*(ledger.pause(first) for _ in range(5)))
+    assert sorted(paused) == [False] * 4 + [True]
+    assert not await ledger.pause(Pause(channel="sms", at=at(1), by="linus"))
+    assert await ledger.paused() == {"sms": first}
+    resumed = await asyncio.gather(*(ledger.resume("sms") for _ in range(5)))
+    assert sorted(resumed) == [False] * 4 + [True]
+    assert await ledger.paused() == {}
+    assert await ledger.pause(first)
+
+
+async def _end(ledger: SqlLedger, channel: str, number: int, state: SendState, **more: Reason) -> None:
+    send = key(channel=channel, ref=OrderRef(store=REF.store, number=str(number)))
+    await ledger.claim(send, message(send), at(number), LEASE)
+    await ledger.finish(send, SendOutcome(channel=channel, state=state, **more), at(number))
+
+
+async def test_health_is_the_last_success_and_the_last_failure_of_each_channel(ledger: SqlLedger) -> None:
+    assert await ledger.health() == {}
+    await _end(ledger, "sms", 1, SendState.ACCEPTED)
+    await _end(ledger, "sms", 2, SendState.REJECTED, reason=Reason.BLOCKED)
+    await _end(ledger, "sms", 3, SendState.ACCEPTED)
+    await _end(ledger, "sms", 4, SendState.UNKNOWN)
+    await _end(ledger, "mail", 5, SendState.UNAVAILABLE)
+    await _end(ledger, "mail", 6, SendState.REJECTED, reason=Reason.BAD_RECIPIENT)
+    await _end(ledger, "page", 7, SendState.ACCEPTED)
+    assert await ledger.health() == {
+        "mail": Health(failed_at=at(6), failure="rejected: bad_recipient"),
+        "page": Health(accepted_at=at(7)),
+        "sms": Health(accepted_at=at(3), failed_at=at(4), failure="unknown"),
+    }
+
+
+async def test_what_waits_for_its_turn_or_for_a_paused_channel_has_not_failed(ledger: SqlLedger) -> None:
+    for number in range(4):
+        send = key(channel="sms", ref=OrderRef(store=REF.store, number=str(number)))
+        await ledger.claim(send, message(send), NOW, LEASE)
+        await ledger.turn(send, 1, NOW)
+    await ledger.finish(send, SendOutcome(channel="sms", state=SendState.UNAVAILABLE), NOW)
+    await _end(ledger, "sms", 9, SendState.UNAVAILABLE, reason=Reason.PAUSED)
+    assert await ledger.health() == {"sms": Health()}
