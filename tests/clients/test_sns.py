@@ -107,6 +107,7 @@ async def test_the_same_signature_in_another_spelling_is_refused() -> None:
         "{home}.evil.example/SimpleNotificationService-1.pem",
         "{home}@evil.example/SimpleNotificationService-1.pem",
         "{home}:1/SimpleNotificationService-1.pem",
+        "/SimpleNotificationService-1.pem",
         "{home}/other.pem",
         "{home}/SimpleNotificationService-1.pem?x",
         "{home}/SimpleNotificationService-1.pem#x",
