@@ -25,7 +25,10 @@ from orderack.embedded.sandbox.visit import Visit
 PATIENCE = 10.0
 """Seconds that a reader waits for its message."""
 
-READ = (Target.SENDGRID, Target.SMTP, Target.TWILIO, Target.GMAIL, Target.OUTLOOK)
+READ = (
+    *(Target.SENDGRID, Target.SMTP, Target.GMAIL, Target.OUTLOOK, Target.SES, Target.MAILGUN),
+    *(Target.TWILIO, Target.VONAGE),
+)
 """Channels whose messages reach a buyer."""
 
 FORM_OF: Mapping[Does, str] = {
