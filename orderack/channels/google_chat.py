@@ -38,6 +38,7 @@ TEXT_LIMIT = 16_000
 """Characters; the bytes of the whole message are what Chat limits."""
 BODY_LIMIT = 32_000
 """Bytes of a message (discovery document, messages.create)."""
+RAW_LIMIT = 2_000
 AFFIRM = "orderack_affirm"
 """The button's function; frozen, for buttons of old messages still work."""
 KEY_FIELD = "orderack_key"
@@ -257,7 +258,7 @@ class GoogleChat:
                 provider_id=found.message.name or None,
                 occurred_at=found.at.astimezone(UTC),
                 basis=":".join(part for part in (self.name, found.type, found.action.method) if part),
-                raw=request.body.decode("utf-8", "replace")[:2_000],
+                raw=_raw(request, found),
             )
         ]
 
@@ -276,6 +277,12 @@ def _tokens(http: Http, audience: str, clock: Clock) -> GoogleTokens:
 
 def _own_name(key: str) -> str:
     return f"client-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
+
+
+def _raw(request: RawRequest, found: _Interaction) -> str:
+    """The whole body; of one that is too long, for it repeats the card, all that we read: who pressed is part of it."""
+    whole = request.body.decode("utf-8", "replace")
+    return whole if len(whole) <= RAW_LIMIT else found.model_dump_json(by_alias=True)[:RAW_LIMIT]
 
 
 def _event_id(found: _Interaction) -> str:

@@ -23,6 +23,7 @@ from orderack.clients.http import BaseUrl, Clock, Http, utc_now
 from orderack.clients.wire import read, same
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
+from orderack.domain.order import Name
 from orderack.domain.replies import may_mean_the_order, opts_out
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable, Unsupported
 from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
@@ -107,7 +108,7 @@ class _Postback(BaseModel):
 class _Event(BaseModel):
     type: str = Field(min_length=1, max_length=100)
     timestamp: int = Field(ge=0, le=253_402_300_799_000)
-    id: str = Field(alias="webhookEventId", min_length=1, max_length=200)
+    id: Name = Field(alias="webhookEventId")
     source: _Source = _Source()
     message: _Words = _Words()
     postback: _Postback = _Postback()

@@ -255,6 +255,14 @@ class TestGoogleChat(HttpChannelConformance, Webhooks):
             assert (event.key, event.provider_id, event.sender) == (WEBHOOK_KEY, NAME, None)
             assert event.occurred_at.isoformat() == "2026-11-21T09:30:00.123456+00:00"
 
+    async def test_who_pressed_is_kept_however_long_the_card_is_that_comes_back(self) -> None:
+        interaction = json.loads(payload("google_chat/card_clicked.json"))
+        interaction["message"]["cardsV2"] = [{"card": {"header": {"title": "x" * 20_000}}}]
+        async with self.channel() as channel:
+            (event,) = channel.events(self.signed(json.dumps(interaction).encode(), NOW))
+        assert "users/100000000000000000002" in event.raw
+        assert WEBHOOK_KEY in event.raw
+
     async def test_our_button_on_another_kind_of_event_affirms_nothing(self) -> None:
         interaction: dict[str, JsonValue] = json.loads(payload("google_chat/card_clicked.json"))
         async with self.channel() as channel:

@@ -109,6 +109,7 @@ class TestLine(HttpChannelConformance, Webhooks):
         b'{"destination": "U1", "events": [{"type": "message", "timestamp": -1, "webhookEventId": "x"}]}',
         b'{"destination": "U1", "events": [{"type": "message", "timestamp": 9e30, "webhookEventId": "x"}]}',
         b'{"destination": "U1", "events": [{"type": "message", "timestamp": 1}]}',
+        b'{"destination": "U1", "events": [{"type": "message", "timestamp": 1, "webhookEventId": " "}]}',
     )
 
     accepted = json_answer(200, {"sentMessages": [{"id": "461230966842064897", "quoteToken": "IStG5h1Tz7b"}]})
