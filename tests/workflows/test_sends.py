@@ -30,6 +30,18 @@ async def test_a_refused_channel_opens_its_fallback_and_an_exhausted_leg_is_unde
     assert any(entry["event"] == "undeliverable" for entry in timeline["entries"])
 
 
+async def test_a_paused_channel_gives_its_fallback_the_turn_at_once(world: World) -> None:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision(legs=(("email", "sms"), ("portal",))))
+    script.send = lambda d, n: SendState.UNAVAILABLE if d.channel == "email" else SendState.ACCEPTED
+    story = await submit(world, order)
+    await story.settle()
+    assert [t.what for t in script.told] == ["received portal", "received sms"]
+    assert max(story.minutes("received", "sms")) < 0.5
+    assert script.attempts[f"demo/{order.number}/1/received/1/email"] == 1
+
+
 async def test_a_send_in_doubt_is_never_repeated_and_its_delivery_settles_it(world: World) -> None:
     order = an_order(a_number(), await world.now())
     script = world.script(order.number)
