@@ -48,6 +48,7 @@ CHANNELS = {
     Target.LINE: "LINE",
     Target.TELEGRAM: "Telegram",
     Target.WHATSAPP: "WhatsApp",
+    Target.MESSENGER: "Messenger",
     Target.VIBER: "Viber",
 }
 
