@@ -7,6 +7,7 @@ doubt.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +57,9 @@ REFUSED_FIELD = MappingProxyType(
 CONNECTION = "connectionid"
 EXPIRED = 402
 """The account is not paid for."""
+
+
+_NUMBERED = re.compile(r" \(revision ([0-9]{1,7})\)$")
 
 
 class Starts(StrEnum):
@@ -135,7 +139,7 @@ class Activecampaign:
         address="email",
         evidence_ceiling=Grade.E1,
         idempotency=Idempotency.LOOKUP,
-        # five requests a second for the whole account, and a send makes up to four
+        # five requests a second for the whole account, and a send makes up to five
         rate_per_second=1.0,
         needs_order=True,
     )
@@ -158,11 +162,13 @@ class Activecampaign:
         entry = _entry(message, message.order, email)
         customer = await self._customer(email)
         known = await self._known(message)
+        if known is not None and _revision(known) > message.key.revision:
+            raise Refused("a later revision of the order is there already", Reason.EXPIRED, "later_revision")
         if known is None:
             whole = {"source": REAL_TIME, "connectionid": self._settings.connection_id, "customerid": int(customer)}
             response = await self._put("POST", ORDERS, entry | whole)
             return Sent(provider_id=self._http.read(_OrderKept, response).ecomOrder.id)
-        response = await self._put("PUT", f"{ORDERS}/{segment(known)}", entry)
+        response = await self._put("PUT", f"{ORDERS}/{segment(known.id)}", entry)
         kept = self._http.read(_OrderKept, response).ecomOrder
         return Sent(provider_id=kept.id, detail="updated: that starts no purchase automation")
 
@@ -186,11 +192,13 @@ class Activecampaign:
         new: JsonValue = {"ecomCustomer": {"connectionid": connection, "externalid": email, "email": email}}
         return (await self._asked("POST", CUSTOMERS, _CustomerMade, new)).ecomCustomer.id
 
-    async def _known(self, message: Message) -> str | None:
-        """The id of the order that is there already, whatever its revision."""
+    async def _known(self, message: Message) -> _Order | None:
+        """The order as it is there already, in whatever revision. A list need not show its number, so it is fetched."""
         filters = {"filters[connectionid]": self._settings.connection_id, "filters[externalid]": str(message.key.ref)}
         found = await self._asked("GET", f"{ORDERS}?{urlencode(filters)}", _Orders)
-        return found.ecomOrders[0].id if found.ecomOrders else None
+        if not found.ecomOrders:
+            return None
+        return (await self._asked("GET", f"{ORDERS}/{segment(found.ecomOrders[0].id)}", _OrderKept)).ecomOrder
 
     async def _asked(self, method: str, path: str, model: type[M], body: JsonValue = None) -> M:
         """What comes before the order. Raises Unavailable, Refused or Misconfigured: nothing was sent."""
@@ -205,10 +213,7 @@ class Activecampaign:
     async def lookup(self, message: Message, since: datetime) -> Sent | None:
         """Whether the order is there in this revision: its `orderNumber` names it."""
         known = await self._known(message)
-        if known is None:
-            return None
-        kept = (await self._asked("GET", f"{ORDERS}/{segment(known)}", _OrderKept)).ecomOrder
-        return Sent(provider_id=kept.id) if kept.orderNumber == _number(message) else None
+        return Sent(provider_id=known.id) if known is not None and known.orderNumber == _number(message) else None
 
     async def check(self) -> str:
         """Ask whose token it is, and whether the connection is there."""
@@ -289,6 +294,12 @@ def _number(message: Message) -> str:
     return number if revision == 1 else f"{number} (revision {revision})"
 
 
+def _revision(kept: _Order) -> int:
+    """The revision that is there; an order that we did not number is as good as the first."""
+    found = _NUMBERED.search(kept.orderNumber or "")
+    return int(found[1]) if found else 1
+
+
 def _cents(amount: Decimal, currency: str) -> int:
     """In the currency's smallest unit: 12.50 EUR is 1250, 12 JPY is 12, 1.234 KWD is 1234."""
     if currency not in MINOR_DIGITS:
@@ -325,6 +336,6 @@ CHANNEL: ChannelSpec = ChannelSpec(
         "changed orders needs another channel.",
         "Money there is a 32-bit number of cents: an order above 21,474,836.47, a price in fractions of a cent or "
         "half a piece is not carried, and never rounded.",
-        "Five requests a second are all that an account has, for all its keys together; a message takes up to four.",
+        "Five requests a second are all that an account has, for all its keys together; a message takes up to five.",
     ),
 )

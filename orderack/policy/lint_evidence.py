@@ -20,7 +20,8 @@ def brings(channel: ChannelFacts, button: bool, store: StorePolicy) -> Grade:
     touches = store.profile.touches
     if button and BuyerMay.AFFIRM in store.profile.page.may:
         return Grade.E5 if channel.ceiling.rank < Grade.E5.rank else channel.ceiling
-    if channel.address == "email" and Grade.E1.rank <= channel.ceiling.rank <= Grade.E3P.rank:
+    by_mail = channel.address == "email" and channel.carries_touches
+    if by_mail and Grade.E1.rank <= channel.ceiling.rank <= Grade.E3P.rank:
         untouched = Grade.E2 if channel.ceiling is Grade.E3P else channel.ceiling
         return Grade.E3P if touches.pixel or touches.links else untouched
     return channel.ceiling

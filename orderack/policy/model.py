@@ -292,3 +292,5 @@ class ChannelFacts(Value):
     """The strongest evidence it can ever bring."""
     address: Name
     """The contact it needs: `email`, `phone`, `page` or `chat:<platform>`."""
+    carries_touches: bool = True
+    """Its messages are our own mail, with the store's image and links in it: an event in another system is none."""

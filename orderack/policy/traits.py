@@ -19,8 +19,16 @@ class ChannelTraits(Protocol):
     @property
     def address(self) -> str: ...
 
+    @property
+    def medium(self) -> str: ...
+
 
 def channel_facts(traits: ChannelTraits) -> ChannelFacts:
     """The facts that rules, lint and decisions need."""
     buyer = traits.audience is Audience.BUYER
-    return ChannelFacts(buyer=buyer, ceiling=traits.evidence_ceiling, address=traits.address)
+    return ChannelFacts(
+        buyer=buyer,
+        ceiling=traits.evidence_ceiling,
+        address=traits.address,
+        carries_touches=traits.medium == "email",
+    )

@@ -120,7 +120,7 @@ class TestActivecampaign(HttpChannelConformance):
     async def test_every_request_is_what_activecampaign_describes(self) -> None:
         made = json_answer(201, {"ecomCustomer": {"id": "8"}})
         async with self.provider() as (peer, channel):
-            peer.will(UNKNOWN, made, NONE, self.accepted, KNOWN, ONE, kept(), ONE, kept("A-1001 (revision 2)"))
+            peer.will(UNKNOWN, made, NONE, self.accepted, KNOWN, ONE, kept(), kept(), ONE, kept())
             await channel.send(self.message())
             await channel.send(self.revised())
             await channel.lookup(self.revised(), NOW)
@@ -135,6 +135,7 @@ class TestActivecampaign(HttpChannelConformance):
             ("POST", "ecomOrders"),
             ("GET", "ecomCustomers"),
             ("GET", "ecomOrders"),
+            ("GET", "ecomOrders/55"),
             ("PUT", "ecomOrders/55"),
             ("GET", "ecomOrders"),
             ("GET", "ecomOrders/55"),
@@ -182,7 +183,7 @@ class TestActivecampaign(HttpChannelConformance):
 
     async def test_a_later_revision_updates_the_order_and_says_that_no_automation_starts(self) -> None:
         async with self.provider() as (peer, channel):
-            peer.will(KNOWN, ONE, kept("A-1001 (revision 2)"))
+            peer.will(KNOWN, ONE, kept(), kept("A-1001 (revision 2)"))
             sent = await channel.send(self.revised())
             assert (sent.provider_id, sent.detail) == ("55", "updated: that starts no purchase automation")
             entry = json.loads(peer.received[-1].body)["ecomOrder"]
@@ -196,9 +197,19 @@ class TestActivecampaign(HttpChannelConformance):
             assert await channel.lookup(self.message(), NOW) is None
             assert await channel.lookup(self.revised(), NOW) is not None
 
+    async def test_a_revision_that_comes_late_overwrites_no_later_one(self) -> None:
+        async with self.provider() as (peer, channel):
+            peer.will(KNOWN, ONE, kept("A-1001 (revision 3)"))
+            with pytest.raises(Refused) as caught:
+                await channel.send(self.revised())
+            assert (caught.value.reason, len(peer.received)) == (Reason.EXPIRED, 3)
+            for there in ("A-1001 (revision 2)", "A-1001", "by hand"):
+                peer.will(KNOWN, ONE, kept(there), kept("A-1001 (revision 2)"))
+                await channel.send(self.revised())
+
     async def test_an_update_of_an_order_just_deleted_is_made_anew(self) -> None:
         async with self.provider() as (peer, channel):
-            peer.will(KNOWN, ONE, Answer(404, b"{}"))
+            peer.will(KNOWN, ONE, kept(), Answer(404, b"{}"))
             with pytest.raises(Unavailable):
                 await channel.send(self.revised())
 

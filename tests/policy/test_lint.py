@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from orderack.channels import load as channels
 from orderack.domain.problem import Problem
 from orderack.policy.lint import lint
 from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.policy.model import Policy
+from orderack.policy.traits import channel_facts
 from tests.policy.conftest import CHANNELS, WORDINGS
 
 Edit = Callable[[dict[str, Any]], object]
@@ -181,6 +183,16 @@ def test_a_display_cannot_be_asked_of_mail_where_the_store_has_neither_image_nor
 
 def test_mail_without_reports_brings_a_display_by_the_stores_own_image(load: Load) -> None:
     assert findings(load(then(channels=[["plain", "page"]], evidence_needed="E3p", **SOON))) == ()
+
+
+def test_an_event_in_another_system_is_no_mail_of_ours_and_brings_no_display(load: Load) -> None:
+    event = channel_facts(channels()["klaviyo"].adapter.traits)
+    mail = channel_facts(channels()["smtp_email"].adapter.traits)
+    assert (event.address, mail.address) == ("email", "email")
+    policy = load(then(channels=[["plain", "page"]], evidence_needed="E3p", **SOON))
+    assert findings(policy, channels={**CHANNELS, "plain": mail}) == ()
+    found = the_finding(policy, channels={**CHANNELS, "plain": event})
+    assert found.problem == "asks E3p of plain, which brings E1 at best"
 
 
 def test_work_that_could_never_begin_is_found(load: Load) -> None:
