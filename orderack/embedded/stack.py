@@ -202,9 +202,8 @@ async def _sandbox(stack: Stack) -> dict[str, str]:
     own = stack.home.log("sandbox")
     ports = [str(stack.ports.sandbox), str(stack.ports.smtp)]
     await stack.run("sandbox", [sys.executable, "-m", "orderack.embedded.sandbox", *ports, stack.gateway_url])
-    await _until(stack, "sandbox", lambda: "}\n" in _tail(own))
-    first_line = next(line for line in _tail(own).splitlines() if line.startswith("{"))
-    return {str(name): str(value) for name, value in json.loads(first_line).items()}
+    await _until(stack, "sandbox", lambda: _first_object(own) is not None)
+    return {str(name): str(value) for name, value in json.loads(_first_object(own) or "{}").items()}
 
 
 async def _temporal_ready(stack: Stack) -> None:
@@ -238,6 +237,14 @@ async def _until(stack: Stack, name: str, ready: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.05)
     raise Unavailable(f"the {name} did not come up. Its log: {stack.home.log(name)}\n{_tail(stack.home.log(name))}")
+
+
+def _first_object(log: Path) -> str | None:
+    """The first line of the log that holds a whole JSON object."""
+    with suppress(FileNotFoundError):
+        lines = log.read_text(errors="replace").splitlines(keepends=True)
+        return next((line for line in lines if line.startswith("{") and line.endswith("}\n")), None)
+    return None
 
 
 def _tail(log: Path) -> str:

@@ -14,6 +14,7 @@ from orderack.contracts.journal import Event, Stage
 from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.updates import AcceptHandoff, Answer, CancelRequest, ReviewDecision, ReviewVerdict
 from orderack.domain.acknowledgement import Kind
+from orderack.domain.evidence import Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.value import Value
 from orderack.embedded.stack import Stack
@@ -149,10 +150,12 @@ class Driver:
         """The buyer follows the link of the confirmation and affirms."""
         await self.reads(ref, "person", "affirms", revision=revision)
 
-    async def replies(self, ref: OrderRef, text: str) -> None:
-        """The buyer answers the last text message about this order."""
-        reply = {"channel": "twilio_sms", "match": f"{ref}/", "text": text}
-        (await self.http.post(f"{self.stack.sandbox_url}/reply", json=reply)).raise_for_status()
+    async def replies(self, ref: OrderRef, text: str = "", *, channel: str = "twilio_sms", deed: str = "write") -> None:
+        """What the buyer does with the channel's last message about this order (docs/sandbox.md): answers, presses …"""
+        reply = {"channel": channel, "match": f"{ref}/", "text": text, "deed": deed}
+        answer = await self.http.post(f"{self.stack.sandbox_url}/reply", json=reply)
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise NotAsTold(f"the buyer could not {deed} by {channel}: {answer.text[:200]}")
 
     # -- looking --------------------------------------------------------------------------------------------------
 
@@ -195,6 +198,25 @@ class Driver:
                 return
             await asyncio.sleep(0.1)
         raise NotAsTold(f"{ref.number}: “{event}” did not happen")
+
+    async def posted(self, ref: OrderRef, channel: str) -> None:
+        """Wait for a message about the order to lie in this vendor's part of the mailbox."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            if any(post.channel == channel for post in await self.posts(ref)):
+                return
+            await asyncio.sleep(0.2)
+        raise NotAsTold(f"{ref.number}: nothing came by {channel}")
+
+    async def remembered(self, ref: OrderRef, channel: str) -> None:
+        """Wait until the order has heard that its buyer wants no more messages by this channel."""
+        said = f"by {channel}: {Grade.E0}"
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            if any(entry.note.endswith(said) for entry in (await self.timeline(ref)).entries):
+                return
+            await asyncio.sleep(0.2)
+        raise NotAsTold(f"{ref.number}: the opt-out from {channel} was not heard of")
 
     async def posts(self, ref: OrderRef) -> Sequence[Posted]:
         """What the sandbox vendors accepted for this order, oldest first."""

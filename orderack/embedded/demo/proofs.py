@@ -12,7 +12,8 @@ from orderack.domain.evidence import Grade
 class Proved:
     """How one message must stand in the record at the end: this grade exactly, and this word on its content."""
 
-    grade: Grade
+    grade: Grade | None
+    """None: the provider took it, and nothing more is known."""
     revision: int = 1
     kind: Kind = Kind.CONFIRMATION
     assented: bool | None = None
@@ -35,7 +36,7 @@ class Proved:
         word = {None: "no word on its content", True: "agreed to", False: "declined"}
         return (
             f"the {self.kind} of revision {self.revision} is proved {said.grade or 'not at all'}, "
-            f"{word[said.proof.assented]}; not {self.grade}, {word[self.assented]}"
+            f"{word[said.proof.assented]}; not {self.grade or "at all"}, {word[self.assented]}"
         )
 
 

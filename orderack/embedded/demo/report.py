@@ -8,6 +8,7 @@ from orderack.contracts.queries import ClockStatus, OrderStatus
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import ServiceLevels
 from orderack.domain.claims import claim
+from orderack.domain.evidence import Grade
 from orderack.domain.value import Value
 from orderack.embedded.demo.driver import Accepted, told
 from orderack.embedded.demo.proofs import Proved, says_too_much
@@ -128,13 +129,13 @@ def outcome(clock: ClockStatus) -> str:
 
 
 def evidence(status: OrderStatus, proofs: Sequence[Proved], zone: tzinfo) -> tuple[EvidenceRecord, ...]:
-    """Every message to the buyer that has evidence; `proofs` say which of them the story is about."""
+    """Every message to the buyer that is out or has evidence; `proofs` say which of them the story is about."""
     decisive = [proof.message(status) for proof in proofs]
     return tuple(
         EvidenceRecord(
             kind=ack.kind,
             revision=ack.revision,
-            grade=ack.grade,
+            grade=ack.grade or Grade.E1,
             receipt=ack.proof.receipt is not None,
             reading=ack.proof.reading is not None,
             assented=ack.proof.assented,
@@ -142,7 +143,7 @@ def evidence(status: OrderStatus, proofs: Sequence[Proved], zone: tzinfo) -> tup
             decisive=ack in decisive,
         )
         for ack in status.acknowledgements
-        if ack.grade and ack.kind is not Kind.ALERT
+        if (ack.grade or ack.out_at) and ack.kind is not Kind.ALERT
     )
 
 

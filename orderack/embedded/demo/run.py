@@ -18,7 +18,8 @@ from orderack.domain.value import Value
 from orderack.embedded.demo import report
 from orderack.embedded.demo.driver import Driver, NotAsTold, told
 from orderack.embedded.demo.orders import STORE, an_order
-from orderack.embedded.demo.stories import STORIES, Story
+from orderack.embedded.demo.stories import STORIES
+from orderack.embedded.demo.story import Story
 from orderack.embedded.stack import Ports, running
 from orderack.errors import OrderAckError
 from orderack.policy.load import load_policy

@@ -1,8 +1,6 @@
 """The stories. Each is told in one sentence, and checks that it went so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orderack.contracts.journal import Event, Stage
@@ -12,31 +10,14 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Order
 from orderack.domain.response import Outcome
-from orderack.embedded.demo.driver import Driver, NotAsTold, told
+from orderack.embedded.demo.chats import CHAT_STORIES
+from orderack.embedded.demo.driver import Driver, told
 from orderack.embedded.demo.orders import an_order, with_quantity
 from orderack.embedded.demo.proofs import Proved
+from orderack.embedded.demo.story import Story, check
 
 SOON = 12.0
 """Seconds after which somebody may open a mail and be taken for a person (`orderack.touches`: ten, and some room)."""
-
-Tell = Callable[[Driver, Order], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Story:
-    name: str
-    sentence: str
-    order: Callable[[str, int], Order]
-    tell: Tell
-    kinds: tuple[Kind, ...]
-    """What the buyer is told, in this order; `update` stands for at least the number given."""
-    proofs: tuple[Proved, ...] = (Proved(Grade.E2),)
-    """How its messages must stand in the record at the end."""
-
-
-def check(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise NotAsTold(otherwise)
 
 
 async def straight_through(driver: Driver, order: Order) -> None:
@@ -63,9 +44,11 @@ async def erp_late(driver: Driver, order: Order) -> None:
 
 
 async def high_value(driver: Driver, order: Order) -> None:
+    await driver.fault("slack", "refuse", order.number, times=None)
     await driver.hand_in(order)
     status = await driver.until(order.ref, lambda s: s.stage is Stage.REVIEW, "go to review")
     check(not told(status), "something was said to the buyer before a person looked")
+    await driver.posted(order.ref, "google_chat")
     await driver.decide(order.ref, ReviewVerdict.APPROVE, note="known customer")
     await driver.confirmed(order.ref)
     await driver.accept(order.ref)
@@ -202,7 +185,7 @@ STORIES = (
     ),
     Story(
         "high value",
-        "a person looks before anything is said, approves; the buyer agrees to every line",
+        "Slack refuses, so Google Chat calls a person, who approves; the buyer agrees to every line",
         lambda number, place: an_order(number, place, sku="EXPEDITION-KIT", price="2900.00"),
         high_value,
         (Kind.CONFIRMATION,),
@@ -286,4 +269,5 @@ STORIES = (
         (Kind.RECEIVED, Kind.CONFIRMATION),
         (Proved(Grade.M),),
     ),
+    *CHAT_STORIES,
 )
