@@ -36,7 +36,7 @@ class Proved:
         word = {None: "no word on its content", True: "agreed to", False: "declined"}
         return (
             f"the {self.kind} of revision {self.revision} is proved {said.grade or 'not at all'}, "
-            f"{word[said.proof.assented]}; not {self.grade or "at all"}, {word[self.assented]}"
+            f"{word[said.proof.assented]}; not {self.grade or 'at all'}, {word[self.assented]}"
         )
 
 
