@@ -198,6 +198,13 @@ def test_a_persons_reply_brings_who_wrote_and_what_stands_above_the_quotation() 
     assert report.text == "Thanks! Could you leave it at the back door?\nGrüße, Ada"
 
 
+def test_of_several_messages_a_reply_answers_the_one_it_names_last() -> None:
+    earlier = IDS.of("shop/A-1001/1/received/1/gmail")
+    thread = f"From: ada@example.com\r\nReferences: {earlier} <between@example.com> {OURS} {FORGED}\r\n\r\nhi"
+    assert only(thread.encode()).message_id == OURS
+    assert only(f"In-Reply-To: {earlier}\r\n{thread}".encode()).message_id == earlier
+
+
 def test_a_mail_that_answers_none_of_ours_is_nobodys_business() -> None:
     assert read(a_mail("gmail_reply", FORGED), IDS) == ()
     assert read(a_mail("gmail_reply", "<somebody@else.example>"), IDS) == ()
@@ -331,7 +338,7 @@ HOSTILE: Mapping[str, bytes] = {
     + b";a" * 50_000
     + b"\n--x\nContent-Type: message/delivery-status\n\nAction: failed\n",
     "tags": START + b"Content-Type: text/html\n\n" + b"<style <" * 30_000,
-    "punycode": START + b"Content-Type: text/plain; charset=punycode\n\n" + b"abc-def9" * 30_000,
+    "punycode": START + b"Content-Type: text/plain; charset=punycode\n\nabc-" + b"a" * 250_000,
     "a charset that is none": START + b'Content-Type: text/plain; charset="\x00\xff"\n\n\xff\xff',
     "not text": START + b"Content-Type: text/plain; charset=hex\n\nzz",
     "base64 that is none": START + b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n" + b"A" * 99_999,

@@ -4,20 +4,25 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from orderack.domain.evidence import EvidenceEvent
+from orderack import channels
+from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
+from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import OrderRef
+from orderack.embedded.sandbox import Action, Behaviour, Fault, Sandbox, SandboxState, Target
 from orderack.errors import Misconfigured, Unavailable
 from orderack.gateway.app import create_app
 from orderack.gateway.parts import GatewayParts
 from orderack.gateway.polling import OVERLAP, REACH, Polling
-from orderack.ports import ChannelEvent
+from orderack.ports import ChannelEvent, Polls
 from orderack.settings import Settings
+from tests.conformance.channel import a_message
 from tests.gateway.conftest import PUBLIC, Gateway
 from tests.gateway.fakes import SigningChannel, signed
 from tests.temporal.server import now
@@ -213,6 +218,37 @@ async def test_a_hint_that_is_genuine_has_the_mailbox_read_at_once(gateway: Gate
         async with asyncio.timeout(5):
             while not gateway.orders.facts:  # noqa: ASYNC110 - what is waited for has no event of its own
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", ["gmail", "outlook"])
+async def test_a_bounce_and_a_reply_in_a_vendors_mailbox_become_evidence_of_their_message(
+    name: str, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with Sandbox.start(state=SandboxState(behaviour=Behaviour(delivered_after=0))) as sandbox:
+        monkeypatch.chdir(tmp_path)
+        for variable, value in sandbox.environment().items():
+            monkeypatch.setenv(variable, value)
+        channel = channels.build([name])[name]
+        assert isinstance(channel, Polls)
+        sandbox.state.faults.add(Fault(target=Target(name), action=Action.BOUNCE, match="gone@example.com"))
+        for n, recipient in enumerate(("ada@example.com", "gone@example.com"), 1):
+            key = SendKey(ref=REF, revision=1, kind=Kind.CONFIRMATION, n=n, channel=name)
+            message = a_message(name, recipient).model_copy(update={"key": key})
+            await gateway.ledger.claim(key, message, gateway.clock(), timedelta(minutes=1))
+            sent = await channel.send(message)
+            outcome = SendOutcome(channel=name, state=SendState.ACCEPTED, provider_id=sent.provider_id)
+            await gateway.ledger.finish(key, outcome, gateway.clock())
+        async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as buyer:
+            await buyer.post("/reply", json={"channel": name, "match": "ada@example.com", "text": "Yes, thank you!"})
+        polling = Polling(replace(gateway.parts, channels={name: channel}), name, channel)
+        async with asyncio.timeout(5):
+            while len(gateway.orders.facts) < 2:
+                await polling.work()
+        assert {fact.n: (fact.event, fact.grade, fact.basis) for fact in gateway.orders.facts} == {
+            1: (EvidenceEvent.AFFIRMED, Grade.E5, f"{name}:reply:yes thank you"),
+            2: (EvidenceEvent.BOUNCED, Grade.E0, f"{name}:failed:{'5.1.1' if name == 'gmail' else '5.1.10'}"),
+        }
+        await channel.aclose()
 
 
 def test_how_often_is_a_setting() -> None:
