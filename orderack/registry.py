@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -56,7 +56,7 @@ class Spec(Generic[A]):
                 name=self.variable(field),
                 description=info.description or "",
                 required=info.is_required(),
-                secret=SecretStr in (info.annotation, *getattr(info.annotation, "__args__", ())),
+                secret=_secret(info.annotation),
             )
             for field, info in self.settings.model_fields.items()
         )
@@ -64,6 +64,11 @@ class Spec(Generic[A]):
     def variable(self, field: str) -> str:
         """The environment variable of one settings field."""
         return f"{self.settings.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _secret(annotation: object) -> bool:
+    """Whether a setting of this type is one, however it is wrapped (optional, checked)."""
+    return annotation is SecretStr or any(_secret(part) for part in get_args(annotation))
 
 
 @dataclass(frozen=True)
