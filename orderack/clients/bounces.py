@@ -252,7 +252,8 @@ def _reply(mail: Mail, parts: Sequence[Mail], ids: OwnMessageIds) -> Sequence[Ma
     text = _words(parts)
     if opts_out(text) and not may_mean_the_order(text):
         out = MailReport(event=EvidenceEvent.OPTED_OUT, grade=None, word="stop", raw=text)
-        return (out.model_copy(update={"message_id": message_id, "sender": sender}),)
+        # without a sender: whoever has the message can silence the address it went to, and no other by a forged From
+        return (out.model_copy(update={"message_id": message_id}),)
     said = text or NO_WORDS
     reply = MailReport(event=EvidenceEvent.REPLIED, grade=Grade.E4, word="reply", text=said, raw=said)
     return (reply.model_copy(update={"message_id": message_id, "sender": sender}),)

@@ -267,7 +267,9 @@ def test_the_writer_is_the_one_address_behind_the_name(written: str, sender: str
 @pytest.mark.parametrize("words", ["STOP", "unsubscribe", "Abmelden!"])
 def test_a_reply_that_wants_no_more_mail_is_an_opt_out(words: str) -> None:
     mail = changed(a_mail("gmail_reply"), "Thanks! Could you leave it at the back door?\r\nGr=C3=BC=C3=9Fe, Ada", words)
-    assert (only(mail).event, only(mail).grade, only(mail).sender) == (EvidenceEvent.OPTED_OUT, None, "ada@example.com")
+    report = only(mail)
+    assert (report.event, report.grade, report.message_id) == (EvidenceEvent.OPTED_OUT, None, OURS)
+    assert report.sender is None, "it is about the address that the message went to, whatever From says"
 
 
 def test_cancel_is_for_a_person_to_read() -> None:

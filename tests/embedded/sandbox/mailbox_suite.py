@@ -148,10 +148,10 @@ class MailboxSuite(ABC):
         assert [event.grade for event in events] == [Grade.E3]
 
     async def test_an_opt_out_is_read(self, channel: Channel, gateway: Gateway, http: httpx.AsyncClient) -> None:
-        await channel.send(self.message)
+        sent = await channel.send(self.message)
         await http.post("/reply", json={"channel": self.name, "match": "A-1001", "deed": "opt_out"})
         events = await self.hinted(channel, gateway)
-        assert [one.sender for one in events if one.event is EvidenceEvent.OPTED_OUT] == ["ada@example.com"]
+        assert [one.provider_id for one in events if one.event is EvidenceEvent.OPTED_OUT] == [sent.provider_id]
 
     async def test_a_hint_with_one_changed_word_is_refused(
         self, channel: Channel, gateway: Gateway, http: httpx.AsyncClient
