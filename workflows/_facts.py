@@ -19,6 +19,7 @@ SETTLES = frozenset(EvidenceEvent) - {
     EvidenceEvent.BOUNCED,
     EvidenceEvent.MACHINE_TOUCH,
     EvidenceEvent.OPTED_OUT,
+    EvidenceEvent.OPTED_IN,
     EvidenceEvent.UNKNOWN,
 }
 """What can only follow a message that went out."""

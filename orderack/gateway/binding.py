@@ -20,6 +20,9 @@ from orderack.ports import ChannelEvent, Message, StoredSend
 ANSWERS = timedelta(days=30)
 """How long after a message a reply is taken for an answer to it."""
 
+WHOLE_SECOND = timedelta(seconds=1)
+"""Vendors write the second in which a reply came: it may have been begun before the message that it answers."""
+
 ENDED = frozenset({Stage.CLOSED, Stage.CANCELLED, Stage.REJECTED})
 
 CONVERSATION = frozenset({Kind.QUESTION, Kind.ANSWER})
@@ -108,7 +111,7 @@ async def _answering(parts: GatewayParts, channel: str, event: ChannelEvent, sen
     sends = [
         send
         for send in await parts.ledger.sends_to(channel, address_sha256(sender), since)
-        if send.state is SendState.ACCEPTED and send.claimed_at <= event.occurred_at
+        if send.state is SendState.ACCEPTED and send.claimed_at <= event.occurred_at + WHOLE_SECOND
     ]
     orders = list(dict.fromkeys(send.identity.ref for send in sends))
     named = [ref for ref in orders if names(event.text, ref.number)]

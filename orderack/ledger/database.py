@@ -141,7 +141,9 @@ def _to_its_end(call: Callable[P, Coroutine[None, None, R]]) -> Callable[P, Coro
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task])
+            while not task.done():  # whoever cancels again waits as well: nobody may close the database under it
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([task])
             raise
 
     return whole

@@ -185,6 +185,14 @@ async def test_a_reply_cannot_answer_a_message_that_came_after_it(gateway: Gatew
     assert (await only_fact(gateway)).revision == 1
 
 
+async def test_a_reply_of_the_same_second_answers_though_its_vendor_writes_whole_seconds(gateway: Gateway) -> None:
+    await out(gateway, kind=Kind.RECEIVED, ago=timedelta(hours=1))
+    await out(gateway, ago=timedelta(seconds=1))
+    sent = (await gateway.ledger.sends(REF))[-1].claimed_at
+    await report(gateway, reply("yes").model_copy(update={"occurred_at": sent - timedelta(milliseconds=900)}))
+    assert (await only_fact(gateway)).kind is Kind.CONFIRMATION
+
+
 @pytest.mark.parametrize("text", ["not ok", "yes, but when?", "no", "Where is line 2?", "<script>alert(1)</script>"])
 async def test_other_words_are_a_reply_and_the_owner_reads_them(text: str, gateway: Gateway) -> None:
     await out(gateway, kind=Kind.CONFIRMATION, ago=timedelta(hours=1))

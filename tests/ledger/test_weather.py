@@ -69,6 +69,17 @@ async def test_a_call_cancelled_half_way_is_whole_or_not_at_all_and_blocks_nobod
     assert len(await ledger.entries(REF)) == 2
 
 
+async def test_a_call_cancelled_twice_has_ended_when_its_caller_has(ledger: SqlLedger) -> None:
+    for step in range(20):
+        task = asyncio.create_task(ledger.write(journal([entry(step + 1)])))
+        await asyncio.sleep(0.0003 * step)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert [other for other in asyncio.all_tasks() if "SqlLedger.write" in repr(other.get_coro())] == []
+
+
 WRITER = """
 import asyncio, sys
 from tests.ledger.samples import NOW, entry, journal

@@ -150,9 +150,20 @@ class Driver:
         """The buyer follows the link of the confirmation and affirms."""
         await self.reads(ref, "person", "affirms", revision=revision)
 
-    async def replies(self, ref: OrderRef, text: str = "", *, channel: str = "twilio_sms", deed: str = "write") -> None:
-        """What the buyer does with the channel's last message about this order (docs/sandbox.md): answers, presses …"""
-        reply = {"channel": channel, "match": f"{ref}/", "text": text, "deed": deed}
+    async def replies(
+        self,
+        ref: OrderRef,
+        text: str = "",
+        *,
+        channel: str = "twilio_sms",
+        deed: str = "write",
+        match: str | None = None,
+    ) -> None:
+        """What the buyer does with the channel's last message about this order (docs/sandbox.md): answers, presses …
+
+        `match`: what to find it by, where the vendor was not given our key.
+        """
+        reply = {"channel": channel, "match": match or f"{ref}/", "text": text, "deed": deed}
         answer = await self.http.post(f"{self.stack.sandbox_url}/reply", json=reply)
         if answer.status_code != httpx.codes.ACCEPTED:
             raise NotAsTold(f"the buyer could not {deed} by {channel}: {answer.text[:200]}")
