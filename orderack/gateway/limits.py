@@ -26,8 +26,9 @@ from orderack.gateway.requests import presented_keys
 
 log = structlog.get_logger(__name__)
 
-GREETED = "orderack.greeted"
-"""Set in a request's scope: it was answered without proving anything, and it cost next to nothing: not counted."""
+PROVED = "orderack.proved"
+"""Set in a request's scope once its signature held. What proves nothing never draws on a provider's share, whatever it
+is answered: a greeting, a body that is too large or compressed, a HEAD."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Share:
 
     item: RateLimitItem
     who: str
-    used_by: Callable[[int], bool] | None = None
-    """Whether an answer of this status uses it up; None: every request does, before it is answered."""
+    used_by: Callable[[Scope, int], bool] | None = None
+    """Whether this request, answered with this status, uses it up; None: every request does, before its answer."""
 
 
 class RateLimits:
@@ -57,9 +58,9 @@ class RateLimits:
                 return
 
         async def counting(message: Message) -> None:
-            if message["type"] == "http.response.start" and GREETED not in scope:
+            if message["type"] == "http.response.start":
                 for share in shares:
-                    if share.used_by and share.used_by(message["status"]):
+                    if share.used_by and share.used_by(scope, message["status"]):
                         await self._windows.hit(share.item, share.who)
             await send(message)
 
@@ -88,7 +89,7 @@ def shares_of(request: Request, parts: GatewayParts) -> Iterator[Share]:
     if wrong is None:
         return
     rates = parts.rates
-    yield Share(_item(rates.guesses, "guesses"), client_of(request), lambda status: status == wrong)
+    yield Share(_item(rates.guesses, "guesses"), client_of(request), lambda scope, status: status == wrong)
     known = next((key for key in presented_keys(request) if parts.keys.of(key)), None)
     if word in PAGES:
         if request.method == "POST":
@@ -96,7 +97,7 @@ def shares_of(request: Request, parts: GatewayParts) -> Iterator[Share]:
     elif known:
         yield Share(_item(rates.key, "key"), _print(known))
     elif name in parts.channels or name in parts.erps:
-        yield Share(_item(rates.provider, "provider"), f"{word}/{name}", lambda status: status != wrong)
+        yield Share(_item(rates.provider, "provider"), f"{word}/{name}", lambda scope, status: PROVED in scope)
 
 
 def client_of(request: Request) -> str:

@@ -16,6 +16,7 @@ from orderack.errors import InvalidInput, Misconfigured, Unavailable
 from orderack.gateway.announce import InboxKind, announce_receipt
 from orderack.gateway.failures import Denied, errors, problem
 from orderack.gateway.keys import Grant
+from orderack.gateway.limits import PROVED
 from orderack.gateway.openapi import KEYED_OR_SIGNED, body_of
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import grants, raw_request, read_body
@@ -70,6 +71,7 @@ async def receipts(erp: ErpName, request: Request, parts: Parts) -> ReceiptsRepl
     else:
         raw = raw_request(request, body, parts)
         parts.erps[erp].verify(raw)
+        request.scope[PROVED] = True
         try:
             found = tuple(parts.erps[erp].receipts(raw))
         except ValidationError as error:  # what the adapter did not foresee

@@ -14,7 +14,7 @@ from orderack.errors import InvalidInput, OrderAckError
 from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
 from orderack.gateway.binding import bind, find_send
 from orderack.gateway.failures import Denied, errors
-from orderack.gateway.limits import GREETED
+from orderack.gateway.limits import PROVED
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.requests import MAX_BATCH, raw_request, read_body
 from orderack.ports import Channel, ChannelEvent, Greeting, Greets, Polls, RawRequest
@@ -57,9 +57,9 @@ async def webhook(channel: ChannelName, request: Request, parts: Parts) -> Webho
     adapter = _channel(parts, channel)
     raw = raw_request(request, await read_body(request, MAX_BATCH), parts)
     if (greeting := await _greeting(adapter, raw)) is not None:
-        request.scope[GREETED] = True
         return Response(greeting.body, greeting.status, media_type=greeting.media_type)
     await adapter.verify(raw)
+    request.scope[PROVED] = True
     taken, events = [], _events(adapter, raw)
     if isinstance(adapter, Polls):  # a hint: the mailbox is read at once
         parts.bells.of(channel).set()

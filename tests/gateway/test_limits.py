@@ -14,6 +14,7 @@ from orderack.gateway.app import create_app
 from orderack.gateway.limits import client_of
 from orderack.gateway.proxies import trusted
 from orderack.gateway.rates import Rates
+from orderack.gateway.requests import MAX_BATCH
 from tests.gateway.conftest import ERP_KEY, KEY, OTHER_KEY, PUBLIC, Gateway
 from tests.gateway.fakes import signed
 
@@ -87,6 +88,24 @@ async def test_forged_reports_use_up_the_forgers_share_and_not_the_providers(gat
         assert await answers(forger, webhook(secret=b"guessed"), 7) == [401] * 5 + [429] * 2
         assert await answers(forger, webhook(), 1) == [429]
         assert await answers(provider, webhook(), 4) == [200] * 4
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        lambda http: http.head("/webhooks/email"),
+        lambda http: http.put("/webhooks/email"),
+        lambda http: http.post("/webhooks/email", content=b"x", headers={"content-encoding": "gzip"}),
+        lambda http: http.post("/webhooks/email", content=b"x" * (MAX_BATCH + 1)),
+        lambda http: http.get(f"/webhooks/email?{'x' * 3_000}"),
+    ],
+    ids=["head", "put", "compressed", "too large", "too long"],
+)
+async def test_what_is_turned_away_unread_uses_up_no_providers_share(stranger: Ask, gateway: Gateway) -> None:
+    app = limited(gateway)
+    async with at(gateway, "192.0.2.66", app) as forger, at(gateway, "192.0.2.1", app) as provider:
+        assert 401 not in await answers(forger, stranger, 9)
+        assert await answers(provider, webhook(), 5) == [200] * 4 + [429]
 
 
 @pytest.mark.parametrize(
