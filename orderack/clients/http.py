@@ -5,6 +5,7 @@ InDoubt, 429 was not done and names its own delay. Nothing is retried here, no r
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,6 +37,16 @@ _IN_DOUBT = frozenset({408})
 def utc_now() -> datetime:
     """The clock that adapters use outside tests."""
     return datetime.now(UTC)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """httpx logs each request's URL; what its query asks for may be a buyer's address, or a token."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(arg.copy_with(query=None) if isinstance(arg, httpx.URL) else arg for arg in record.args)
+    return True
+
+
+logging.getLogger("httpx").addFilter(_without_query)
 
 
 def segment(text: str) -> str:
