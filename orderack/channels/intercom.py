@@ -241,8 +241,10 @@ class Intercom:
         sender, text, provider_id = item.address, "", None
         if meaning is EvidenceEvent.REPLIED:
             said = item.last_word
-            sender, text = said.author.email, plain(said.body or "").strip()[:2_000]
-            provider_id = item.source.id if item.source.delivered_as == STARTED_BY_US else None
+            text = plain(said.body or "").strip()[:2_000]
+            # whoever begins a conversation in the store's chat window may call itself by any address
+            answers = item.source.delivered_as == STARTED_BY_US
+            sender, provider_id = (said.author.email, item.source.id) if answers else (None, None)
             if opts_out(text) and not may_mean_the_order(text):
                 meaning, grade, word, text = EvidenceEvent.OPTED_OUT, None, "stop", ""
         return [

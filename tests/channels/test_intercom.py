@@ -192,10 +192,14 @@ class TestIntercom(HttpChannelConformance, WebhookConformance):
             (event,) = channel.events(self.replied(conversation_parts={"conversation_parts": parts[2:]}))
             assert (event.text, event.sender) == ("", None)
 
-    async def test_a_conversation_that_the_contact_began_answers_no_message_of_ours_by_id(self) -> None:
+    async def test_a_conversation_that_a_visitor_began_is_nobodys_word_for_visitors_name_any_address(self) -> None:
+        stop: JsonValue = {"body": "<p>stop</p>", "author": {"type": "lead", "email": "ada@example.com"}}
+        began: JsonValue = {"id": "77", "delivered_as": "customer_initiated"}
         async with self.channel() as channel:
-            (event,) = channel.events(self.replied(source={"id": "77", "delivered_as": "customer_initiated"}))
-            assert (event.provider_id, event.sender) == (None, "ada@example.com")
+            (event,) = channel.events(self.replied(source=began))
+            assert (event.provider_id, event.sender) == (None, None)
+            (event,) = channel.events(self.replied(source=began, conversation_parts={"conversation_parts": [stop]}))
+            assert (event.event, event.provider_id, event.sender) == (EvidenceEvent.OPTED_OUT, None, None)
 
     @pytest.mark.parametrize(
         ("text", "meaning"),
