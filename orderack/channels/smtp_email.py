@@ -33,6 +33,8 @@ _PREFIX = "ORDERACK_SMTP_EMAIL_"
 IMPLICIT_TLS_PORT = 465
 """RFC 8314: TLS from the first byte; every other port starts in the clear and upgrades."""
 TOTAL_SECONDS = 18.0
+SAYS_NO = range(400, 600)
+"""An answer to the message that is neither 250 nor one of these (or no SMTP at all) leaves it open."""
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Any server takes it, with or without 8BITMIME."""
 
@@ -164,6 +166,8 @@ class SmtpEmail:
             async with asyncio.timeout(TOTAL_SECONDS / 2):
                 return (await smtp.data(mail)).code
         except aiosmtplib.SMTPResponseException as error:
+            if error.code not in SAYS_NO:
+                raise InDoubt(f"the mail server's answer to the message says nothing ({error.code})") from None
             raise _no(error.code, error.message) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise InDoubt(f"the mail server was lost after DATA ({type(error).__name__})") from None

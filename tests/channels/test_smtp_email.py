@@ -162,6 +162,10 @@ class TestSmtpEmail(ChannelConformance):
         assert isinstance(await self.failure(peer), InDoubt)
         assert len(peer.mails) == 1
 
+    @pytest.mark.parametrize("answer", ["It works!", "354 go on", "251 forwarded", "25x"])
+    async def test_an_answer_to_the_message_that_says_neither_yes_nor_no_is_in_doubt(self, answer: str) -> None:
+        assert isinstance(await self.failure(SmtpPeer({".": answer})), InDoubt)
+
     async def test_silence_after_the_message_is_in_doubt(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(smtp_email, "TOTAL_SECONDS", 0.6)
         assert isinstance(await self.failure(SmtpPeer({".": "250-and"})), InDoubt)
