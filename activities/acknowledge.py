@@ -114,7 +114,11 @@ class Acknowledge:
         send = await self._ledger.send(str(key))
         if send and send.state not in (SendState.CLAIMED, SendState.UNAVAILABLE):
             return self._sender.finished(send)
-        if self._now() < request.give_up_at or (send and send.state is SendState.CLAIMED):
+        if send and send.state is SendState.CLAIMED:
+            return error
+        if (left := request.give_up_at - self._now()) > timedelta(0):
+            if error.retry_after:
+                error.retry_after = min(error.retry_after, left)  # then the fallback has its turn
             return error
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
 

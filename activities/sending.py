@@ -169,9 +169,9 @@ class Sender:
         try:
             return await self._finish(key, _accepted(key, await channel.send(message)))
         except Refused as refusal:
-            return await self._finish(key, _rejected(key, refusal.reason, f"{refusal.code} {refusal}".strip()))
+            return await self._refused(key, refusal.reason, f"{refusal.code} {refusal}".strip(), doubtful)
         except Unsupported as gap:
-            return await self._finish(key, _rejected(key, Reason.UNSUPPORTED, gap.trait))
+            return await self._refused(key, Reason.UNSUPPORTED, gap.trait, doubtful)
         except (Unavailable, Misconfigured) as error:
             await self._release(key, doubtful)
             raise error
@@ -180,6 +180,13 @@ class Sender:
                 return await self._unknown(key, str(doubt))
             await self._ledger.doubt(key, str(doubt)[:200], self._now())
             raise Unavailable(f"in doubt: {doubt}", self._sending.lease) from None
+
+    async def _refused(self, key: SendKey, reason: Reason, detail: str, doubtful: bool) -> SendOutcome:
+        """A no is about this attempt: a vendor may look at the recipient before it looks at the key, and then it says
+        nothing of an earlier attempt that is in doubt."""
+        if doubtful:
+            return await self._unknown(key, f"in doubt, and refused when it was sent again: {detail}")
+        return await self._finish(key, _rejected(key, reason, detail))
 
     async def _unknown(self, key: SendKey, detail: str) -> SendOutcome:
         outcome = SendOutcome(channel=key.channel, state=SendState.UNKNOWN, detail=detail[:200])
