@@ -7,9 +7,9 @@ key, by looking it up, by its echo; or by nobody, and then it is surfaced and ne
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
@@ -45,6 +45,8 @@ class Sending:
     """For this send, the recipient's role and the address that it goes to (none where the page itself is that)."""
     at_once: int = 16
     """Sends by one channel that one worker has in flight: a vendor that hangs takes no more of its 50 than these."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Sends in a second by channel, where the account's own rate is another than the vendor's usual one."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -141,7 +143,8 @@ class Sender:
         """How long to wait for its turn. Raises NotYet when that is too far away to wait here."""
         now = self._now()
         try:
-            at = await self._ledger.turn(key, traits.rate_per_second, now)
+            rate = self._sending.rates.get(key.channel, traits.rate_per_second)
+            at = await self._ledger.turn(key, rate, now)
         except Unavailable:
             await self._release(key, doubtful)
             raise

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from orderack import channels, erps
 from orderack.domain.acknowledgement import SendKey
 from orderack.domain.store import StoreProfile
+from orderack.errors import Misconfigured
 from orderack.ledger.repository import open_ledger
 from orderack.links import PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
@@ -67,6 +68,8 @@ def channel_traits() -> dict[str, Traits]:
 async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
     """Build the parts, and release them at the end. Raises Misconfigured or Unavailable, saying what to do."""
     settings = settings or Settings()
+    if unknown := sorted(set(settings.rates) - set(channels.load())):
+        raise Misconfigured(f"ORDERACK_RATES names {', '.join(unknown)}: there is no such channel")
     policy = CurrentPolicy(settings.policy_dir, settings.policy_divisor)
     renderer = MessageRenderer(settings.policy_dir / "messages")
     links = PageLinks(settings.secret.get_secret_value(), settings.public_url)

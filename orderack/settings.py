@@ -1,6 +1,7 @@
 """Process settings, from the environment (`ORDERACK_…`) or a `.env` file. Adapters have their own beside their code."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,10 @@ class Settings(BaseSettings):
         default=1.0, gt=0, description="divides every service level; for demos and tests only"
     )
     send_lease_seconds: float = Field(default=45.0, gt=0, description="how long a send attempt may hold its claim")
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={},
+        description='sends in a second by channel, as JSON, where your account may do more or less: {"twilio_sms": 30}',
+    )
     messaging_per_second: float | None = Field(
         default=None, gt=0, description="a ceiling over all send attempts of all workers and channels; empty: none"
     )

@@ -58,6 +58,7 @@ def messaging_worker(client: Client, parts: Parts) -> Worker:
         lease=timedelta(seconds=parts.settings.send_lease_seconds),
         status_url=parts.status_url,
         links=parts.message_links,
+        rates=parts.settings.rates,
     )
     acknowledge = Acknowledge(
         ledger=parts.ledger,

@@ -185,6 +185,14 @@ async def test_a_turn_that_is_near_is_waited_for(world: World, monkeypatch: pyte
     assert (world.slept, len(channel.taken)) == ([2.0], 1)
 
 
+async def test_an_account_with_a_rate_of_its_own_keeps_to_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    trait(monkeypatch, NoneChannel, rate_per_second=1_000.0)
+    world.rates["none"] = 1.0
+    world.with_channel(NoneChannel())
+    await busy(world, "none", 10, 1.0)
+    assert (await world.fail("none")).next_retry_delay == timedelta(seconds=11)
+
+
 async def test_a_turn_that_is_far_is_come_back_for_and_the_send_is_free_until_then(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ class World:
     links: Callable[[SendKey, str, str], MessageLinks] = lambda key, role, to: MessageLinks(
         page_url="https://shop.example/o"
     )
+    rates: dict[str, float] = field(default_factory=dict)
     slept: list[float] = field(default_factory=list)
     store: StoreProfile = field(default_factory=lambda: StoreProfile(id="north", display_name="Demo & Sons"))
 
@@ -69,7 +70,9 @@ class World:
     @property
     def activity(self) -> Acknowledge:
         """As a worker that has just started has it: nothing is remembered but in the ledger."""
-        sending = Sending(LEASE, lambda channel: f"https://shop.example/{channel}", self.links, sleep=self.sleep)
+        sending = Sending(
+            LEASE, lambda channel: f"https://shop.example/{channel}", self.links, rates=self.rates, sleep=self.sleep
+        )
         stores: Callable[[str], StoreProfile] = lambda id_: self.store  # noqa: E731
         return Acknowledge(self.ledger, self._channel, self.erps, stores, self.renderer, sending, self.clock)
 
