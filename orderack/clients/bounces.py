@@ -303,7 +303,10 @@ def _text_of(part: Mail) -> str:
         return ""
     try:
         codec = codecs.lookup(str(part.get_param("charset") or "utf-8")).name
-        return data.decode("utf-8" if codec in _NO_LETTERS else codec, "replace")
+        text = data.decode("utf-8" if codec in _NO_LETTERS else codec, "replace")
+        return text.encode(
+            "utf-8", "replace"
+        ).decode()  # UTF-7 spells halves of characters, which nothing else takes
     except (LookupError, ValueError, TypeError):
         return data.decode("utf-8", "replace")
 

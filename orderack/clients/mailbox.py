@@ -85,7 +85,12 @@ class MailboxEvents:
             return ()
         if found is None:
             return ()
-        return [self._event(mail_id, place, found, one) for place, one in enumerate(read(found.mail, self._ids))]
+        try:
+            reports = read(found.mail, self._ids)
+            return [self._event(mail_id, place, found, one) for place, one in enumerate(reports)]
+        except Exception:  # what no code foresaw in one mail must not keep all others from being read, for ever
+            log.exception("a mail cannot be read and is left unread", channel=self._channel)
+            return ()
 
     def _event(self, mail_id: str, place: int, found: Arrived, report: MailReport) -> ChannelEvent:
         return ChannelEvent(
