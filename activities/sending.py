@@ -111,11 +111,13 @@ class Sender:
         return await self._ledger.reach(message.key.channel, address_sha256(message.recipient))
 
     def _key_holds(self, traits: Traits, claim: ClaimResult) -> bool:
-        """Whether the vendor still knows our key, so that sending again is the same send. Counted from the first claim:
-        when in its time the doubtful attempt was made, nobody may have lived to write down."""
+        """Whether the vendor will still know our key when this attempt reaches it, so that sending again is the same
+        send. Counted from the first claim: when in its time the doubtful attempt was made, nobody may have lived to
+        write down."""
         if traits.idempotency is not Idempotency.KEY:
             return False
-        return traits.key_lasts is None or self._now() - claim.send.claimed_at < traits.key_lasts
+        latest = self._now() + self._sending.lease
+        return traits.key_lasts is None or latest - claim.send.claimed_at < traits.key_lasts
 
     async def _settle(self, channel: Channel, message: Message, claim: ClaimResult) -> SendOutcome | None:
         """A doubt that must not be sent again, by the channel's class. None: it was certainly not sent."""

@@ -7,11 +7,23 @@ _PHONE = re.compile(r"\+?[\d(][\d\s()./-]*")
 
 
 def normal_address(address: str) -> str:
-    """One spelling for one address: e-mail without regard to case, a phone number's digits, anything else as it is."""
+    """One spelling for one address: e-mail without regard to case, its domain as people write it, a phone number's
+    digits, anything else as it is."""
     text = address.strip()
     if "@" in text:
-        return text.casefold()
+        local, _, domain = text.casefold().rpartition("@")
+        return f"{local}@{'.'.join(_label(label) for label in domain.split('.'))}"
     return re.sub(r"\D", "", text) if _PHONE.fullmatch(text) else text
+
+
+def _label(label: str) -> str:
+    """Mail goes out under a domain's ASCII form (`xn--bcher-kva`), and so a vendor reports it; orders have `bücher`."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label.removeprefix("xn--").encode("ascii").decode("punycode").casefold()
+    except UnicodeError:
+        return label
 
 
 def address_sha256(address: str) -> str:

@@ -156,7 +156,7 @@ async def test_a_doubt_older_than_the_vendors_memory_is_never_sent_again(
     trait(monkeypatch, key_lasts=timedelta(minutes=10))
     channel = world.with_channel(KeyChannel(LOST))
     await world.fail("key")
-    world.clock.advance(timedelta(minutes=10) - timedelta(seconds=1 - after))
+    world.clock.advance(timedelta(minutes=10) - LEASE - timedelta(seconds=1 - after))
     (outcome,) = await world.send("key")
     assert (outcome.state, len(channel.attempts)) == (state, attempts)
 
