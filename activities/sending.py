@@ -62,6 +62,7 @@ class Sender:
         self._sending = sending
         self._now = now
         self._in_flight: Counter[str] = Counter()
+        self._free_at: dict[str, datetime] = {}
 
     async def once(self, channel: Channel, message: Message, give_up_at: datetime) -> SendOutcome:
         """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend."""
@@ -87,8 +88,7 @@ class Sender:
             await self._release(key, doubtful)
             raise NotYet(f"this worker has {self._sending.at_once} sends by {key.channel} in flight", FULL)
         with self._place(key.channel):
-            if wait > timedelta(0):
-                await self._sending.sleep(wait.total_seconds())
+            await self._keep_apart(key.channel, traits, wait)
             return await self._send(channel, message, doubtful)
 
     def finished(self, send: StoredSend) -> SendOutcome:
@@ -145,8 +145,7 @@ class Sender:
         """How long to wait for its turn. Raises NotYet when that is too far away to wait here."""
         now = self._now()
         try:
-            rate = self._sending.rates.get(key.channel, traits.rate_per_second)
-            at = await self._ledger.turn(key, rate, now)
+            at = await self._ledger.turn(key, self._rate(key.channel, traits), now)
         except Unavailable:
             await self._release(key, doubtful)
             raise
@@ -160,6 +159,18 @@ class Sender:
         """Nothing was sent now, so the claim is given back, unless an earlier attempt is in doubt."""
         if not doubtful:
             await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
+
+    async def _keep_apart(self, channel: str, traits: Traits, wait: timedelta) -> None:
+        """Wait for the turn, and behind the send before it: those that a busy worker is late with don't go at once."""
+        at = self._now() + wait
+        if _is_paced(traits):
+            at = max(at, self._free_at.get(channel, at))
+            self._free_at[channel] = at + timedelta(seconds=1 / self._rate(channel, traits))
+        if at > self._now():
+            await self._sending.sleep((at - self._now()).total_seconds())
+
+    def _rate(self, channel: str, traits: Traits) -> float:
+        return self._sending.rates.get(channel, traits.rate_per_second)
 
     @contextmanager
     def _place(self, channel: str) -> Iterator[None]:

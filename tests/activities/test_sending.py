@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.sending import Sending
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
@@ -191,6 +192,24 @@ async def test_an_account_with_a_rate_of_its_own_keeps_to_that(world: World, mon
     world.with_channel(NoneChannel())
     await busy(world, "none", 10, 1.0)
     assert (await world.fail("none")).next_retry_delay == timedelta(seconds=11)
+
+
+async def test_sends_that_a_busy_worker_is_late_with_go_one_after_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger gave each its turn in time; the worker had no time for them, and now all are due at once."""
+
+    async def due(key: SendKey, rate: float, now: datetime) -> datetime:
+        return now
+
+    trait(monkeypatch, EchoChannel, rate_per_second=2.0)
+    monkeypatch.setattr(world.ledger, "turn", due)
+    channel, worker = world.with_channel(EchoChannel()), world.activity
+    for n in range(1, 5):
+        made = request("echo")
+        dispatches = (made.dispatches[0].model_copy(update={"n": n}),)
+        await ActivityEnvironment().run(worker.acknowledge, made.model_copy(update={"dispatches": dispatches}))
+    assert (len(channel.taken), world.slept) == (4, [0.5, 0.5, 0.5])
 
 
 async def test_a_turn_that_is_far_is_come_back_for_and_the_send_is_free_until_then(
