@@ -22,7 +22,7 @@ from orderack.cli.session import run, the_ledger
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.order import ExternalId, Name, Text
 from orderack.domain.value import Value
-from orderack.errors import Misconfigured
+from orderack.errors import Misconfigured, Unsupported
 from orderack.messages import MessageRenderer
 from orderack.ports import Message, Pause
 from orderack.settings import Settings
@@ -43,6 +43,9 @@ On = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Send it without asking.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever wonders later.", metavar="TEXT")]
+
+PAGE = "page"
+"""The address of the channel that is a page of ours: without an order there is none."""
 
 EXITS: Mapping[Fate, int] = MappingProxyType(
     {
@@ -88,7 +91,8 @@ def doctor(names: Names = None, offline: Offline = False, as_json: AsJson = Fals
 
     Example: orderack channel doctor twilio_sms
 
-    Exit code 0: all that were looked at are ready; 1: one is not; 2: there is no such channel.
+    Exit code 0: all that were looked at are ready; 1: one is not; 2: there is no such channel; 3: all are, as far as
+    settings go, but a vendor could not be asked now.
     """
     specs = {name: the_channel(name) for name in dict.fromkeys(names or load())}
     idle = (
@@ -105,6 +109,8 @@ def doctor(names: Names = None, offline: Offline = False, as_json: AsJson = Fals
             typer.echo(f"Not set up: {', '.join(idle)}.")
     if not all(diagnosis.sound for diagnosis in found):
         raise typer.Exit(NO)
+    if any(diagnosis.word is Word.AWAY for diagnosis in found):
+        raise typer.Exit(AWAY)
 
 
 @app.command("test")
@@ -126,6 +132,8 @@ def try_out(
     """
     spec = the_channel(name)
     traits = spec.adapter.traits
+    if traits.address == PAGE:
+        raise bad("NAME", "has no vendor to try", "hand in an order: its page is there as soon as the order is")
     chosen = kind or (Kind.ALERT if traits.audience is Audience.INTERNAL else Kind.RECEIVED)
     if not to.strip() or len(to) > 2_000:
         raise bad("--to", "is no address", "give the address that the message is to go to")
@@ -148,6 +156,7 @@ def try_out(
                 ("reason", result.reason.replace("_", " ")),
                 ("its code", result.code),
                 ("detail", result.detail),
+                ("next", _next(name, result)),
                 ("key", result.key),
             ]
         )
@@ -210,6 +219,7 @@ def _show(diagnosis: Diagnosis) -> None:
     if rows:
         print_table(("setting", "state", "", "problem"), rows)
     facts: list[tuple[str, object]] = [("together", problem) for problem in state.problems]
+    facts.append(("get them", diagnosis.obtain))
     if diagnosis.word is not Word.NOT_ASKED:
         facts.append(("the vendor", f"{diagnosis.word}: {diagnosis.said}"))
     if (webhook := diagnosis.webhook) is not None:
@@ -235,6 +245,15 @@ def _agreed(name: str, *, yes: bool, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         raise bad("--yes", "is missing", "a real message goes out: add --yes where nobody can be asked")
     typer.confirm(f"A real message, marked as a test (store {STORE!r}), goes out by {name}. Send it?", abort=True)
+
+
+def _next(name: str, result: Tried) -> str:
+    """What whoever tries a channel can do about its answer, where the answer itself does not say."""
+    if result.fate is Fate.MISCONFIGURED:
+        return f"orderack channel doctor {name}"
+    if result.fate is Fate.UNSUPPORTED and result.detail == str(Unsupported("kind")):
+        return f"it does not carry {result.kind}; try another --kind"
+    return "name an order that the shop has: --on SYSTEM=ID" if result.code == "no_external_id" else ""
 
 
 async def _diagnoses(names: Sequence[str], offline: bool) -> tuple[Diagnosis, ...]:

@@ -38,6 +38,8 @@ class Diagnosis(Value):
     settings: SettingsState
     word: Word
     said: Text = ""
+    obtain: str = ""
+    """Where a person gets what is missing; empty: nothing is."""
     webhook: Webhook | None = None
 
     @property
@@ -53,7 +55,8 @@ async def diagnose(name: str, spec: ChannelSpec, public_url: str, offline: bool)
     if settings.ready and not offline:
         word, said = await _asked(name)
     webhook = _webhook(name, spec, public_url) if spec.webhook else None
-    return Diagnosis(channel=name, settings=settings, word=word, said=said[:500], webhook=webhook)
+    obtain = "" if settings.ready else spec.obtain
+    return Diagnosis(channel=name, settings=settings, word=word, said=said[:500], obtain=obtain, webhook=webhook)
 
 
 async def _asked(name: str) -> tuple[Word, str]:
@@ -69,7 +72,10 @@ async def _asked(name: str) -> tuple[Word, str]:
 
 async def _check(channel: Channel) -> tuple[Word, str]:
     if not isinstance(channel, Checks):
-        return Word.CANNOT_BE_ASKED, "its vendor has nothing to ask; `orderack channel test` shows whether it sends"
+        return (
+            Word.CANNOT_BE_ASKED,
+            "there is nothing to ask without sending; `orderack channel test` shows whether it sends",
+        )
     try:
         return Word.WELL, await channel.check()
     except (Unavailable, InDoubt) as error:

@@ -35,9 +35,17 @@ DOUBT: Mapping[Idempotency, str] = MappingProxyType(
 )
 AUDIENCE: Mapping[Audience, str] = MappingProxyType({Audience.BUYER: "the buyer", Audience.INTERNAL: "the team"})
 ADDRESS: Mapping[str, str] = MappingProxyType(
-    {"email": "an e-mail address", "phone": "a phone number", "page": "the buyer's page"}
+    {
+        "email": "an e-mail address",
+        "phone": "a phone number",
+        "page": "the buyer's page",
+        "chat:line": "a LINE user id",
+        "chat:messenger": "a Messenger user id",
+        "chat:telegram": "a Telegram chat id",
+        "chat:viber": "a Viber user id",
+        "chat:whatsapp": "a WhatsApp number",
+    }
 )
-CHAT = "chat:"
 
 
 def the_channel(name: str) -> ChannelSpec:
@@ -66,9 +74,7 @@ def doubt(traits: Traits) -> str:
 def address(traits: Traits) -> str:
     """Which contact of the order it needs."""
     if traits.audience is Audience.INTERNAL:
-        return "a role of ours"
-    if traits.address.startswith(CHAT):
-        return f"a {traits.address.removeprefix(CHAT)} id"
+        return "a role of the team"
     return ADDRESS.get(traits.address, traits.address)
 
 

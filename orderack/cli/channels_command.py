@@ -81,6 +81,11 @@ def channels(markdown: Markdown = False, as_json: AsJson = False) -> None:
         return
     columns = ("channel", "state", "reaches", "by", "strongest evidence", "a doubt is settled by", "per second")
     print_table((*columns, "last success", "last failure"), map(_cells, rows))
+    ready = sum(row.state == "ready" for row in rows)
+    typer.echo(
+        f"{ready} of {len(rows)} can send. `orderack channel doctor NAME` says what one lacks and where to get it.",
+        err=True,
+    )
     if known.problem:
         typer.echo(f"Pauses and sends are not known: {known.problem}", err=True)
 

@@ -7,7 +7,7 @@ from orderack.cli.printing import console, print_facts, print_json, print_table,
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import orders_door, run
 from orderack.cli.zones import zone_of
-from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus
+from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
 from orderack.domain.order import OrderRef
 from orderack.domain.sayable import sayable
 
@@ -62,8 +62,14 @@ def _facts(found: OrderStatus) -> Iterator[tuple[str, object]]:
 
 
 def _message(said: AcknowledgementStatus) -> tuple[object, ...]:
-    channels = ", ".join(f"{send.channel} {words(send.state)}" for send in said.sends)
+    channels = ", ".join(map(_send, said.sends))
     return f"{words(said.kind)} {said.n}", said.revision, said.out_at, said.grade, channels
+
+
+def _send(send: SendStatus) -> str:
+    """`sendgrid_email unavailable (paused)`."""
+    why = f" ({words(send.detail)})" if send.detail else ""
+    return f"{send.channel} {words(send.state)}{why}"
 
 
 def _question(question: QuestionStatus) -> Iterator[tuple[str, object]]:

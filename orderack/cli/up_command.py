@@ -59,6 +59,7 @@ def _places(stack: Stack, sandbox: bool) -> dict[str, str]:
         "gateway": stack.gateway_url,
         "api_key": stack.secrets.api_key,
         "home": str(stack.home.folder),
+        "shell": str(stack.shell()),
     }
     return places | ({"mailbox": f"{stack.sandbox_url}/mailbox"} if sandbox else {})
 
@@ -79,11 +80,5 @@ def _for_people(stack: Stack, sandbox: bool) -> str:
         "-H 'Content-Type: application/json' -d @-"
     )
     orders = ["Hand in an order:", f"  {hand_in}"]
-    shells = ["Before `orderack …` in another shell:", f"  {_settings(stack)}"]
+    shells = ["Before `orderack …` in another shell:", f"  . {shlex.quote(str(stack.shell()))}"]
     return "\n".join([*lines, "", *orders, *shells, "Ctrl-C ends it; nothing is lost."])
-
-
-def _settings(stack: Stack) -> str:
-    """What the other commands must be told to find this run: its ports and its folder can be any."""
-    home = shlex.quote(str(stack.home.folder))
-    return f"export TEMPORAL_ADDRESS={stack.address} ORDERACK_PUBLIC_URL={stack.gateway_url} ORDERACK_HOME={home}"

@@ -64,7 +64,7 @@ _WHERE: Mapping[str, str] = {"sms": " to the handset", "email": " to the recipie
 _LEFT: Mapping[SendState, str] = {
     SendState.UNKNOWN: "By {channels} it may or may not have gone out; a person settles that.",
     SendState.REJECTED: "By {channels} it was refused or came back.",
-    SendState.UNAVAILABLE: "{channels} stayed out of reach.",
+    SendState.UNAVAILABLE: "By {channels} nothing went out.",
 }
 
 _IMPLIES: Mapping[Grade, str] = {

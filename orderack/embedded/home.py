@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
@@ -58,6 +59,17 @@ class Home:
         with os.fdopen(descriptor, "w") as written:
             written.write(made.model_dump_json())
         return made
+
+    def write_shell(self, exports: Mapping[str, str]) -> Path:
+        """Write what another shell reads (`. FILE`) to work with this run; readable by its owner alone."""
+        file = self.folder / "shell.env"
+        lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items())
+        with suppress(FileNotFoundError):
+            file.unlink()
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as written:
+            written.write(lines)
+        return file
 
     @contextmanager
     def alone(self) -> Iterator[None]:

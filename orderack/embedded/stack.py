@@ -70,6 +70,8 @@ class Stack:
     ports: Ports
     secrets: Secrets
     environment: dict[str, str]
+    vendors: dict[str, str] = field(default_factory=dict)
+    """The sandbox's settings of the channels; none without a sandbox."""
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     watchers: list[asyncio.Task[None]] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
@@ -89,6 +91,11 @@ class Stack:
     @property
     def sandbox_url(self) -> str:
         return f"http://{HOST}:{self.ports.sandbox}"
+
+    def shell(self) -> Path:
+        """The file that tells another shell of this run: its ports, its folder, and the channels' settings."""
+        places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME")
+        return self.home.write_shell({name: self.environment[name] for name in places} | self.vendors)
 
     def order_url(self, workflow_id: str) -> str:
         """The order's page in the Temporal UI."""
@@ -161,7 +168,8 @@ async def running(
 async def _start(stack: Stack, *, sandbox: bool) -> None:
     await stack.supervise("temporal", _temporal(stack))
     if sandbox:
-        stack.environment |= await _sandbox(stack)
+        stack.vendors = await _sandbox(stack)
+        stack.environment |= stack.vendors
     await _temporal_ready(stack)
     await stack.supervise("worker", [sys.executable, "-m", "workers"])
     gateway = ["-m", "orderack.gateway", "--host", HOST, "--port", str(stack.ports.gateway)]

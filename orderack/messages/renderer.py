@@ -33,7 +33,9 @@ class MessageRenderer:
         try:
             self._languages = {language for language, _ in wordings(messages_dir)}
         except OSError:
-            raise Misconfigured(f"{messages_dir.name}: there is no such folder of wordings") from None
+            raise Misconfigured(
+                f"there is no folder of wordings at {messages_dir}: name the policy's folder in ORDERACK_POLICY_DIR"
+            ) from None
         if DEFAULT_LANGUAGE not in self._languages:
             raise Misconfigured(f"{messages_dir.name}/{DEFAULT_LANGUAGE}: the default language has no wording")
         self._words = WordingEnvironment(messages_dir, html=False)

@@ -121,6 +121,7 @@ async def test_without_a_ledger_the_table_shows_the_rest_and_says_so(orderack: O
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()] == ["channel", *load()]
     assert "there is no ledger" in said.err
+    assert f"1 of {len(load())} can send. `orderack channel doctor NAME`" in said.err
     assert "there is no ledger" in (await orderack("channels", "--json")).json["ledger"]
 
 
@@ -215,7 +216,11 @@ async def test_doctor_asks_the_vendor_and_tells_a_wrong_key_from_a_vendor_that_i
     assert [one["word"] for one in said.json["channels"]] == ["well"] * 4
     sandbox.state.faults.add(Fault(target=Target.SLACK, action=Action.FAIL, operation=Operation.LOOKUP))
     away = await orderack("channel", "doctor", "slack", "--json")
-    assert (away.code, away.json["channels"][0]["word"]) == (0, "away")
+    assert (away.code, away.json["channels"][0]["word"]) == (3, "away")
+    sandbox.state.faults.add(Fault(target=Target.SLACK, action=Action.FAIL, operation=Operation.LOOKUP))
+    with monkeypatch.context() as without:
+        without.delenv("ORDERACK_TWILIO_SMS_AUTH_TOKEN")
+        assert (await orderack("channel", "doctor", "slack", "twilio_sms")).code == 1
     monkeypatch.setenv("ORDERACK_SLACK_BOT_TOKEN", SECRET_WORD)
     wrong = await orderack("channel", "doctor", "slack")
     assert wrong.code == 1
@@ -229,6 +234,7 @@ async def test_doctor_says_what_to_register_and_whether_the_address_can_be_reach
 ) -> None:
     said = await orderack("channel", "doctor", "slack", "--offline")
     assert "http://127.0.0.1:8090/webhooks/slack" in said.out
+    assert load()["slack"].obtain in said.out
     assert "no vendor out there reaches it" in said.out
     monkeypatch.setenv("ORDERACK_PUBLIC_URL", "https://acks.example.com/")
     (found,) = (await orderack("channel", "doctor", "slack", "--offline", "--json")).json["channels"]
@@ -361,6 +367,8 @@ async def test_a_wrong_address_is_refused_and_a_channel_without_settings_is_ours
 
 
 async def test_a_channel_that_writes_on_a_shops_order_is_told_which(orderack: Orderack, sandbox: Sandbox) -> None:
+    shown = await orderack("channel", "test", "woocommerce_note", "--to", "ops", "--yes")
+    assert "--on SYSTEM=ID" in shown.out
     none = await orderack("channel", "test", "woocommerce_note", "--to", "ops", "--yes", "--json")
     assert (none.code, none.json["reason"]) == (1, "no_recipient")
     for wrong in ("woocommerce", "=1", "woocommerce=", f"x={'1' * 201}"):
@@ -370,6 +378,28 @@ async def test_a_channel_that_writes_on_a_shops_order_is_told_which(orderack: Or
     on = ("--on", "woocommerce=727")
     told = await orderack("channel", "test", "woocommerce_note", "--to", "ops", *on, "--yes", "--json")
     assert told.json["reason"] != "no_recipient"
+
+
+async def test_what_cannot_be_tried_says_what_to_do_instead(orderack: Orderack, sandbox: Sandbox) -> None:
+    page = await orderack("channel", "test", "portal", "--to", "ada@example.com", "--yes")
+    assert (page.code, page.out) == (2, "")
+    assert "hand in an order" in page.err
+    kind = await orderack("channel", "test", "activecampaign", "--to", "ada@example.com", "--yes")
+    assert kind.code == 1
+    assert "it does not carry received; try another --kind" in kind.out
+    assert sandbox.state.log.entries() == ()
+
+
+async def test_what_is_not_set_up_leads_to_the_doctor_and_wordings_that_are_not_there_to_their_setting(
+    orderack: Orderack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await orderack("channel", "test", "whatsapp", "--to", "+15005550010", "--yes")
+    assert said.code == 2
+    assert "orderack channel doctor whatsapp" in said.out
+    monkeypatch.setenv("ORDERACK_POLICY_DIR", "elsewhere")
+    said = await orderack("channel", "test", "whatsapp", "--to", "+15005550010", "--yes")
+    assert (said.code, said.out) == (2, "")
+    assert "elsewhere/messages: name the policy's folder in ORDERACK_POLICY_DIR" in said.err
 
 
 async def test_nothing_goes_out_without_a_yes(orderack: Orderack, sandbox: Sandbox) -> None:

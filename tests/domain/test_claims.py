@@ -246,7 +246,7 @@ def test_a_send_in_doubt_is_said_to_be_in_doubt() -> None:
 def test_a_refusal_and_a_provider_out_of_reach_are_told() -> None:
     ends = [("smtp_email", SendState.REJECTED), ("viber", SendState.UNAVAILABLE), ("twilio_sms", SendState.ACCEPTED)]
     text = claim(message(sends=ends))
-    assert "By smtp_email it was refused or came back. viber stayed out of reach." in text
+    assert "By smtp_email it was refused or came back. By viber nothing went out." in text
 
 
 def test_times_are_in_the_stores_zone() -> None:

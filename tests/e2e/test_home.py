@@ -1,5 +1,6 @@
 """What a kill -9 left behind is ended by the next start; what is not ours is left alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,17 @@ def test_secrets_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path)
     assert home.secrets() == home.secrets()
     assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
     assert home.secrets().api_key not in home.secrets().grants(["demo"])
+
+
+def test_another_shell_reads_the_runs_settings_word_for_word_and_nobody_else_does(tmp_path: Path) -> None:
+    home = Home(tmp_path / "a home")
+    values = {"ORDERACK_HOME": str(home.folder), "ORDERACK_SLACK_CHANNELS": '{"ops": "it\'s $HOME"}'}
+    home.write_shell({"ORDERACK_HOME": "an earlier run's"})
+    file = home.write_shell(values)
+    assert file.stat().st_mode & 0o077 == 0
+    shell = ["sh", "-c", '. "$0"; exec "$1" -c "import os, json; print(json.dumps(dict(os.environ)))"']
+    found = json.loads(subprocess.check_output([*shell, str(file), sys.executable], env={}))
+    assert {name: found[name] for name in values} == values
 
 
 def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
