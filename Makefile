@@ -43,6 +43,9 @@ check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
 bench-history: $(STAMP) ## events, bytes and billed Actions of each story, beside a bare workflow
 	@$(BIN)/python -m tests.bench.history --json build/bench-history.json
 
+bench-burst: $(STAMP) ## a burst of orders against a channel's rate, beside another store and another channel
+	@$(BIN)/python -m tests.bench.burst --json build/bench-burst.json
+
 histories: $(STAMP) ## record the stories' histories anew (for the replay gate)
 	@$(BIN)/python -m tests.replay.record
 
@@ -56,4 +59,4 @@ lock: ## pin every dependency with its hashes (needs uv)
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test test-browser conformance fuzz-api check bench-history histories fingerprints lock clean
+.PHONY: help install demo test test-browser conformance fuzz-api check bench-history bench-burst histories fingerprints lock clean

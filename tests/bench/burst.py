@@ -1,8 +1,8 @@
 """A burst of one store's orders against a channel's rate, on the real server: does it keep, and who waits for whom?
 
-`python -m tests.bench.burst --orders 300 --rate 10 --json build/bench-burst.json`: about two minutes; exit 1 when the
-vendor was ever sent more than the rate in a second, when a buyer was told twice or not at all, or when an order of
-another store, or on another channel, had to wait for the burst.
+`python -m tests.bench.burst --json build/bench-burst.json`: about two minutes; exit 1 when the vendor was ever sent
+more than the rate in a second (and one: what arrives is not as even as what is sent), when a buyer was told twice or not
+at all, or when an order of another store, or on another channel, waited more than half as long as the burst's own.
 """
 
 import argparse
@@ -34,9 +34,6 @@ from orderack.temporal.orders import Orders
 
 AT_ONCE = 16
 """Orders handed in side by side."""
-
-NOT_HELD_UP = timedelta(seconds=10)
-"""What another store's order, or one on another channel, may take to be told while the burst goes on."""
 
 
 class Accepted(Value):
@@ -130,7 +127,7 @@ async def burst(driver: Driver, orders: int, rate: float) -> Figures:
     await handing_in
     waits = []
     for order in ours:
-        status = await driver.until(order.ref, lambda s: any(m.kind is Kind.CONFIRMATION for m in told(s)), "end", 900)
+        status = await driver.until(order.ref, lambda s: any(m.kind is Kind.CONFIRMATION for m in told(s)), "end", 240)
         waits.append((min(m.at for m in told(status)) - order.trigger_at).total_seconds())
     seconds = loop.time() - started
     log = _LOG.validate_python((await driver.http.get(f"{driver.stack.sandbox_url}/log")).json()).accepted
@@ -154,8 +151,8 @@ async def burst(driver: Driver, orders: int, rate: float) -> Figures:
         other_store=round(other_store, 2),
         other_channel=round(other_channel, 2),
     )
-    limit = NOT_HELD_UP.total_seconds()
-    kept = most <= rate and not figures.told_twice and not figures.not_told
+    limit = figures.told_p50 / 2
+    kept = most <= rate + 1 and not figures.told_twice and not figures.not_told
     return figures.model_copy(update={"ok": kept and other_store <= limit and other_channel <= limit})
 
 
@@ -172,8 +169,8 @@ async def run(orders: int, rate: float) -> Figures:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.burst", description=__doc__)
-    parser.add_argument("--orders", type=int, default=300)
-    parser.add_argument("--rate", type=float, default=10.0, help="sends in a second that the e-mail channel may make")
+    parser.add_argument("--orders", type=int, default=60)
+    parser.add_argument("--rate", type=float, default=2.0, help="sends in a second that the e-mail channel may make")
     parser.add_argument("--json", type=Path, metavar="FILE")
     asked = parser.parse_args()
     figures = asyncio.run(run(asked.orders, asked.rate))
