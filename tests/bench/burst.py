@@ -1,8 +1,8 @@
 """A burst of one store's orders against a channel's rate, on the real server: does it keep, and who waits for whom?
 
 `python -m tests.bench.burst --json build/bench-burst.json`: about two minutes; exit 1 when the vendor was ever sent
-more than the rate in a second (and one: what arrives is not as even as what is sent), when a buyer was told twice or not
-at all, or when an order of another store, or on another channel, waited more than half as long as the burst's own.
+more than the rate in a second (and one: arrivals are not as even as sends), when a buyer was told twice or not at
+all, or when an order of another store, or on another channel, waited more than half as long as the burst's own.
 """
 
 import argparse
