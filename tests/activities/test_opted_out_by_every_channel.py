@@ -116,13 +116,14 @@ async def test_an_opt_out_during_a_doubt_is_honoured_and_the_doubt_is_told(at: V
         assert (outcome.state, outcome.reason) == (SendState.REJECTED, Reason.OPTED_OUT)
 
 
-async def test_of_two_words_the_later_one_counts_in_whatever_order_they_come(
+async def test_of_several_words_the_latest_one_counts_in_whatever_order_they_come(
     sandbox: Sandbox, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with vendor("twilio_sms", sandbox, world, monkeypatch) as at:
         to = await address(at)
         await opts(at, to, out=True, after=timedelta(seconds=5))
-        await opts(at, to, out=False, after=timedelta(seconds=1))
+        await opts(at, to, out=False, after=timedelta(seconds=3))
+        await opts(at, to, out=True, after=timedelta(seconds=1))
         assert (await ended(at)).reason is Reason.OPTED_OUT
         await opts(at, to, out=False, after=timedelta(seconds=9))
         await opts(at, to, out=True, after=timedelta(seconds=6))
