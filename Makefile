@@ -17,7 +17,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 install: $(STAMP) ## make .venv from requirements.lock, with `orderack` in its bin
 
-demo: $(STAMP) ## the main job: thirteen order stories on a real Temporal server, about two minutes
+demo: $(STAMP) ## the main job: nineteen order stories on a real Temporal server, about two minutes
 	@$(BIN)/orderack demo --json build/demo.json
 
 test: $(STAMP) ## the tests

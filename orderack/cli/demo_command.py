@@ -84,6 +84,8 @@ def _show(console: Console, record: DemoRecord, json_file: Path | None) -> None:
         _story(console, story)
     console.print(f"\nWhat is proved ({GRADES}):", highlight=False)
     console.print(_proofs(record))
+    went = ", ".join(f"{name} {count}" for name, count in record.channels.items())
+    console.print(f"Sent through {len(record.channels)} channels: {went}.", highlight=False)
     good = sum(story.ok for story in record.stories)
     colour = "green" if record.ok else "red"
     console.print(f"\n[{colour}]{good} of {len(record.stories)} stories ended as told[/], in {record.seconds:g} s.")

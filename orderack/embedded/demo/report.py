@@ -1,11 +1,12 @@
 """What the demo found: one record per story, for the screen and for build/demo.json."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from orderack.contracts.journal import ClockName, Entry, Event
 from orderack.contracts.queries import ClockStatus, OrderStatus
-from orderack.domain.acknowledgement import Kind
+from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import ServiceLevels
 from orderack.domain.claims import claim
 from orderack.domain.evidence import Grade
@@ -70,8 +71,16 @@ class DemoRecord(Value):
     divisor: float
     seconds: float
     stories: tuple[StoryRecord, ...]
+    channels: Mapping[str, int]
+    """How many messages each channel's provider accepted."""
     ui: str
     mailbox: str
+
+
+def channels(statuses: Iterable[OrderStatus]) -> Mapping[str, int]:
+    """What went by which channel, alerts as well."""
+    sends = (send for status in statuses for ack in status.acknowledgements for send in ack.sends)
+    return dict(sorted(Counter(send.channel for send in sends if send.state is SendState.ACCEPTED).items()))
 
 
 def messages(status: OrderStatus, levels: ServiceLevels) -> tuple[MessageRecord, ...]:

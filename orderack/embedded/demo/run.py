@@ -101,6 +101,7 @@ async def tell_all(driver: Driver, show: Show) -> report.DemoRecord:
         divisor=DIVISOR,
         seconds=round(loop.time() - started, 1),
         stories=tuple(stories),
+        channels=report.channels(live.status for live in show.lives if live.status),
         ui=driver.stack.ui_url,
         mailbox=f"{driver.stack.sandbox_url}/mailbox",
     )
