@@ -9,6 +9,7 @@ from orderack.ports import Message
 
 KEY_LIMIT = 255
 """Characters of a text field that can hold a unique key, in Salesforce and in Zoho."""
+SUBJECT_LIMIT = 230
 
 
 def task_key(message: Message) -> str:
@@ -20,7 +21,10 @@ def task_key(message: Message) -> str:
 
 
 def task_subject(message: Message) -> str:
-    """The order's number and what it is about; at most 230 characters, whatever the number."""
+    """The message's own subject, which names the order; without a fitting one its number and what it is about."""
+    subject = " ".join(message.content.subject.split())
+    if 0 < len(subject) <= SUBJECT_LIMIT:
+        return subject
     return f"Order {' '.join(message.key.ref.number.split())}: {message.kind.value.replace('_', ' ')}"
 
 

@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object inst
 def sandbox(
     port: HttpPort = 8095, smtp_port: SmtpPort = 8025, callback: Callback = None, as_json: AsJson = False
 ) -> None:
-    """Serve look-alikes of SendGrid, Twilio, Slack, an ERP and a mailbox until Ctrl-C.
+    """Serve look-alikes of every channel's vendor, an ERP and a mailbox until Ctrl-C.
 
     Example: orderack sandbox --callback http://127.0.0.1:8090
     """

@@ -142,12 +142,18 @@ class TestSalesforceTask(HttpChannelConformance):
         message = self.about(kind=Kind.CHANGE_RECEIVED)
         task = await self.task(message)
         assert task == {
-            "Subject": "Order A-1001: change received",
+            "Subject": message.content.subject,
             "Description": f"{message.content.subject}\n\n{message.content.text}",
             "ActivityDate": "2026-11-21",
             "WhatId": "801000000000001AAA",
             "OwnerId": OWNER,
         }
+
+    @pytest.mark.parametrize("subject", ["", "x" * 231])
+    async def test_without_a_subject_that_fits_the_order_and_the_kind_are_named(self, subject: str) -> None:
+        message = self.about(kind=Kind.CHANGE_RECEIVED)
+        message = message.model_copy(update={"content": message.content.model_copy(update={"subject": subject})})
+        assert (await self.task(message))["Subject"] == "Order A-1001: change received"
 
     async def test_a_task_that_somebody_has_done_is_not_opened_again_by_a_repeat(self) -> None:
         assert "Status" not in await self.task(self.about())

@@ -25,14 +25,14 @@ SHOWN = 200
 """Messages on one page."""
 
 CHANNELS = {
-    Target.SMTP: "E-mail",
+    Target.SMTP: "E-mail (SMTP)",
     Target.GMAIL: "Gmail",
     Target.OUTLOOK: "Outlook",
     Target.SENDGRID: "SendGrid",
     Target.SES: "Amazon SES",
     Target.MAILGUN: "Mailgun",
     Target.VONAGE: "Vonage SMS",
-    Target.TWILIO: "SMS",
+    Target.TWILIO: "Twilio SMS",
     Target.SLACK: "Slack",
     Target.WEBHOOK: "Own system",
     Target.WOOCOMMERCE: "WooCommerce",

@@ -110,6 +110,8 @@ class Posted(Value):
     key: str | None = None
     provider_id: str
     headers: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[str, ...] = ()
+    """The words on a chat's buttons, where the message itself carries them."""
 
     def links(self) -> tuple[Link, ...]:
         """What the HTML links to, or the web addresses that a plain text holds: each once, in order."""
@@ -137,6 +139,7 @@ class Outbox:
         html: str | None = None,
         key: str | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        buttons: tuple[str, ...] = (),
     ) -> Posted:
         message = Posted(
             id=self._next_id,
@@ -150,6 +153,7 @@ class Outbox:
             key=key,
             provider_id=provider_id,
             headers=headers,
+            buttons=buttons,
         )
         self._messages.append(message)
         self._next_id += 1

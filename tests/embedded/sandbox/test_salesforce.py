@@ -47,7 +47,7 @@ async def test_a_task_is_made_once_however_often_it_is_sent(tasks, sandbox):
     entries = sandbox.state.log.entries(Target.SALESFORCE, key=TASK.key_text)
     assert [entry.repeated for entry in entries] == [False, True]
     (posted,) = sandbox.state.outbox.find("A-1001", Target.SALESFORCE)
-    assert (posted.recipient, posted.subject) == (OWNER, "Order A-1001: confirmation")
+    assert (posted.recipient, posted.subject) == (OWNER, "Your order A-1001")
 
 
 async def test_a_lost_answer_to_a_task_is_in_doubt_and_the_second_one_settles_it(tasks, sandbox):

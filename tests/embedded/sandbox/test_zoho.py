@@ -38,7 +38,7 @@ async def test_a_task_is_made_once_however_often_it_is_sent_and_starts_no_rule(c
     entries = sandbox.state.log.entries(Target.ZOHO, key=TASK.key_text)
     assert [(entry.key, entry.repeated) for entry in entries] == [(TASK.key_text, False), (TASK.key_text, True)]
     (posted,) = sandbox.state.outbox.find("A-1001", Target.ZOHO)
-    assert (posted.recipient, posted.subject) == (OWNER, "Order A-1001: confirmation")
+    assert (posted.recipient, posted.subject) == (OWNER, "Your order A-1001")
     assert "Workflow rules ran" not in posted.text
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from html import unescape
 from typing import ClassVar
 
 import jwt
@@ -238,7 +239,21 @@ class GoogleChat(LookAlike):
         )
         if not repeated:
             words = "\n\n".join((post.text, *_words(post)))
-            self.state.outbox.put(self.target, recipient=space, provider_id=name, sender=EMAIL, text=words, key=key)
+            self.state.outbox.put(
+                self.target,
+                recipient=space,
+                provider_id=name,
+                sender=EMAIL,
+                text=words,
+                key=key,
+                buttons=_titles(post),
+            )
+
+
+def _titles(post: Post) -> tuple[str, ...]:
+    """The words on the cards' buttons."""
+    lists = json.dumps([widget["buttonList"] for widget in post.widgets() if "buttonList" in widget])
+    return tuple(json.loads(title) for title in re.findall(r'"text": ("(?:[^"\\]|\\.)*")', lists))
 
 
 def _fits(post: Post) -> bool:
@@ -250,7 +265,7 @@ def _words(post: Post) -> list[str]:
     found = []
     for widget in post.widgets():
         paragraph, buttons = widget.get("textParagraph"), widget.get("buttonList")
-        found += [str(paragraph["text"])] if isinstance(paragraph, dict) and "text" in paragraph else []
+        found += [unescape(str(paragraph["text"]))] if isinstance(paragraph, dict) and "text" in paragraph else []
         found += re.findall(r'"url": "([^"]+)"', json.dumps(buttons))
     return found
 

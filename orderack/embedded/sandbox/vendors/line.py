@@ -175,7 +175,13 @@ class Line(LookAlike):
         if not repeated:
             text = "\n\n".join([*_found(push.messages, "text"), *_found(push.messages, "uri")])
             self.state.outbox.put(
-                self.target, recipient=push.to, sender="Fjord", provider_id=provider_id, text=text, key=key
+                self.target,
+                recipient=push.to,
+                sender="Fjord",
+                provider_id=provider_id,
+                text=text,
+                key=key,
+                buttons=tuple(_found(push.messages, "label")),
             )
 
 

@@ -97,6 +97,11 @@ class Said(_Strict):
         return self.text
 
     @property
+    def titles(self) -> tuple[str, ...]:
+        buttons = self.attachment.payload.buttons if self.attachment else []
+        return (*(button.title for button in buttons), *(reply.title for reply in self.quick_replies))
+
+    @property
     def payload(self) -> tuple[str, str]:
         """What a press gives back, and by which event."""
         buttons = self.attachment.payload.buttons if self.attachment else []
@@ -221,6 +226,7 @@ class Messenger(LookAlike):
             text=post.message.shown,
             key=key,
             headers=(("payload", payload), ("press", press)),
+            buttons=post.message.titles,
         )
 
     async def _progress(self, shown: Posted, plan: Plan) -> None:

@@ -187,6 +187,7 @@ class Telegram(LookAlike):
             text="\n\n".join([post.shown, *(button.url for button in post.buttons if button.url)]),
             key=key,
             headers=(("callback_data", data),),
+            buttons=tuple(button.text for button in post.buttons),
         )
 
 

@@ -162,6 +162,7 @@ class Viber(LookAlike):
             provider_id=provider_id,
             text="\n\n".join([post.text, *links]),
             key=key,
+            buttons=tuple(button.Text for button in post.buttons),
         )
 
     def _event(self, event: str, **about: object) -> Webhook:

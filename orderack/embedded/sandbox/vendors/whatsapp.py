@@ -73,6 +73,11 @@ class ActionOf(_Strict):
     name: Literal["cta_url"] | None = None
     parameters: LinkOf | None = None
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        link = (self.parameters.display_text,) if self.parameters else ()
+        return (*(button.reply.title for button in self.buttons), *link)
+
 
 class BodyOf(_Strict):
     text: str = Field(min_length=1, max_length=1_024)
@@ -260,6 +265,7 @@ class WhatsApp(LookAlike):
             text=text,
             key=key,
             headers=(("type", post.type), ("payload", payload)),
+            buttons=post.interactive.action.titles if isinstance(post, InteractivePost) else (),
         )
 
     async def _progress(self, shown: Posted, post: Post, plan: Plan) -> None:
