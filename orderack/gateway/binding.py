@@ -107,11 +107,11 @@ def _audience(parts: GatewayParts, channel: str) -> Audience:
 
 async def _answering(parts: GatewayParts, channel: str, event: ChannelEvent, sender: str) -> ChannelEvent:
     """The reply bound to the message that it answers: of the order it names, or of the only one it can mean."""
-    since = event.occurred_at - ANSWERS
+    at = min(event.occurred_at, parts.now())  # one from the calendar's end could not be reckoned with
     sends = [
         send
-        for send in await parts.ledger.sends_to(channel, address_sha256(sender), since)
-        if send.state is SendState.ACCEPTED and send.claimed_at <= event.occurred_at + WHOLE_SECOND
+        for send in await parts.ledger.sends_to(channel, address_sha256(sender), at - ANSWERS)
+        if send.state is SendState.ACCEPTED and send.claimed_at <= at + WHOLE_SECOND
     ]
     orders = list(dict.fromkeys(send.identity.ref for send in sends))
     named = [ref for ref in orders if names(event.text, ref.number)]

@@ -3,7 +3,7 @@
 import base64
 import hmac
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -191,6 +191,13 @@ async def test_a_reply_of_the_same_second_answers_though_its_vendor_writes_whole
     sent = (await gateway.ledger.sends(REF))[-1].claimed_at
     await report(gateway, reply("yes").model_copy(update={"occurred_at": sent - timedelta(milliseconds=900)}))
     assert (await only_fact(gateway)).kind is Kind.CONFIRMATION
+
+
+async def test_a_reply_from_the_calendars_end_is_taken_as_said_now(gateway: Gateway) -> None:
+    await out(gateway)
+    await report(gateway, reply("yes").model_copy(update={"occurred_at": datetime.max.replace(tzinfo=UTC)}))
+    assert (await only_fact(gateway)).event is EvidenceEvent.AFFIRMED
+    assert gateway.orders.facts[0].occurred_at <= now()
 
 
 @pytest.mark.parametrize("text", ["not ok", "yes, but when?", "no", "Where is line 2?", "<script>alert(1)</script>"])
