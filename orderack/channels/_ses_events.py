@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from orderack.clients.sns import SnsPost
+from orderack.clients.wire import Moment
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.ports import ChannelEvent
 from orderack.touches import What
@@ -45,7 +46,7 @@ NOT_SPAM = "not-spam"
 
 class _Mail(BaseModel):
     messageId: str = Field(max_length=300)
-    timestamp: AwareDatetime
+    timestamp: Moment
     destination: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = {}
 
@@ -61,7 +62,7 @@ class _Preferences(BaseModel):
 class _Detail(BaseModel):
     """What an event says beside the mail, whichever it is."""
 
-    timestamp: AwareDatetime | None = None
+    timestamp: Moment | None = None
     bounceType: str = ""
     bounceSubType: str = ""
     complaintFeedbackType: str | None = None

@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from orderack.clients.google_jwt import CHAT, CHAT_KEYS, KEYS_HOST, OIDC_ISSUERS, OIDC_KEYS, GoogleTokens
 from orderack.clients.http import BaseUrl, Clock, Http, utc_now
 from orderack.clients.oauth import RsaKey, SignedIn, Tokens, jwt_assertion
-from orderack.clients.wire import read
+from orderack.clients.wire import Moment, read
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported
@@ -133,7 +133,7 @@ class _Named(BaseModel):
 
 class _Interaction(BaseModel):
     type: str = Field(min_length=1, max_length=100)
-    at: AwareDatetime = Field(alias="eventTime")
+    at: Moment = Field(alias="eventTime")
     message: _Named = _Named()
     space: _Named = _Named()
     user: _Named = _Named()
@@ -200,7 +200,7 @@ class GoogleChat:
 
     def _space(self, recipient: str) -> str:
         own = self._settings
-        return own.spaces.get(recipient) or (recipient if re.match(_SPACE, recipient) else own.default_space)
+        return own.spaces.get(recipient) or (recipient if re.fullmatch(_SPACE, recipient) else own.default_space)
 
     def _fate(self, response: httpx.Response, error: _Error) -> Unavailable | InDoubt | Refused | Misconfigured:
         """What an answer other than 200 means for us. Google's sentence is dropped: it may repeat the message."""

@@ -151,7 +151,7 @@ class Line:
 
     async def send(self, message: Message) -> Sent:
         """POST /v2/bot/message/push. The recipient is a user's id. `provider_id` is the first message's id."""
-        if not _RECIPIENT.match(message.recipient):
+        if not _RECIPIENT.fullmatch(message.recipient):
             raise Refused("the recipient is not an id of LINE", Reason.BAD_RECIPIENT, "recipient")
         push: dict[str, JsonValue] = {"to": message.recipient, "messages": _messages(message)}
         response = await self._http.send(

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings
 
 from orderack.clients.email_address import one_address
 from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http, segment, utc_now
-from orderack.clients.wire import read, same, within
+from orderack.clients.wire import MOST_UNPROVED, read, same, within
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import BadSignature, InDoubt, InvalidInput, Misconfigured, Refused, Unavailable, Unsupported
@@ -247,6 +247,8 @@ class MailgunEmail:
 
     async def verify(self, request: RawRequest) -> None:
         """HMAC-SHA256 over time and token, at most ten minutes old. It does not cover the event: TLS has to."""
+        if len(request.body) > MOST_UNPROVED:
+            raise BadSignature("no post of Mailgun's is so large")
         try:
             given = read(_POST, request.body).signature
         except InvalidInput:

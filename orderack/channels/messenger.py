@@ -140,7 +140,7 @@ class Messenger:
         return Sent(provider_id=mid)
 
     def _body(self, message: Message) -> dict[str, JsonValue]:
-        if not _PSID.match(message.recipient):
+        if not _PSID.fullmatch(message.recipient):
             raise Refused("the recipient is not a page-scoped id", Reason.BAD_RECIPIENT)
         heard = message.heard_at
         opened = heard is not None and self._http.clock() - heard < WINDOW

@@ -23,7 +23,7 @@ from orderack.clients.mailbox import MailboxEvents
 from orderack.clients.oauth import SignedIn, Tokens
 from orderack.clients.order_mail import SUPPRESSED, header_key, one_line_subject
 from orderack.clients.own_message_ids import IdSecret, OwnMessageIds
-from orderack.clients.wire import read, same
+from orderack.clients.wire import MOST_UNPROVED, read, same
 from orderack.domain.acknowledgement import Audience
 from orderack.domain.evidence import Grade
 from orderack.errors import BadSignature, InDoubt, Misconfigured, OrderAckError, Refused
@@ -232,6 +232,8 @@ class Outlook:
         expected = self._settings.client_state
         if expected is None:
             raise BadSignature(f"notifications are not switched on: {PREFIX}CLIENT_STATE")
+        if len(request.body) > MOST_UNPROVED:
+            raise BadSignature("no notification of Graph's is so large")
         try:
             notifications = _Notifications.model_validate_json(request.body)
         except ValidationError:

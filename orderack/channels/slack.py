@@ -164,7 +164,7 @@ class Slack:
 
     def _channel(self, recipient: str) -> str:
         own = self._settings
-        return own.channels.get(recipient) or (recipient if _CHANNEL_ID.match(recipient) else own.default_channel)
+        return own.channels.get(recipient) or (recipient if _CHANNEL_ID.fullmatch(recipient) else own.default_channel)
 
     def _post(self, message: Message) -> dict[str, JsonValue]:
         return {
@@ -195,11 +195,13 @@ class Slack:
 
     async def greet(self, request: RawRequest) -> Greeting | None:
         """Slack's url_verification: its challenge comes back, if Slack's signature holds."""
+        if b"url_verification" not in request.body:
+            return None
+        await self.verify(request)  # first: reading costs more than proving
         try:
             asked = _Challenge.model_validate_json(request.body)
         except ValidationError:
             return None
-        await self.verify(request)
         return Greeting(body=asked.challenge)
 
     async def verify(self, request: RawRequest) -> None:

@@ -142,7 +142,7 @@ class Telegram:
 
     async def send(self, message: Message) -> Sent:
         """sendMessage. The recipient is a chat's id. `provider_id`: `chat id/message id`."""
-        if not _CHAT_ID.match(message.recipient):
+        if not _CHAT_ID.fullmatch(message.recipient):
             raise Refused("the recipient is not a chat's id", Reason.BAD_RECIPIENT, "recipient")
         body = json.dumps(_post(message), separators=(",", ":"), ensure_ascii=False).encode()
         response = await self._call("sendMessage", body)

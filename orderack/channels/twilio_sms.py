@@ -186,7 +186,7 @@ class TwilioSms:
         body = message.content.sms or message.content.text
         if len(body) > MAX_LENGTH:
             raise Unsupported("max_length")
-        if not _E164.match(message.recipient):  # `whatsapp:+…` and the like would leave by another medium
+        if not _E164.fullmatch(message.recipient):  # `whatsapp:+…` and the like would leave by another medium
             raise Refused("the recipient is not a phone number in E.164", Reason.BAD_RECIPIENT)
         own = self._settings
         try:

@@ -169,7 +169,7 @@ class Viber:
 
     async def send(self, message: Message) -> Sent:
         """POST /pa/send_message. The recipient is the id by which this bot knows a user. `provider_id`: the token."""
-        if not _RECIPIENT.match(message.recipient):
+        if not _RECIPIENT.fullmatch(message.recipient):
             raise Refused("the recipient is not an id of Viber", Reason.BAD_RECIPIENT, "recipient")
         body = json.dumps(self._post(message), separators=(",", ":"), ensure_ascii=False).encode()
         if len(body) > BODY_LIMIT:

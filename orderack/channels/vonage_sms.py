@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstrai
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import WRONG_KEY_OR_URL, BaseUrl, Clock, Http, utc_now
-from orderack.clients.wire import not_an_event, same, within
+from orderack.clients.wire import MOST_UNPROVED, not_an_event, same, within
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.gsm import in_gsm
@@ -330,6 +330,8 @@ _LOGIN = f"{_PREFIX}API_KEY, {_PREFIX}API_SECRET and {_PREFIX}SENDER"
 
 def _fields(request: RawRequest) -> Mapping[str, str]:
     """Query, form or JSON: the account decides which. Raises ValueError for what is none, or names a field twice."""
+    if len(request.body) > MOST_UNPROVED:
+        raise ValueError("too large")
     pairs = _pairs(urlsplit(request.url).query)
     if request.method.upper() == "POST":
         body = request.body.decode("utf-8")

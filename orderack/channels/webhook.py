@@ -14,7 +14,6 @@ from typing import Annotated, ClassVar, Literal, Self
 import httpx
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,7 +27,7 @@ from pydantic_settings import BaseSettings
 from orderack.clients import standard_webhooks
 from orderack.clients.http import Clock, Http, utc_now
 from orderack.clients.secure_url import SecureUrl
-from orderack.clients.wire import read
+from orderack.clients.wire import Moment, read
 from orderack.domain.acknowledgement import Audience, Kind, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import Name, OrderRef, Text
@@ -127,7 +126,7 @@ class _Report(BaseModel):
     event: str = Field(min_length=1, max_length=100)
     key: Name | None = None
     sender: Name | None = None
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     text: Text = ""
 
     @model_validator(mode="after")

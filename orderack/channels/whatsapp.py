@@ -178,7 +178,7 @@ class WhatsApp:
         return Sent(provider_id=accepted.id, detail=accepted.message_status[:100])
 
     def _body(self, message: Message) -> dict[str, JsonValue]:
-        if not _NUMBER_FORM.match(message.recipient):
+        if not _NUMBER_FORM.fullmatch(message.recipient):
             raise Refused("the recipient is not a phone number", Reason.BAD_RECIPIENT)
         heard = message.heard_at
         opened = heard is not None and self._http.clock() - heard < WINDOW

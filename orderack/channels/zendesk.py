@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from orderack.clients.email_address import one_address
 from orderack.clients.http import BaseUrl, Clock, utc_now
-from orderack.clients.wire import read, same, within
+from orderack.clients.wire import Moment, read, same, within
 from orderack.clients.zendesk import MAX_LENGTH, Entry, Zendesk, reader_tag
 from orderack.domain.acknowledgement import Audience
 from orderack.domain.evidence import EvidenceEvent, Grade
@@ -62,7 +62,7 @@ class _Posted(BaseModel):
     ticket_id: str = Field(pattern=r"^\d{1,20}$")
     author_email: str = Field(default="", max_length=254)
     text: str = Field(default="", max_length=70_000)
-    at: AwareDatetime
+    at: Moment
 
 
 _POSTED = TypeAdapter(_Posted)

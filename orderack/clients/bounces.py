@@ -304,9 +304,7 @@ def _text_of(part: Mail) -> str:
     try:
         codec = codecs.lookup(str(part.get_param("charset") or "utf-8")).name
         text = data.decode("utf-8" if codec in _NO_LETTERS else codec, "replace")
-        return text.encode(
-            "utf-8", "replace"
-        ).decode()  # UTF-7 spells halves of characters, which nothing else takes
+        return text.encode("utf-8", "replace").decode()  # UTF-7 spells halves of characters, which nothing else takes
     except (LookupError, ValueError, TypeError):
         return data.decode("utf-8", "replace")
 

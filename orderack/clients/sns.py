@@ -21,7 +21,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from orderack.clients.http import BaseUrl, Clock, Http, utc_now
-from orderack.clients.wire import read
+from orderack.clients.wire import MOST_UNPROVED, not_an_event, read
 from orderack.errors import BadSignature, InvalidInput, Unavailable
 
 WINDOW = timedelta(hours=1)
@@ -85,6 +85,8 @@ def home_of(topic_arn: str) -> str:
 
 def read_post(body: bytes) -> SnsPost:
     """Raises InvalidInput for what is no post of SNS."""
+    if len(body) > MOST_UNPROVED:
+        raise not_an_event("body", "too large for a post of Amazon SNS", "send what Amazon SNS sends")
     return read(_POST, body)
 
 
