@@ -118,7 +118,7 @@ class TestKlaviyo(HttpChannelConformance):
     async def attributes(self, message: Message | None = None) -> Attributes:
         return Event.model_validate_json((await self.sent(message or self.message())).body).data.attributes
 
-    async def test_the_request_has_the_fields_of_the_revision_and_its_headers(self) -> None:
+    async def test_the_request_has_the_fields_and_headers_that_klaviyo_documents(self) -> None:
         request = await self.sent()
         Event.model_validate_json(request.body)
         assert (request.method, request.target) == ("POST", "/api/events")

@@ -189,7 +189,7 @@ class TestMessenger(HttpChannelConformance, WebhookConformance):
 
     # the request
 
-    async def test_short_words_stand_above_both_buttons(self) -> None:
+    async def test_short_words_stand_above_both_buttons_as_messenger_documents_them(self) -> None:
         request = await self.sent(self.message(chat="It is confirmed.", affirm_label="Confirm receipt"))
         assert request.target == f"/v25.0/{PAGE}/messages"
         assert request.headers["authorization"] == f"Bearer {TOKEN}"

@@ -228,7 +228,7 @@ class TestWhatsApp(HttpChannelConformance, WebhookConformance):
 
     # the request
 
-    async def test_a_long_text_goes_as_text_with_its_link(self) -> None:
+    async def test_a_long_text_goes_with_its_link_as_whatsapp_documents_it(self) -> None:
         request = await self.sent(self.message(chat="x" * 1_500, open_label="View your order"))
         body = said(request)
         assert request.target == f"/v23.0/{NUMBER_ID}/messages"

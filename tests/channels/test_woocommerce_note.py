@@ -124,7 +124,7 @@ class TestWoocommerceNote(HttpChannelConformance):
     def message(self, **content: str | None) -> Message:
         return super().message(**content).model_copy(update={"order": known_as("woocommerce", "723")})
 
-    async def test_the_request_is_one_of_the_index_and_logs_in_with_the_key(self) -> None:
+    async def test_the_request_is_what_the_index_describes_and_logs_in_with_the_key(self) -> None:
         request = await self.sent()
         assert_in_the_index(request)
         assert (request.method, request.target) == ("POST", "/wp-json/wc/v3/orders/723/notes")
