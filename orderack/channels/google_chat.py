@@ -352,7 +352,7 @@ CHANNEL: ChannelSpec = ChannelSpec(
         "audience as in the settings; build the app as a Chat app, not as a Workspace add-on"
     ),
     traps=(
-        "It tells your own team. Whatever happens here, the buyer has not been told (R198).",
+        "It tells your own team. Whatever happens here, the buyer has not been told.",
         "The app has to be a member of each space: add it there by @mentioning it, or messages to it are refused.",
         "Our answer to a press is a receipt and not a Chat message, so Chat may tell whoever pressed that the app did "
         "not answer. The press is recorded all the same.",

@@ -327,7 +327,7 @@ CHANNEL: ChannelSpec = ChannelSpec(
         "turn off the automatic reply messages"
     ),
     traps=(
-        "LINE never says that a message was delivered or read (R199): without the button or a reply, acceptance is "
+        "LINE never says that a message was delivered or read: without the button or a reply, acceptance is "
         "all the evidence there is.",
         "A buyer who has blocked the account looks like any other: LINE takes the message and shows it to nobody.",
         "Each plan has a number of messages a month; when they are used up LINE refuses all, and the next channel of "

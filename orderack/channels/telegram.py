@@ -293,7 +293,7 @@ CHANNEL: ChannelSpec = ChannelSpec(
     ),
     traps=(
         "A bot can write only to a buyer who has started it, and never learns whether a message was delivered or "
-        "read (R200): without the button or a reply, acceptance is all the evidence there is.",
+        "read: without the button or a reply, acceptance is all the evidence there is.",
         "Telegram has no key for sends: one that was cut off may have arrived; nothing settles it but a person, and "
         "`evidence_within` opens the next channel.",
         "The press of a button is recorded, but Telegram shows it as under way for a moment, for our answer is a "

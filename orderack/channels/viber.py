@@ -338,7 +338,7 @@ CHANNEL: ChannelSpec = ChannelSpec(
         "failed, subscribed, unsubscribed and conversation_started"
     ),
     traps=(
-        "A bot is created only on commercial terms, with a monthly fee, since February 2024 (R201).",
+        "A bot is created only on commercial terms, with a monthly fee, since February 2024.",
         "Nothing can be sent before set_webhook has been called, nor to a buyer who has not subscribed to the bot.",
         "What the buyer's app cannot show is refused only later: the send counts as accepted until `failed` comes.",
         "The buttons stand below the chat in place of the keyboard until the next message; they need a Viber app that "
