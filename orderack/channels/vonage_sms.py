@@ -338,6 +338,8 @@ def _fields(request: RawRequest) -> Mapping[str, str]:
         pairs = [*pairs, *(_json_pairs(body) if body.lstrip().startswith("{") else _pairs(body))]
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a field comes twice")
+    if any("&" in name or "=" in name for name, _ in pairs):  # two fields written as one would have the same signature
+        raise ValueError("no field of Vonage's has such a name")
     return dict(pairs)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import ClassVar
 from urllib.parse import parse_qs, urlencode
 
@@ -188,6 +189,17 @@ class TestVonageSms(HttpChannelConformance, WebhookConformance):
         message = self.message()
         ref = message.key.ref.model_copy(update={"number": "A" * 120})
         return message.model_copy(update={"key": message.key.model_copy(update={"ref": ref})})
+
+    async def test_two_fields_written_as_one_have_no_signature(self) -> None:
+        genuine = self.inbound("no")
+        names = sorted(name for name in genuine if name not in ("sig", "timestamp"))
+        for left, right in pairwise(names):
+            forged = {name: value for name, value in genuine.items() if name not in (left, right)}
+            forged[f"{left}={genuine[left]}&{right}"] = genuine[right]
+            async with self.channel() as channel:
+                await channel.verify(posted(genuine))
+                with pytest.raises(BadSignature):
+                    await channel.verify(posted(forged))
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
