@@ -62,7 +62,7 @@ MEANS: Mapping[Fate, str] = MappingProxyType(
         Fate.ACCEPTED: "the provider has it",
         Fate.REFUSED: "it said no; an order's message would take the fallback",
         Fate.UNSUPPORTED: "this channel cannot carry it; an order's message would take the fallback",
-        Fate.MISCONFIGURED: "ours to mend; an order's message would wait and an operator be called",
+        Fate.MISCONFIGURED: "ours to mend; an order's message would wait for that, then take the fallback",
         Fate.UNAVAILABLE: "it was not sent; an order's message would be tried again",
         Fate.IN_DOUBT: "nobody knows whether it went out; an order's message would not be blindly sent again",
     }
