@@ -151,10 +151,9 @@ def id_in(events: Iterable[ChannelEvent]) -> str:
 
 
 def arrivals(events: Sequence[ChannelEvent]) -> Iterable[Sequence[ChannelEvent]]:
-    """The same events as they may come: in turn, backwards, each twice, mixed."""
+    """The same events as they may come: in turn, backwards and each twice, mixed."""
     yield events
-    yield list(reversed(events))
-    yield [event for event in events for _ in range(2)]
+    yield [event for event in reversed(events) for _ in range(2)]
     mixed = [*events, *events]
     random.Random(len(events)).shuffle(mixed)
     yield mixed
