@@ -306,8 +306,8 @@ class TestOutlook(HttpChannelConformance):
                 200,
             )
             assert await channel.greet(self.notification()) is None
+            twice = "https://a.example/?validationToken=a&validationToken=b"
             with pytest.raises(BadSignature):
-                twice = "https://a.example/?validationToken=a&validationToken=b"
                 await channel.greet(RawRequest(url=twice, headers={}, body=b""))
 
     async def test_without_a_client_state_nothing_is_greeted_or_genuine(self) -> None:

@@ -136,7 +136,7 @@ class TestZohoTask(HttpChannelConformance):
         (task,) = Insert.model_validate_json(request.body).data
         return task
 
-    async def test_it_is_one_record_that_starts_no_rule_of_theirs(self) -> None:
+    async def test_it_is_one_record_as_zoho_documents_it_and_starts_no_rule_of_theirs(self) -> None:
         request = await self.sent(self.about())
         assert (request.method, request.target) == ("POST", "/crm/v8/Tasks")
         assert request.headers["authorization"] == f"Zoho-oauthtoken {TOKEN}"
