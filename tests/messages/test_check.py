@@ -128,7 +128,7 @@ def test_a_folder_without_the_default_language_cannot_be_used(own_english: Path,
     shutil.rmtree(own_english / "en")
     with pytest.raises(Misconfigured, match="messages/en"):
         MessageRenderer(own_english)
-    with pytest.raises(Misconfigured, match="no such folder"):
+    with pytest.raises(Misconfigured, match="there is no folder of wordings"):
         MessageRenderer(tmp_path / "nowhere")
     assert check_wordings(own_english)[0].field == "messages"
 

@@ -55,7 +55,7 @@ def test_a_finding_has_exit_code_1_its_line_and_remedy(shipped: Path) -> None:
     assert code == 1
     assert 'did you mean "edi"?' in err
     code, out, _ = run("check", "--json", "--policy-dir", shipped)
-    assert (code, json.loads(out)["problems"][0]["field"]) == (1, "rules[3].when")
+    assert (code, json.loads(out)["problems"][0]["field"]) == (1, "rules[4].when")
 
 
 def test_a_policy_of_the_wrong_shape_has_exit_code_1(shipped: Path) -> None:
