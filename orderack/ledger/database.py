@@ -91,6 +91,9 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._users = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._writing = engine.execution_options(**{_WRITES: True})
         # SQLite has one writer at a time. Waiting here is fair and prompt; its own busy handler polls.
         self._turn: AbstractAsyncContextManager[None] = (
@@ -100,14 +103,14 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """One consistent look."""
-        with translated():
+        with translated(), self._in_use():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction, committed at the end or not at all."""
-        with translated():
+        with translated(), self._in_use():
             async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
                 yield session
 
@@ -119,8 +122,21 @@ class Database:
                     await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the calls under way have given theirs back: a later one would stay open."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), BUSY_TIMEOUT_MS / 1000)
         await self._engine.dispose()
+
+    @contextmanager
+    def _in_use(self) -> Generator[None]:
+        self._users += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._idle.set()
 
 
 def uncut(ledger: type[T]) -> type[T]:

@@ -80,6 +80,18 @@ async def test_a_call_cancelled_twice_has_ended_when_its_caller_has(ledger: SqlL
         assert [other for other in asyncio.all_tasks() if "SqlLedger.write" in repr(other.get_coro())] == []
 
 
+async def test_a_ledger_that_is_closed_waits_for_the_calls_under_way(ledger: SqlLedger, ledger_url: str) -> None:
+    own = await open_ledger(ledger_url)
+    calls = [asyncio.create_task(own.write(journal([entry(step + 1)]))) for step in range(8)]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.sleep(0)
+    await own.aclose()
+    assert all(call.done() for call in calls)
+    assert [entry.seq for entry in await ledger.entries(REF)] in [list(range(1, n + 1)) for n in range(9)]
+
+
 WRITER = """
 import asyncio, sys
 from tests.ledger.samples import NOW, entry, journal
