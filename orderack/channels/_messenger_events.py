@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from orderack.clients import meta
+from orderack.channels import _meta as meta
 from orderack.clients.wire import not_an_event, read
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.ports import ChannelEvent, RawRequest

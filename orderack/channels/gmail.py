@@ -25,12 +25,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings
 
+from orderack.channels._order_mail import composed
 from orderack.clients.email_address import EmailAddress
 from orderack.clients.google_jwt import KEYS_HOST, OIDC_ISSUERS, OIDC_KEYS, GoogleTokens
 from orderack.clients.http import WRONG_KEY_OR_URL, BaseUrl, Clock, Http, retry_after, segment, utc_now
 from orderack.clients.mailbox import Arrived, MailboxEvents
 from orderack.clients.oauth import RsaKey, SignedIn, Tokens, jwt_assertion
-from orderack.clients.order_mail import composed
 from orderack.clients.own_message_ids import IdSecret, OwnMessageIds
 from orderack.clients.wire import read
 from orderack.domain.acknowledgement import Audience, Reason

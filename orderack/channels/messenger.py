@@ -15,8 +15,8 @@ import httpx
 from pydantic import BaseModel, Field, JsonValue, SecretStr
 from pydantic_settings import BaseSettings
 
+from orderack.channels import _meta as meta
 from orderack.channels._messenger_events import events_in
-from orderack.clients import meta
 from orderack.clients.http import BaseUrl, Clock, Http, segment, utc_now
 from orderack.domain.acknowledgement import Audience, Kind, Reason
 from orderack.domain.evidence import Grade
@@ -142,8 +142,7 @@ class Messenger:
     def _body(self, message: Message) -> dict[str, JsonValue]:
         if not _PSID.fullmatch(message.recipient):
             raise Refused("the recipient is not a page-scoped id", Reason.BAD_RECIPIENT)
-        heard = message.heard_at
-        opened = heard is not None and self._http.clock() - heard < WINDOW
+        opened = meta.opened(message, self._http.clock(), WINDOW)
         said = _free(message) if opened else self._template(message)
         return {
             "recipient": {"id": message.recipient},
@@ -155,9 +154,7 @@ class Messenger:
         own = self._settings
         if (name := own.templates.get(message.kind)) is None:
             raise Refused("24 hours have passed, and this kind has no template", Reason.WINDOW_CLOSED, "no_template")
-        ref = message.key.ref
-        values = (ref.number, message.sender_name or ref.store, meta.statement(message.content))
-        texts = [meta.parameter(text, limit) for text, limit in zip(values, PARAMETER_LIMITS, strict=True)]
+        texts = meta.parameters(message, PARAMETER_LIMITS)
         parameters: list[JsonValue] = [{"type": "text", "text": text} for text in texts]
         code = LANGUAGES.get(message.language.partition("-")[0].lower(), own.template_language)
         components: list[JsonValue] = [{"type": "body", "parameters": parameters}]

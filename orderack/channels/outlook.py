@@ -16,12 +16,12 @@ from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from orderack.channels._graph import PREFIX, Inbox, Listed, Listing, before, fate
+from orderack.channels._order_mail import SUPPRESSED, header_key, one_line_subject
 from orderack.clients.bounces import KEY_HEADER
 from orderack.clients.email_address import EmailAddress, one_address
 from orderack.clients.http import BaseUrl, Clock, Http, segment, utc_now
 from orderack.clients.mailbox import MailboxEvents
 from orderack.clients.oauth import SignedIn, Tokens
-from orderack.clients.order_mail import SUPPRESSED, header_key, one_line_subject
 from orderack.clients.own_message_ids import IdSecret, OwnMessageIds
 from orderack.clients.wire import MOST_UNPROVED, read, same
 from orderack.domain.acknowledgement import Audience

@@ -14,8 +14,8 @@ import httpx
 from pydantic import BaseModel, Field, JsonValue, SecretStr
 from pydantic_settings import BaseSettings
 
+from orderack.channels import _meta as meta
 from orderack.channels._whatsapp_events import events_in
-from orderack.clients import meta
 from orderack.clients.http import BaseUrl, Clock, Http, segment, utc_now
 from orderack.domain.acknowledgement import Audience, Kind, Reason
 from orderack.domain.evidence import Grade
@@ -180,8 +180,7 @@ class WhatsApp:
     def _body(self, message: Message) -> dict[str, JsonValue]:
         if not _NUMBER_FORM.fullmatch(message.recipient):
             raise Refused("the recipient is not a phone number", Reason.BAD_RECIPIENT)
-        heard = message.heard_at
-        opened = heard is not None and self._http.clock() - heard < WINDOW
+        opened = meta.opened(message, self._http.clock(), WINDOW)
         return {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
@@ -194,9 +193,7 @@ class WhatsApp:
         own = self._settings
         if (name := own.templates.get(message.kind)) is None:
             raise Refused("24 hours have passed, and this kind has no template", Reason.WINDOW_CLOSED, "no_template")
-        ref = message.key.ref
-        values = (ref.number, message.sender_name or ref.store, meta.statement(message.content))
-        texts = [meta.parameter(text, limit) for text, limit in zip(values, PARAMETER_LIMITS, strict=True)]
+        texts = meta.parameters(message, PARAMETER_LIMITS)
         components: list[JsonValue] = [{"type": "body", "parameters": [{"type": "text", "text": t} for t in texts]}]
         if own.template_link_base:
             suffix = _suffix(message.content.link or "", own.template_link_base)

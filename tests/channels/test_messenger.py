@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from orderack.channels import _meta as meta
 from orderack.channels.messenger import CODES, Messenger, MessengerSettings
-from orderack.clients import meta
 from orderack.domain.acknowledgement import Kind, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.errors import BadSignature, Refused, Unavailable

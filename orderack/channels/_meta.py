@@ -3,7 +3,7 @@
 import hmac
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +17,7 @@ from orderack.domain.acknowledgement import Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.replies import may_mean_the_order, opts_out
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable, Unsupported
-from orderack.ports import Greeting, RawRequest, Rendered
+from orderack.ports import Greeting, Message, RawRequest, Rendered
 
 SIGNATURE = "x-hub-signature-256"
 USAGE = "x-business-use-case-usage"
@@ -200,3 +200,15 @@ def spoken(text: str) -> Spoken:
 def moment(value: int, unit: int = 1) -> datetime:
     """Meta's times: seconds or (`unit` 1,000) milliseconds since 1970."""
     return datetime.fromtimestamp(value / unit, UTC)
+
+
+def opened(message: Message, now: datetime, window: timedelta) -> bool:
+    """Whether the buyer wrote so lately that free words may be sent."""
+    return message.heard_at is not None and now - message.heard_at < window
+
+
+def parameters(message: Message, limits: Sequence[int]) -> list[str]:
+    """What fills a template, in this order: the order's number, the store, the message in one line."""
+    ref = message.key.ref
+    values = (ref.number, message.sender_name or ref.store, statement(message.content))
+    return [parameter(text, limit) for text, limit in zip(values, limits, strict=True)]
