@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from temporalio import activity
 
 from orderack.contracts import names
 from orderack.contracts.activities import AssessRequest
-from orderack.domain.assessment import Assessment, LineStock
+from orderack.domain.assessment import AnswerCall, Assessment, LineStock
 from orderack.domain.flags import EarlierOrder, fingerprint
 from orderack.domain.order import Order
 from orderack.errors import OrderAckError
@@ -28,6 +29,8 @@ HISTORY = timedelta(days=365)
 LATENCIES = 200
 """Receipts that the adaptive gate looks back on."""
 
+NO_ANSWERS: Mapping[str, AnswerCall] = MappingProxyType({})
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,12 +43,14 @@ class Assess:
         policy: Callable[[], Policy],
         erps: Mapping[str, Erp],
         channels: Mapping[str, Traits],
+        answers: Mapping[str, AnswerCall] = NO_ANSWERS,
         holidays: Holidays = holidays_of,
     ) -> None:
         self._ledger = ledger
         self._policy = policy
         self._erps = erps
         self._channels = {name: channel_facts(traits) for name, traits in channels.items()}
+        self._answers = answers
         self._holidays = holidays
 
     @activity.defn(name=names.ASSESS)
@@ -80,7 +85,7 @@ class Assess:
         policy, order = self._policy(), request.order
         found = await self._find(policy, request)
         latency = await self._latency(policy, order)
-        around = Circumstances(channels=self._channels, latency=latency, waived=request.waived)
+        around = Circumstances(channels=self._channels, answers=self._answers, latency=latency, waived=request.waived)
         try:
             return assess_order(policy, order, request.revision, found, around, self._holidays)
         except Exception as error:

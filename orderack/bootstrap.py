@@ -5,15 +5,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from orderack import channels, erps
+from orderack import channels, erps, sources
 from orderack.domain.acknowledgement import SendKey
+from orderack.domain.assessment import AnswerCall
 from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
 from orderack.ledger.repository import open_ledger
 from orderack.links import PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
 from orderack.policy.load import CurrentPolicy
-from orderack.ports import Channel, Erp, GatewayLedger, MessageLinks, Renderer, Traits
+from orderack.policy.model import Policy
+from orderack.ports import Channel, Connection, Erp, GatewayLedger, MessageLinks, Renderer, Source, Traits
 from orderack.registry import Built
 from orderack.settings import Settings
 from orderack.touch_links import TouchLink, TouchLinks
@@ -28,6 +30,7 @@ class Parts:
     ledger: GatewayLedger
     channels: Built[Channel]
     erps: Built[Erp]
+    sources: Built[Source]
     policy: CurrentPolicy
     renderer: Renderer
     links: PageLinks
@@ -64,6 +67,31 @@ def channel_traits() -> dict[str, Traits]:
     return {name: spec.adapter.traits for name, spec in channels.load().items()}
 
 
+def source_answers() -> dict[str, AnswerCall]:
+    """The systems that are told what becomes of their orders, configured or not."""
+    specs = sources.load().items()
+    return {name: call for name, spec in specs if (call := spec.adapter.traits.answer) is not None}
+
+
+def connections(policy: Policy) -> tuple[Connection, ...]:
+    """Every store's connections to systems that orders come from. An edit of them holds from the next start on."""
+    return tuple(
+        Connection(
+            store=name,
+            system=system,
+            source=row.source,
+            country=store.profile.country,
+            time_zone=store.profile.time_zone,
+            language=policy.languages[0],
+            fields=row.fields,
+            sure_from=row.sure_from,
+            partners=row.partners,
+        )
+        for name, store in policy.stores.items()
+        for system, row in store.connections.items()
+    )
+
+
 @asynccontextmanager
 async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
     """Build the parts, and release them at the end. Raises Misconfigured or Unavailable, saying what to do."""
@@ -77,9 +105,12 @@ async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         ledger = await open_ledger(settings.ledger_url)
         stack.push_async_callback(ledger.aclose)
-        built_channels, built_erps = channels.build(), erps.build()
+        built_channels, built_sources = channels.build(), sources.build(connections(policy()))
+        built_erps = erps.build({name: erp.system for name, erp in policy().erps.items()})
         for channel in built_channels.ready.values():
             stack.push_async_callback(channel.aclose)
         for erp in built_erps.ready.values():
             stack.push_async_callback(erp.aclose)
-        yield Parts(settings, ledger, built_channels, built_erps, policy, renderer, links, touch_links)
+        for source in built_sources.ready.values():
+            stack.push_async_callback(source.aclose)
+        yield Parts(settings, ledger, built_channels, built_erps, built_sources, policy, renderer, links, touch_links)

@@ -7,15 +7,17 @@ room is loaded. Which settings an adapter needs is read from its settings class,
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar, get_args
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from orderack.errors import Misconfigured
-from orderack.ports import Channel, Erp
+from orderack.ports import Channel, Connection, Erp, Source
 
 A = TypeVar("A")
 
@@ -38,22 +40,28 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Spec(Generic[A]):
-    """An adapter's registration."""
+class Registration:
+    """What every adapter says of itself."""
 
     description: str
     obtain: str
     """Where a person gets the settings."""
     settings: type[BaseSettings]
-    make: Callable[[], A]
-    """Reads the settings and builds the adapter. Raises pydantic's ValidationError when they do not suffice."""
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The environment variables, in the order of the settings class."""
+        return self.variables_of(str(self.settings.model_config.get("env_prefix", "")))
+
+    def variable(self, field: str) -> str:
+        """The environment variable of one settings field."""
+        return f"{self.settings.model_config.get('env_prefix', '')}{field}".upper()
+
+    def variables_of(self, prefix: str) -> tuple[Variable, ...]:
+        """The same where the settings have this prefix."""
         return tuple(
             Variable(
-                name=self.variable(field),
+                name=f"{prefix}{field}".upper(),
                 description=info.description or "",
                 required=info.is_required(),
                 secret=_secret(info.annotation),
@@ -61,9 +69,13 @@ class Spec(Generic[A]):
             for field, info in self.settings.model_fields.items()
         )
 
-    def variable(self, field: str) -> str:
-        """The environment variable of one settings field."""
-        return f"{self.settings.model_config.get('env_prefix', '')}{field}".upper()
+
+@dataclass(frozen=True)
+class Spec(Registration, Generic[A]):
+    """An adapter's registration, where there is one of it."""
+
+    make: Callable[[], A]
+    """Reads the settings and builds the adapter. Raises pydantic's ValidationError when they do not suffice."""
 
 
 def _secret(annotation: object) -> bool:
@@ -83,11 +95,41 @@ class ChannelSpec(Spec[Channel]):
 
 
 @dataclass(frozen=True)
-class ErpSpec(Spec[Erp]):
-    """An ERP's registration."""
+class ErpSpec(Registration):
+    """An ERP system's registration. A store's ERP is one installation of it, by the name that the policy gives it."""
+
+    make: Callable[[str, str], Erp]
+    """The installation's name, and the prefix of its settings → the adapter. Raises pydantic's ValidationError."""
+    once: str = ""
+    """How it comes that an order is booked once, in words (docs/erps.md)."""
+    receipts: str = ""
+    """How its receipts reach us: what it pushes, with which script or setting of its own, and what we ask for."""
+    traps: tuple[str, ...] = ()
 
 
-S = TypeVar("S", ChannelSpec, ErpSpec)
+@dataclass(frozen=True)
+class SourceSpec(Registration):
+    """A source's registration. A connection is one store's account at it."""
+
+    adapter: type[Source]
+    make: Callable[[Connection, str], Source]
+    """The connection, and the prefix of its settings → the adapter. Raises pydantic's ValidationError."""
+    trigger: str
+    """What starts the clock, in words: "the order is paid" (docs/sources.md)."""
+    webhook: str = ""
+    """What to register there so that it posts to `/intake/<store>/<name>`, in words; empty: it posts nothing."""
+    traps: tuple[str, ...] = ()
+
+
+S = TypeVar("S", ChannelSpec, ErpSpec, SourceSpec)
+
+
+def prefix_of(kind: str, *names: str) -> str:
+    """The environment prefix of an instance: `ORDERACK_ERP_NETSUITE_EU_`, `ORDERACK_SOURCE_DEMO_SHOPIFY_`."""
+    return "_".join(("ORDERACK", kind, *(_WORD.sub("_", name) for name in names))).upper() + "_"
+
+
+_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -121,22 +163,59 @@ def load(paths: Iterable[str], package: str, attribute: str, kind: type[S]) -> M
 
 def build(specs: Mapping[str, Spec[A]], names: Collection[str] | None = None) -> Built[A]:
     """Build the named adapters, or all. Never raises for settings: what they lack is in `not_configured`."""
-    ready: dict[str, A] = {}
-    lacking: dict[str, tuple[str, ...]] = {}
+    made = _Made[A]()
     for name, spec in specs.items():
-        if names is not None and name not in names:
-            continue
+        if names is None or name in names:
+            made.add(name, spec.make, str(spec.settings.model_config.get("env_prefix", "")))
+    return made.built
+
+
+def build_erps(specs: Mapping[str, ErpSpec], installed: Mapping[str, str]) -> Built[Erp]:
+    """Each installation by its name. `installed`: name → system."""
+    made = _Made[Erp]()
+    for name, system in installed.items():
+        prefix = prefix_of("ERP", name)
+        if (spec := specs.get(system)) is None:
+            made.lacking[name] = (f"there is no ERP system {system}; there are {', '.join(specs)}",)
+        else:
+            made.add(name, partial(spec.make, name, prefix), prefix)
+    return made.built
+
+
+def build_sources(specs: Mapping[str, SourceSpec], connections: Iterable[Connection]) -> Built[Source]:
+    """Each connection by `store/system`."""
+    made = _Made[Source]()
+    for connection in connections:
+        prefix = prefix_of("SOURCE", connection.store, connection.system)
+        if (spec := specs.get(connection.system)) is None:
+            made.lacking[str(connection)] = (f"there is no source {connection.system}; there are {', '.join(specs)}",)
+        else:
+            made.add(str(connection), partial(spec.make, connection, prefix), prefix)
+    return made.built
+
+
+class _Made(Generic[A]):
+    """Adapters being built; what one lacks keeps none of the others from it."""
+
+    def __init__(self) -> None:
+        self.ready: dict[str, A] = {}
+        self.lacking: dict[str, tuple[str, ...]] = {}
+
+    def add(self, name: str, make: Callable[[], A], prefix: str) -> None:
         try:
-            ready[name] = spec.make()
+            self.ready[name] = make()
         except SettingsError as error:  # a value that should be JSON and is not; the text names the field only
-            lacking[name] = (str(error),)
+            self.lacking[name] = (str(error),)
         except ValidationError as error:
-            lacking[name] = tuple(_lack(spec, item["loc"], item["type"], item["msg"]) for item in error.errors())
-    return Built(ready=ready, not_configured=lacking)
+            self.lacking[name] = tuple(_lack(prefix, item["loc"], item["type"], item["msg"]) for item in error.errors())
+
+    @property
+    def built(self) -> Built[A]:
+        return Built(ready=self.ready, not_configured=self.lacking)
 
 
-def _lack(spec: Spec[A], loc: tuple[int | str, ...], kind: str, message: str) -> str:
+def _lack(prefix: str, loc: tuple[int | str, ...], kind: str, message: str) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
-    variable = spec.variable(str(loc[0]))
+    variable = f"{prefix}{loc[0]}".upper()
     return f"{variable} is missing" if kind == "missing" else f"{variable}: {message.removeprefix('Value error, ')}"

@@ -19,7 +19,7 @@ from activities import (
     for_orders,
     utc_now,
 )
-from orderack.bootstrap import Parts, channel_traits
+from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
@@ -38,7 +38,7 @@ def runner() -> SandboxedWorkflowRunner:
 
 def orders_worker(client: Client, parts: Parts) -> Worker:
     """Workflows, their assessments and our own ledger."""
-    assess = Assess(parts.ledger, parts.policy, parts.erps.ready, channel_traits())
+    assess = Assess(parts.ledger, parts.policy, parts.erps.ready, channel_traits(), source_answers())
     return Worker(
         client,
         task_queue=names.ORDERS_QUEUE,

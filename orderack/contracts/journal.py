@@ -69,6 +69,11 @@ class Event(StrEnum):
     CLOCK_BREACHED = "clock_breached"
     CLOCK_STOPPED = "clock_stopped"
     QUARANTINED = "quarantined"
+    SOURCE_ANSWERED = "source_answered"
+    SOURCE_REFUSED = "source_refused"
+    INVOICED = "invoiced"
+    ERP_WAITS = "erp_waits"
+    """The ERP has it and has not booked it: a draft that waits for its own approval."""
     CLOSED = "closed"
 
 

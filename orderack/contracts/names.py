@@ -1,10 +1,12 @@
 """Every name that enters Temporal history. Frozen: add, never rename."""
 
 WORKFLOW = "OrderAcknowledgement"
+WORKFLOW_LOOK = "Look"
 
 ORDERS_QUEUE = "orders"
 MESSAGING_QUEUE = "messaging"
 ERP_QUEUE = "erp"
+SOURCES_QUEUE = "sources"
 
 SIGNAL_ERP_RECEIPT = "erp_receipt"
 SIGNAL_EVIDENCE = "evidence"
@@ -29,3 +31,7 @@ CANCEL_IN_ERP = "cancel_in_erp"
 ACKNOWLEDGE = "acknowledge"
 HAND_OFF = "hand_off"
 RECORD = "record"
+ANSWER_SOURCE = "answer_source"
+INVOICE_IN_ERP = "invoice_in_erp"
+LOOK_AT_SOURCE = "look_at_source"
+LOOK_AT_ERP = "look_at_erp"

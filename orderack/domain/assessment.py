@@ -44,6 +44,10 @@ class FlagName(StrEnum):
     ASSESSMENT_FAILED = "assessment_failed"
     CHANGE_AFTER_HANDOFF = "change_after_handoff"
     RULE = "rule"
+    DOUBTFUL = "doubtful"
+    """It was read from something that is no form, and not every field is sure."""
+    SOURCE_REFUSED = "source_refused"
+    """The partner it came from does not take our answer."""
 
 
 class Flag(Value):
@@ -61,6 +65,24 @@ class LineStock(Value):
     verdict: StockVerdict
     available: Decimal | None = None
     expected_on: date | None = None
+
+
+class AnswerCall(StrEnum):
+    """What the system an order came from wants to hear of it by its own call. Frozen names."""
+
+    NOTE = "note"
+    """Where it stands, beside the order (a storefront). No deadline hangs on it."""
+    RECEIPT = "receipt"
+    """That we have it (Walmart): no promise, so it may be said while a person is still looking."""
+    COMMITMENT = "commitment"
+    """What we will deliver, line by line (EDI, Amazon's vendors): only what the ERP has booked, or a person's no."""
+
+
+class SourceCall(Value):
+    """The call that this order's source is answered by."""
+
+    system: Name
+    call: AnswerCall
 
 
 class Leg(Value):
@@ -128,6 +150,10 @@ class Decision(Value):
     button: bool = False
     """Messages ask the buyer to affirm on the order's page, so that any channel that carries its link can bring E5."""
     levels: ServiceLevels = ServiceLevels()
+    answer: SourceCall | None = None
+    """None: the system it came from, if any, is told nothing."""
+    invoice: bool = False
+    """The ERP is asked to invoice what was handed off."""
 
 
 class Assessment(Value):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 from orderack.domain.assessment import Flag, FlagName, LineStock
-from orderack.domain.order import Address, Name, Order, PaymentStatus, Text
+from orderack.domain.order import DIGITAL, Address, Name, Order, PaymentStatus, Text
 from orderack.domain.value import Value
 
 MINIMUM = ("customer.id", "lines", "delivery", "payment.terms")
@@ -29,6 +29,8 @@ def _no_address(address: Address | None) -> bool:
 
 
 def _no_delivery(order: Order, _: Collection[str]) -> bool:
+    if order.order_type == DIGITAL:
+        return False
     return _blank(order.pickup.location) if order.pickup else _no_address(order.delivery_address)
 
 

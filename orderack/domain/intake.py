@@ -223,7 +223,7 @@ def _money(order: Order) -> Iterator[Problem]:
     if order.currency not in MINOR_DIGITS:
         yield Problem(field="currency", problem="is not a currency", remedy="use an ISO 4217 code such as EUR")
         return
-    for name in ("discount", "tax", "shipping", "total"):
+    for name in ("discount", "tax", "shipping", "fees", "credit", "total"):
         if not fits(getattr(order.totals, name), order.currency):
             digits = MINOR_DIGITS[order.currency]
             yield Problem(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 
-from orderack.domain.order import Order
+from orderack.domain.order import Order, TaxBasis
 
 _TWO = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY
@@ -37,11 +37,14 @@ def fits(amount: Decimal, currency: str) -> bool:
 
 
 def add_up(order: Order, *, tax_included: bool = False) -> Decimal:
-    """Lines - discount + tax + shipping, rounded half up to the currency's minor unit.
+    """Lines - discount + tax + shipping + fees - credit, rounded half up to the currency's minor unit.
 
-    `tax_included`: the store's unit prices contain the tax, so it is not added again.
+    `tax_included`: the store's prices contain the tax, so it is not added again; what the order itself says goes first.
     """
     totals = order.totals
+    if totals.tax_basis is not None:
+        tax_included = totals.tax_basis is TaxBasis.INCLUDED
     lines = sum((line.amount for line in order.lines), Decimal(0))
     tax = Decimal(0) if tax_included else totals.tax
-    return (lines - totals.discount + tax + totals.shipping).quantize(minor_unit(order.currency), ROUND_HALF_UP)
+    whole = lines - totals.discount + tax + totals.shipping + totals.fees - totals.credit
+    return whole.quantize(minor_unit(order.currency), ROUND_HALF_UP)

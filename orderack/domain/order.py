@@ -15,6 +15,15 @@ Amount = Annotated[Decimal, Field(allow_inf_nan=False, ge=0, max_digits=18, deci
 Quantity = Annotated[Decimal, Field(allow_inf_nan=False, gt=0, max_digits=12, decimal_places=4)]
 
 
+def _unset(value: object) -> bool:
+    """Whether a field that came later holds nothing: it is left out then, so that what was hashed before still is."""
+    return not value
+
+
+DIGITAL = "digital"
+"""The `order_type` of an order of which nothing is shipped or fetched: it needs no address."""
+
+
 class Relation(StrEnum):
     """How the buyer stands to the store (R39–R42, R45)."""
 
@@ -60,6 +69,13 @@ class Contacts(Value):
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
 
 
+class ExternalId(Value):
+    """The id in another system."""
+
+    system: Name
+    id: Name
+
+
 class Line(Value):
     """One ordered line. `line_id` is the source's own and unique within the order."""
 
@@ -72,11 +88,19 @@ class Line(Value):
     instructions: Text | None = None
     design: Text | None = None
     dietary: Text | None = None
+    subtotal: Annotated[Amount | None, Field(exclude_if=_unset)] = None
+    """What the source says the line costs before discounts, where no unit price of four decimals multiplies to it."""
+    discount: Annotated[Amount, Field(exclude_if=_unset)] = Decimal(0)
+    """This line's part of the order's discount (`Totals.discount`), where the source says."""
+    unit: Annotated[Name | None, Field(exclude_if=_unset)] = None
+    """What the quantity counts, where it is not pieces."""
+    codes: Annotated[tuple[ExternalId, ...], Field(exclude_if=_unset)] = ()
+    """The item's or the line's numbers elsewhere: `gtin`, `buyer_item`, `asin`, a system's own line id …"""
 
     @property
     def amount(self) -> Decimal:
-        """Quantity times unit price, unrounded, in the order's currency."""
-        return self.quantity * self.unit_price
+        """Before discounts: quantity times unit price, unrounded, in the order's currency; or what the source says."""
+        return self.quantity * self.unit_price if self.subtotal is None else self.subtotal
 
 
 class Address(Value):
@@ -110,20 +134,42 @@ class Payment(Value):
     method: Text | None = None
 
 
+class TaxBasis(StrEnum):
+    """Whether the lines' and the shipping's prices contain the tax."""
+
+    INCLUDED = "included"
+    ADDED = "added"
+
+
 class Totals(Value):
     """What the source says; `total` is what the buyer pays."""
 
     discount: Amount = Decimal(0)
     tax: Amount = Decimal(0)
     shipping: Amount = Decimal(0)
+    fees: Annotated[Amount, Field(exclude_if=_unset)] = Decimal(0)
+    """Surcharges, handling, gift wrapping: whatever is added beside lines, tax and shipping."""
+    credit: Annotated[Amount, Field(exclude_if=_unset)] = Decimal(0)
+    """Gift cards and store credit that lower the total, where the source takes them off it."""
+    tax_basis: Annotated[TaxBasis | None, Field(exclude_if=_unset)] = None
+    """None: as the store's row in the policy says."""
     total: Amount
 
 
-class ExternalId(Value):
-    """The order's id in another system."""
+class Origin(Value):
+    """Through which of our doors the order came: a store's connection to a system."""
 
     system: Name
-    id: Name
+    delivery: Name | None = None
+    """The inbox's id of what it was read from, where a person may want to see the original."""
+
+
+class Doubt(Value):
+    """A field that was read from something that is no form: an e-mail, a document, a call."""
+
+    field: Name
+    why: Text
+    confidence: Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class PartnerDeadline(Value):
@@ -170,6 +216,11 @@ class Order(Value):
     order_type: Name = "standard"
     external_ids: tuple[ExternalId, ...] = ()
     partner_deadline: PartnerDeadline | None = None
+    purchase_order: Annotated[Name | None, Field(exclude_if=_unset)] = None
+    """The buyer's own number for it."""
+    doubts: Annotated[tuple[Doubt, ...], Field(exclude_if=_unset)] = ()
+    """What a person has to look at before it is believed."""
+    origin: Annotated[Origin | None, Field(exclude_if=_unset)] = None
 
     @property
     def ref(self) -> OrderRef:
@@ -181,5 +232,5 @@ class Order(Value):
 
         The same order sent again (a webhook's second delivery) hashes the same; a changed line does not.
         """
-        body = self.model_dump_json(exclude={"trigger_at": True, "payment": {"status": True}})
+        body = self.model_dump_json(exclude={"trigger_at": True, "origin": True, "payment": {"status": True}})
         return hashlib.sha256(body.encode()).hexdigest()

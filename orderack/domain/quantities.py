@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 from orderack.domain.money import add_up, minor_unit
-from orderack.domain.order import Line, Order
+from orderack.domain.order import Line, Order, TaxBasis
+
+_EXACT = Decimal("0.0001")
 
 
 def with_quantities(order: Order, quantities: Mapping[str, Decimal]) -> Order:
@@ -28,7 +30,11 @@ def with_quantities(order: Order, quantities: Mapping[str, Decimal]) -> Order:
 def _with(line: Line, quantity: Decimal | None) -> Line | None:
     if quantity is None or quantity == line.quantity:
         return line
-    return line.model_copy(update={"quantity": quantity}) if quantity else None
+    if not quantity:
+        return None
+    parts = {"subtotal": line.subtotal, "discount": line.discount}
+    scaled = {name: (part * quantity / line.quantity).quantize(_EXACT) for name, part in parts.items() if part}
+    return line.model_copy(update={"quantity": quantity} | scaled)
 
 
 def _amount(lines: tuple[Line, ...]) -> Decimal:
@@ -36,6 +42,8 @@ def _amount(lines: tuple[Line, ...]) -> Decimal:
 
 
 def _contains_tax(order: Order) -> bool:
-    """Whether the order adds up only if its prices contain the tax."""
+    """What the order says; else whether it adds up only if its prices contain the tax."""
     total = order.totals.total
+    if order.totals.tax_basis is not None:
+        return order.totals.tax_basis is TaxBasis.INCLUDED
     return total != add_up(order) and total == add_up(order, tax_included=True)

@@ -209,7 +209,9 @@ async def _sandbox(stack: Stack) -> dict[str, str]:
     """Start the look-alikes; their keys live with their process, so they tell us what the adapters need."""
     own = stack.home.log("sandbox")
     ports = [str(stack.ports.sandbox), str(stack.ports.smtp)]
-    await stack.run("sandbox", [sys.executable, "-m", "orderack.embedded.sandbox", *ports, stack.gateway_url])
+    stores = load_policy(Settings().policy_dir).stores
+    wanted = [f"{name}/{system}" for name, store in stores.items() for system in store.connections]
+    await stack.run("sandbox", [sys.executable, "-m", "orderack.embedded.sandbox", *ports, stack.gateway_url, *wanted])
     await _until(stack, "sandbox", lambda: _first_object(own) is not None)
     return {str(name): str(value) for name, value in json.loads(_first_object(own) or "{}").items()}
 

@@ -145,9 +145,11 @@ _ONE = TypeAdapter(WireReceipt)
 class HttpErp:
     """One ERP that speaks the protocol. `name` is its key in the policy and in `/receipts/{name}`."""
 
-    def __init__(self, name: str, settings: HttpErpSettings, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, name: str, settings: HttpErpSettings, prefix: str = "ORDERACK_ERP_HTTP_", clock: Clock = utc_now
+    ) -> None:
         self.name = name
-        self._prefix = str(settings.model_config.get("env_prefix"))
+        self._prefix = prefix
         self._secrets = standard_webhooks.secrets_of(settings.webhook_secret.get_secret_value())
         self._http = Http(
             f"ERP {name}",
@@ -248,9 +250,16 @@ def _refused(erp: str, reason: str, code: str) -> Refused:
     return Refused(f"ERP {erp} refused: {scrub(reason) or 'no reason given'} ({code})", Reason.OTHER, code)
 
 
+def make(name: str, prefix: str) -> HttpErp:
+    """The installation of this name, with the settings of this prefix. Raises pydantic's ValidationError."""
+    return HttpErp(name, HttpErpSettings(_env_prefix=prefix), prefix)
+
+
 ERP: ErpSpec = ErpSpec(
-    description="Any ERP that speaks the protocol of docs/erp-http.md",
-    obtain="whoever runs the ERP's side: base URL, API key and the secret that signs its receipts",
+    description="Any ERP, or integration before one, that speaks our HTTP protocol (docs/erp-http.md)",
+    obtain="agree on them with whoever runs the ERP's side",
     settings=HttpErpSettings,
-    make=lambda: HttpErp("http", HttpErpSettings()),
+    make=make,
+    once="Each submission carries an Idempotency-Key: the order and its revision.",
+    receipts="It pushes them, signed as Standard Webhooks are; and it is asked for those that did not come.",
 )

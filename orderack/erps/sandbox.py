@@ -1,6 +1,6 @@
 """The sandbox ERP: the generic protocol under its own name, with settings of its own."""
 
-from orderack.erps.http import HttpErp, HttpErpSettings
+from orderack.erps.http import HttpErpSettings, make
 from orderack.registry import ErpSpec, settings_config
 
 
@@ -14,5 +14,7 @@ ERP: ErpSpec = ErpSpec(
     description="The sandbox's ERP (`orderack sandbox`), over the generic protocol",
     obtain="`orderack up` sets these itself",
     settings=SandboxErpSettings,
-    make=lambda: HttpErp("sandbox", SandboxErpSettings()),
+    make=make,
+    once="Each submission carries an Idempotency-Key.",
+    receipts="It pushes them, signed; and it is asked.",
 )

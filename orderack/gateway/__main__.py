@@ -31,6 +31,7 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         orders=orders,
         channels=parts.channels.ready,
         erps=parts.erps.ready,
+        sources=parts.sources.ready,
         stores=CurrentStores(parts.policy),
         keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
         links=parts.links,

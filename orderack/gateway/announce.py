@@ -27,6 +27,7 @@ from orderack.gateway.parts import GatewayParts
 from orderack.gateway.remember import remember
 from orderack.gateway.rests import Rests
 from orderack.gateway.watermarks import spread
+from orderack.intake.deliveries import KIND
 from orderack.messages.page_labels import Taken
 from orderack.ports import ChannelEvent, InboxEvent, StoredSend
 from orderack.temporal.orders import Told
@@ -52,6 +53,7 @@ class InboxKind(StrEnum):
     CHANNEL_EVENT = "channel_event"
     EVIDENCE = "evidence"
     BUYER_REQUEST = "buyer_request"
+    DELIVERY = KIND
 
 
 class Outcome(StrEnum):
@@ -324,10 +326,15 @@ async def _buyer_request(parts: GatewayParts, row: InboxEvent) -> str:
     return await announce_buyer_request(parts, row, BuyerRequest.model_validate_json(row.body))
 
 
+async def _delivery(parts: GatewayParts, row: InboxEvent) -> str:
+    return await parts.intake.announce(row)
+
+
 _ANNOUNCE: Mapping[InboxKind, Callable[[GatewayParts, InboxEvent], Awaitable[str]]] = {
     InboxKind.ORDER: _order,
     InboxKind.ERP_RECEIPT: _receipt,
     InboxKind.CHANNEL_EVENT: _channel_event,
     InboxKind.EVIDENCE: _evidence,
     InboxKind.BUYER_REQUEST: _buyer_request,
+    InboxKind.DELIVERY: _delivery,
 }

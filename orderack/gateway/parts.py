@@ -1,5 +1,6 @@
 """What the gateway is made of: ports, and the few settings that its routes need."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,36 +9,34 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from orderack.contracts.queries import OrderStatus
-from orderack.contracts.updates import BuyerQuestion, CancelRequest, ChangeRequest, Reply, SubmitReply
+from orderack.contracts.updates import BuyerQuestion, ChangeRequest, Reply
 from orderack.domain.evidence import EvidenceFact
-from orderack.domain.order import Order, OrderRef
+from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.gateway.bells import Bells
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.rates import Rates
 from orderack.gateway.turns import Turns
+from orderack.intake.deliveries import Intake
 from orderack.links import PageLinks
 from orderack.messages.page_labels import PageWording
 from orderack.policy.model import EndpointPolicy
-from orderack.ports import Channel, Erp, GatewayLedger
+from orderack.ports import Channel, Erp, GatewayLedger, Source
+from orderack.ports.orders_door import NewsDoor
 from orderack.settings import Settings
 from orderack.temporal.orders import Told
 from orderack.touch_links import TouchLinks
 
 
-class OrdersDoor(Protocol):
+class OrdersDoor(NewsDoor, Protocol):
     """The part of `orderack.temporal.orders.Orders` that the gateway uses."""
-
-    async def submit(self, order: Order) -> SubmitReply: ...
 
     async def receipt(self, receipt: ErpReceipt) -> Told: ...
 
     async def evidence(self, ref: OrderRef, fact: EvidenceFact) -> Told: ...
 
     async def change(self, ref: OrderRef, request: ChangeRequest) -> Reply: ...
-
-    async def cancel(self, ref: OrderRef, request: CancelRequest) -> Reply: ...
 
     async def ask(self, ref: OrderRef, question: BuyerQuestion) -> Reply: ...
 
@@ -79,6 +78,15 @@ class GatewayParts:
     rates: Rates = field(default_factory=Rates)
     turns: Turns = field(default_factory=Turns)
     bells: Bells = field(default_factory=Bells)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """By `store/system`."""
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    """Deliveries that are told while their sender has its answer already."""
+
+    @property
+    def intake(self) -> Intake:
+        """Takes what sources deliver."""
+        return Intake(self.ledger, self.orders, self.sources, self.now)
 
 
 def parts_of(request: Request) -> GatewayParts:

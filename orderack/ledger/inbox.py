@@ -33,10 +33,13 @@ async def receive(
     return as_event((await session.execute(query)).scalar_one())
 
 
-async def announced(session: AsyncSession, event_id: int, outcome: str, now: datetime) -> None:
+async def announced(
+    session: AsyncSession, event_id: int, outcome: str, now: datetime, ref: OrderRef | None = None
+) -> None:
     """Mark the event as announced; the first outcome stands. Of an erased order no body is kept."""
+    whose = {"store": ref.store, "number": ref.number} if ref else {}
     await session.execute(
-        update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome)
+        update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome, **whose)
     )
     await erasure.forget_event(session, event_id)
 

@@ -10,6 +10,7 @@ from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import OrderRef
+from orderack.domain.source import Answered, AnswerKey
 from orderack.ledger import (
     attention,
     channel_book,
@@ -23,12 +24,14 @@ from orderack.ledger import (
     schema,
     searches,
     sends,
+    source_book,
     touches,
     verification,
 )
 from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ports import (
     UNSAID,
+    Awaited,
     ClaimResult,
     DeliveryEnd,
     DueEvent,
@@ -36,6 +39,7 @@ from orderack.ports import (
     GatewayLedger,
     Health,
     InboxEvent,
+    KnownOrder,
     Message,
     OrderRow,
     PastOrder,
@@ -154,9 +158,9 @@ class SqlLedger:
         async with self._database.write() as session:
             return await inbox.receive(session, source, external_id, kind, ref, body, now)
 
-    async def announced(self, event_id: int, outcome: str, now: datetime) -> None:
+    async def announced(self, event_id: int, outcome: str, now: datetime, ref: OrderRef | None = None) -> None:
         async with self._database.write() as session:
-            await inbox.announced(session, event_id, outcome, now)
+            await inbox.announced(session, event_id, outcome, now, ref)
 
     async def unannounced(
         self, before: datetime, limit: int = 100, *, after: int = 0, ref: OrderRef | None = None
@@ -334,6 +338,48 @@ class SqlLedger:
         if done and done.rows:
             await self._database.forget_log()
         return done
+
+    async def hold(
+        self, store: str, system: str, external_id: str, number: str, now: datetime, lease: timedelta
+    ) -> KnownOrder | None:
+        async with self._database.write() as session:
+            return await source_book.hold(session, store, system, external_id, number, now, lease)
+
+    async def took(self, known: KnownOrder) -> None:
+        async with self._database.write() as session:
+            await source_book.took(session, known)
+
+    async def let_go(self, known: KnownOrder) -> None:
+        async with self._database.write() as session:
+            await source_book.let_go(session, known)
+
+    async def known_order(self, store: str, system: str, external_id: str) -> KnownOrder | None:
+        async with self._database.read() as session:
+            return await source_book.known_order(session, store, system, external_id)
+
+    async def cursor(self, name: str) -> str:
+        async with self._database.read() as session:
+            return await source_book.cursor(session, name)
+
+    async def looked(self, name: str, cursor: str, now: datetime) -> None:
+        async with self._database.write() as session:
+            await source_book.looked(session, name, cursor, now)
+
+    async def looked_at(self) -> Sequence[tuple[str, datetime]]:
+        async with self._database.read() as session:
+            return await source_book.looked_at(session)
+
+    async def answered(self, key: AnswerKey) -> Answered | None:
+        async with self._database.read() as session:
+            return await source_book.answered(session, key)
+
+    async def record_answer(self, key: AnswerKey, answered: Answered, now: datetime) -> Answered:
+        async with self._database.write() as session:
+            return await source_book.record_answer(session, key, answered, now)
+
+    async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
+        async with self._database.read() as session:
+            return await source_book.awaited(session, erp, since, limit)
 
     async def ping(self) -> None:
         async with self._database.read() as session:

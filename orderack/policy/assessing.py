@@ -122,8 +122,12 @@ def failed(order: Order, revision: int, policy_version: str, why: str) -> Assess
 def _flags(order: Order, store: StorePolicy | None, source: SourcePolicy | None, found: Findings) -> tuple[Flag, ...]:
     reach = reachable(order.contacts, store.profile.country if store else None)
     missing = missing_fields(order, source.required_fields if source else (), reach)
+    doubtful = tuple(
+        Flag(name=FlagName.DOUBTFUL, field=doubt.field, why=f"{doubt.why} Look at what was sent.")
+        for doubt in order.doubts
+    )
     if store is None:
-        return missing
+        return (*missing, *doubtful)
     limits = store.thresholds
     background = Background(
         thresholds=Thresholds(
@@ -134,7 +138,7 @@ def _flags(order: Order, store: StorePolicy | None, source: SourcePolicy | None,
         stock=found.stock,
         tax_included=store.prices_include_tax,
     )
-    return (*missing, *raise_flags(order, background, store.checks))
+    return (*missing, *doubtful, *raise_flags(order, background, store.checks))
 
 
 def _undated(store: StorePolicy | None, promise_note: str) -> tuple[Flag, ...]:

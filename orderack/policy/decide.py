@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Leg, Route
+from orderack.domain.assessment import AnswerCall, Decision, ErpMode, Flag, FlagName, Leg, Route, SourceCall
 from orderack.domain.order import Name, Order, Text
 from orderack.domain.value import Value
 from orderack.policy.contacts import reachable
@@ -54,6 +54,8 @@ class Circumstances(Value):
     """What the decision depends on besides the policy, the order and its flags."""
 
     channels: Mapping[str, ChannelFacts]
+    answers: Mapping[str, AnswerCall] = {}
+    """Source systems that are told what becomes of their orders, and by what kind of call."""
     latency: Latency = Latency()
     waived: tuple[Name, ...] = ()
 
@@ -105,6 +107,8 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
         withhold_updates=updates is Updates.WITHHOLD,
         erp=store.erp.name if store and store.erp else None,
         erp_mode=store.erp.mode if store and store.erp else ErpMode.PUSH,
+        invoice=bool(store and store.erp and store.erp.invoice),
+        answer=_answer(order, store, around.answers),
         legs=legs,
         internal=_internal(then.internal or team.internal, around.channels),
         team=team_name,
@@ -118,6 +122,15 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
     )
     asked = {"work_needs": then.work_needs, "evidence_needed": then.evidence_needed}
     return decision.model_copy(update={name: grade.value for name, grade in asked.items() if grade})
+
+
+def _answer(order: Order, store: StorePolicy | None, answers: Mapping[str, AnswerCall]) -> SourceCall | None:
+    """How the system it came from is answered; None where it is not."""
+    system = order.origin.system if order.origin else ""
+    connection = store.connections.get(system) if store else None
+    if connection is None or not connection.answer or system not in answers:
+        return None
+    return SourceCall(system=system, call=answers[system])
 
 
 def left_out(policy: Policy, order: Order, then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[str, ...]:

@@ -122,7 +122,35 @@ class Profile(StoreProfile):
 
 class ErpChoice(Value):
     name: Name
+    """An installation under `erps:`, or a system of that name."""
     mode: ErpMode = ErpMode.PUSH
+    invoice: bool = False
+    """Have it invoice what was handed off."""
+
+
+class ErpPolicy(Value):
+    """One installation of an ERP. Its settings are `ORDERACK_ERP_<NAME>_…`, never in the file."""
+
+    system: Name
+    ask_every: Duration = timedelta(seconds=30)
+    """How often it is asked for the receipts that it has not pushed."""
+
+
+class ConnectionPolicy(Value):
+    """One store's account at a system that orders come from; its settings are `ORDERACK_SOURCE_<STORE>_<SYSTEM>_…`."""
+
+    source: Name
+    """The row under `sources:` that its orders have."""
+    answer: bool = True
+    """Tell it what becomes of its orders, where it has a call for that."""
+    poll_every: Duration | None = None
+    """How often it is asked, where it can be; by default as often as its documentation allows."""
+    fields: Mapping[Name, Name] = {}
+    """Fields that the shop added to its form → what they are to us: `delivery_window`, `instructions` …"""
+    sure_from: float = Field(default=0.8, ge=0, le=1)
+    """What was read from prose with less confidence goes to a person."""
+    partners: Mapping[Name, Mapping[Name, object]] = {}
+    """Trading partners: their ids, codes and addresses (docs/edi.md)."""
 
 
 class Calendar(Value):
@@ -154,6 +182,8 @@ class StorePolicy(Value):
 
     profile: Profile
     erp: ErpChoice | None = None
+    connections: Mapping[Name, ConnectionPolicy] = {}
+    """System → how this store takes its orders."""
     calendar: Calendar
     checks: tuple[Check, ...] = tuple(CHECKS)
     thresholds: Limits = Limits()
@@ -244,6 +274,7 @@ class PolicyFile(Value):
     stores: Annotated[Mapping[Name, StorePolicy], Field(min_length=1)]
     sources: Annotated[Mapping[Name, SourcePolicy], Field(min_length=1)]
     teams: Annotated[Mapping[Name, TeamPolicy], Field(min_length=1)]
+    erps: Mapping[Name, ErpPolicy] = {}
     endpoints: Mapping[Name, EndpointPolicy] = {}
     rules: tuple[Rule, ...] = ()
     default: DefaultRule

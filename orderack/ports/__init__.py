@@ -18,7 +18,7 @@ from orderack.ports.channel import (
     Traits,
 )
 from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
-from orderack.ports.erp import Booking, Erp, Stock
+from orderack.ports.erp import Booking, Erp, Invoices, Stock
 from orderack.ports.ledger import (
     UNSAID,
     ClaimResult,
@@ -32,6 +32,25 @@ from orderack.ports.ledger import (
 )
 from orderack.ports.outbox import DeliveryEnd, DeliveryState, DueEvent, Outbox, Subscription
 from orderack.ports.renderer import Content, MessageLinks, Renderer
+from orderack.ports.source import (
+    Answers,
+    Connection,
+    Delivery,
+    Fetches,
+    Hint,
+    Looked,
+    Looks,
+    Reading,
+    Responds,
+    Skipped,
+    Snapshot,
+    Source,
+    SourceAnswer,
+    SourceKind,
+    SourceTraits,
+    Standing,
+)
+from orderack.ports.source_book import Awaited, KnownOrder, SourceBook
 from orderack.ports.touches import TouchBook
 
 
@@ -42,25 +61,35 @@ class GatewayLedger(Ledger, Outbox, TouchBook, Protocol):
 __all__ = [
     "SOON",
     "UNSAID",
+    "Answers",
+    "Awaited",
     "Booking",
     "Channel",
     "ChannelBook",
     "ChannelEvent",
     "Checks",
     "ClaimResult",
+    "Connection",
     "Content",
+    "Delivery",
     "DeliveryEnd",
     "DeliveryState",
     "DueEvent",
     "Erp",
     "EvidenceRecord",
+    "Fetches",
     "GatewayLedger",
     "Greeting",
     "Greets",
     "Health",
+    "Hint",
     "Idempotency",
     "InboxEvent",
+    "Invoices",
+    "KnownOrder",
     "Ledger",
+    "Looked",
+    "Looks",
     "Medium",
     "Message",
     "MessageLinks",
@@ -71,9 +100,19 @@ __all__ = [
     "Polls",
     "RawRequest",
     "Reach",
+    "Reading",
     "Rendered",
     "Renderer",
+    "Responds",
     "Sent",
+    "Skipped",
+    "Snapshot",
+    "Source",
+    "SourceAnswer",
+    "SourceBook",
+    "SourceKind",
+    "SourceTraits",
+    "Standing",
     "Stock",
     "StoredRevision",
     "StoredSend",

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from orderack.domain.order import Line, Name, Order, OrderRef
+from orderack.domain.order import Line, Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.domain.value import Value
 from orderack.ports.channel import RawRequest
@@ -25,6 +25,8 @@ class Booking(Value):
 
     document_id: Name | None = None
     receipt: ErpReceipt | None = None
+    waits: Text = ""
+    """Why it is taken and not booked, where the ERP says: a draft that waits for an approval of its own."""
 
 
 class Erp(Protocol):
@@ -58,4 +60,16 @@ class Erp(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class Invoices(Protocol):
+    """An ERP that is asked to invoice an order that was handed off."""
+
+    async def invoice(self, ref: OrderRef, document_id: str) -> str:
+        """Invoice the booked order once, however often it is asked; the invoice's id.
+
+        Raises the four fates or InDoubt.
+        """
         ...

@@ -14,6 +14,7 @@ from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
 from orderack.ports.channel_book import ChannelBook
+from orderack.ports.source_book import SourceBook
 
 
 class StoredRevision(Value):
@@ -114,7 +115,7 @@ class PastOrder(Value):
     """Quantity per sku."""
 
 
-class Ledger(ChannelBook, Protocol):
+class Ledger(ChannelBook, SourceBook, Protocol):
     """The record (DESIGN §9). Every write is keyed and may be repeated."""
 
     async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
@@ -170,7 +171,9 @@ class Ledger(ChannelBook, Protocol):
         """Record an inbound event once. A repeat returns the first row (compare `body` to see a collision)."""
         ...
 
-    async def announced(self, event_id: int, outcome: str, now: datetime) -> None: ...
+    async def announced(self, event_id: int, outcome: str, now: datetime, ref: OrderRef | None = None) -> None:
+        """Mark the event as announced; the first outcome stands. `ref`: whose it turned out to be."""
+        ...
 
     async def unannounced(
         self, before: datetime, limit: int = 100, *, after: int = 0, ref: OrderRef | None = None

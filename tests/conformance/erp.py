@@ -136,7 +136,7 @@ class ErpConformance(ABC):
         assert all(variable.description for variable in spec.variables)
         for variable in spec.variables:
             monkeypatch.delenv(variable.name, raising=False)
-        lacking = erps.build([self.name]).not_configured[self.name]
+        lacking = erps.build().not_configured[self.name]
         assert set(lacking) == {f"{variable} is missing" for variable in self.required}
         async with self.erp() as erp:
             assert erp.name == self.name

@@ -200,7 +200,7 @@ def test_a_secret_that_is_none_is_named_and_not_shown(secret: str, monkeypatch: 
     monkeypatch.setenv("ORDERACK_ERP_HTTP_BASE_URL", "https://erp.example.com")
     monkeypatch.setenv("ORDERACK_ERP_HTTP_API_KEY", API_KEY)
     monkeypatch.setenv("ORDERACK_ERP_HTTP_WEBHOOK_SECRET", secret)
-    (lack,) = erps.build(["http"]).not_configured["http"]
+    (lack,) = erps.build().not_configured["http"]
     assert lack.startswith("ORDERACK_ERP_HTTP_WEBHOOK_SECRET")
     assert not secret or secret not in lack
 

@@ -85,6 +85,7 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
     described = (await gateway.http.get("/openapi.json")).json()
     assert set(described["paths"]) == {
         "/intake/{store}",
+        "/intake/{store}/{system}",
         "/orders/{store}/{number}",
         "/receipts/{erp}",
         "/attestations/{store}/{number}",

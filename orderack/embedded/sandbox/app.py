@@ -15,6 +15,7 @@ from orderack.embedded.sandbox.pages import Pages
 from orderack.embedded.sandbox.readers import Readers
 from orderack.embedded.sandbox.replies import Replies
 from orderack.embedded.sandbox.sendgrid import SendGrid
+from orderack.embedded.sandbox.shops import Shops
 from orderack.embedded.sandbox.slack import Slack
 from orderack.embedded.sandbox.state import SandboxState
 from orderack.embedded.sandbox.twilio import Twilio
@@ -31,7 +32,14 @@ def sandbox_app(state: SandboxState, vendors: Sequence[LookAlike]) -> Starlette:
     Cutting off needs a server that runs `answers.CuttableProtocol`; `Sandbox` does.
     """
     sendgrid = next(vendor for vendor in vendors if isinstance(vendor, SendGrid))
-    rooms = (Control(state), Pages(state), Readers(state, sendgrid), Replies(state, vendors), Hooks(state))
+    rooms = (
+        Control(state),
+        Pages(state),
+        Readers(state, sendgrid),
+        Replies(state, vendors),
+        Shops(state, vendors),
+        Hooks(state),
+    )
     return Starlette(
         routes=[
             *(route for room in rooms for route in room.routes()),

@@ -42,6 +42,20 @@ class Target(StrEnum):
     SHOPIFY = "shopify"
     WOOCOMMERCE = "woocommerce"
     WEBHOOK = "webhook"
+    BIGCOMMERCE = "bigcommerce"
+    MAGENTO = "magento"
+    AMAZON = "amazon"
+    WALMART = "walmart"
+    EBAY = "ebay"
+    NETSUITE = "netsuite"
+    CIN7_CORE = "cin7_core"
+    CIN7_OMNI = "cin7_omni"
+    FISHBOWL = "fishbowl"
+    SAP_B1 = "sap_b1"
+    EDI = "edi"
+    """A trading partner's mailbox of interchanges."""
+    IMAP = "imap"
+    """A mailbox in which orders come as mail."""
 
 
 class Operation(StrEnum):
@@ -106,12 +120,18 @@ POSTS = frozenset(
 BOUNCES = POSTS | {Target.GMAIL, Target.OUTLOOK}
 """Those, and the mailboxes into which a bounce comes as a mail."""
 
+ERPS = frozenset({Target.ERP, Target.NETSUITE, Target.CIN7_CORE, Target.CIN7_OMNI, Target.FISHBOWL, Target.SAP_B1})
+SHOPS = frozenset({Target.SHOPIFY, Target.WOOCOMMERCE, Target.BIGCOMMERCE, Target.MAGENTO, Target.EBAY, Target.WALMART})
+"""Vendors that post what happens to their orders."""
+
+_POSTING = POSTS | ERPS | SHOPS
+
 NOT_FOR: Mapping[Action, frozenset[Target]] = {
-    Action.LOSE: frozenset(Target) - {Target.ERP},
+    Action.LOSE: frozenset(Target) - ERPS,
     Action.BOUNCE: frozenset(Target) - BOUNCES,
-    Action.NO_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
-    Action.DUPLICATE_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
-    Action.LATE_WEBHOOK: frozenset(Target) - POSTS - {Target.ERP},
+    Action.NO_WEBHOOK: frozenset(Target) - _POSTING,
+    Action.DUPLICATE_WEBHOOK: frozenset(Target) - _POSTING,
+    Action.LATE_WEBHOOK: frozenset(Target) - _POSTING,
 }
 """Targets on which an action could never be seen."""
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from orderack.domain.order import Order
 from orderack.embedded.sandbox.answers import CutOff, Late, Silence, nonsense
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Fault, Operation, Plan, Target
@@ -38,10 +39,22 @@ class Deed(StrEnum):
     OPT_OUT = "opt_out"
 
 
+class ShopDeed(StrEnum):
+    """What happens to an order in a vendor's shop."""
+
+    PLACE = "place"
+    CHANGE = "change"
+    """It is edited there, by the buyer or by the shop; the order is given as it is then."""
+    PAY = "pay"
+    CANCEL = "cancel"
+
+
 class LookAlike(ABC):
     """One vendor: its routes, and its words for no."""
 
     target: ClassVar[Target]
+    source: ClassVar[str] = ""
+    """Our source (`orderack/sources/<source>.py`) whose orders are made here; empty: none are."""
     channel: ClassVar[str] = ""
     """Our channel whose buyers act on this vendor's messages; empty: none do."""
 
@@ -55,6 +68,18 @@ class LookAlike(ABC):
     def environment(self, url: str) -> Mapping[str, str]:
         """The settings that point our adapters at this look-alike, which is mounted at `url`."""
         return {}
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        """The settings of a store's connection to `source` (field → value), mounted at `url`."""
+        return {}
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        """Let it happen to this order, which the vendor then has in its own words; what it posts of it, in order.
+
+        `order` is ours and whole; the vendor makes of it what its own form of an order can hold. A vendor that posts
+        nothing, and is polled, gives it out from then on. Raises KeyError for an order that is not there.
+        """
+        raise NotImplementedError(f"nobody orders anything at {self.target}")
 
     def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
         """What the vendor posts to us when the buyer does that with this message. None: it reports no such thing."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from orderack.embedded.sandbox.app import look_alikes, sandbox_app
 from orderack.embedded.sandbox.look_alike import LookAlike
 from orderack.embedded.sandbox.smtp import Postbox
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.registry import prefix_of
 
 SENDER = "orders@shop.example"
 SMS_SENDER = "+15005550006"
@@ -80,6 +81,18 @@ class Sandbox:
     @property
     def mailbox_url(self) -> str:
         return f"{self.url}/mailbox"
+
+    def connections(self, wanted: Iterable[str]) -> Mapping[str, str]:
+        """The settings of these connections (`store/system`), where the system is one of ours."""
+        shops = {vendor.source: vendor for vendor in self.vendors if vendor.source}
+        found: dict[str, str] = {}
+        for connection in wanted:
+            store, _, system = connection.rpartition("/")
+            if vendor := shops.get(system):
+                prefix = prefix_of("SOURCE", store, system)
+                settings = vendor.connection(f"{self.url}/{vendor.target}")
+                found |= {f"{prefix}{name}".upper(): value for name, value in settings.items()}
+        return found
 
     def environment(self) -> Mapping[str, str]:
         """The settings that point our adapters at this sandbox."""

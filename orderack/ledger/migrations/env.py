@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from orderack.ledger.tables import Table
+from orderack.ledger.source_tables import SourceOrders
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Table.metadata,
+    target_metadata=SourceOrders.metadata,
     render_as_batch=True,
     compare_type=True,
 )

@@ -1,0 +1,144 @@
+"""Orders as they stand at their sources, looks, and answers (`orderack.ports.SourceBook`)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Update, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from orderack.contracts.journal import Stage
+from orderack.domain.order import OrderRef
+from orderack.domain.source import Answered, AnswerKey, AnswerState
+from orderack.ledger.database import insert_new, row_count, upsert
+from orderack.ledger.source_tables import Cursors, SourceAnswers, SourceOrders
+from orderack.ledger.tables import Orders, Revisions
+from orderack.ports import Awaited, KnownOrder
+
+_WAITING = (Stage.ASSESSING, Stage.AWAITING_ERP)
+
+
+async def hold(
+    session: AsyncSession, store: str, system: str, external_id: str, number: str, now: datetime, lease: timedelta
+) -> KnownOrder | None:
+    """See `orderack.ports.SourceBook.hold`."""
+    key = (store, system, external_id)
+    row = await session.get(SourceOrders, key)
+    if row is None:
+        await _begin(session, SourceOrders(store=store, system=system, external_id=external_id, number=number))
+    free = or_(col(SourceOrders.held_until).is_(None), col(SourceOrders.held_until) <= now)
+    of_it = {"store": store, "system": system, "external_id": external_id}
+    claim = update(SourceOrders).filter_by(**of_it).where(free).values(held_until=now + lease)
+    if not await row_count(session, claim.execution_options(synchronize_session=False)):
+        return None
+    return _known(await session.get_one(SourceOrders, key, populate_existing=True))
+
+
+async def _begin(session: AsyncSession, row: SourceOrders) -> None:
+    """Under its own number, or, where another order has that, with the external id behind it."""
+    taken = select(SourceOrders).filter_by(store=row.store, number=row.number)
+    if (await session.execute(taken)).scalar_one_or_none() is not None:
+        row.number = f"{row.number}~{row.external_id}"
+    await insert_new(session, SourceOrders, row.model_dump())
+
+
+async def took(session: AsyncSession, known: KnownOrder) -> None:
+    """See `orderack.ports.SourceBook.took`."""
+    values = known.model_dump(include={"at", "content_hash", "payment", "cancelled"})
+    await session.execute(_of(known).values(held_until=None, **values))
+
+
+async def let_go(session: AsyncSession, known: KnownOrder) -> None:
+    """See `orderack.ports.SourceBook.let_go`."""
+    await session.execute(_of(known).values(held_until=None))
+
+
+async def known_order(session: AsyncSession, store: str, system: str, external_id: str) -> KnownOrder | None:
+    """See `orderack.ports.SourceBook.known_order`."""
+    row = await session.get(SourceOrders, (store, system, external_id))
+    return _known(row) if row else None
+
+
+async def cursor(session: AsyncSession, name: str) -> str:
+    """See `orderack.ports.SourceBook.cursor`."""
+    row = await session.get(Cursors, name)
+    return row.cursor if row else ""
+
+
+async def looked(session: AsyncSession, name: str, cursor: str, now: datetime) -> None:
+    """See `orderack.ports.SourceBook.looked`."""
+    await upsert(session, Cursors, [{"name": name, "cursor": cursor, "looked_at": now}])
+
+
+async def looked_at(session: AsyncSession) -> Sequence[tuple[str, datetime]]:
+    """See `orderack.ports.SourceBook.looked_at`."""
+    rows = (await session.execute(select(Cursors).order_by(col(Cursors.name)))).scalars()
+    return [(row.name, row.looked_at) for row in rows]
+
+
+async def answered(session: AsyncSession, key: AnswerKey) -> Answered | None:
+    """See `orderack.ports.SourceBook.answered`."""
+    row = await session.get(SourceAnswers, (key.ref.store, key.ref.number, key.revision, key.stage))
+    return _answered(row) if row else None
+
+
+async def record_answer(session: AsyncSession, key: AnswerKey, answer: Answered, now: datetime) -> Answered:
+    """See `orderack.ports.SourceBook.record_answer`."""
+    row = SourceAnswers(
+        store=key.ref.store,
+        number=key.ref.number,
+        revision=key.revision,
+        stage=key.stage,
+        state=answer.state,
+        reference=answer.reference,
+        detail=answer.detail,
+        at=answer.at or now,
+    )
+    if not await insert_new(session, SourceAnswers, row.model_dump()):
+        pending = update(SourceAnswers).filter_by(
+            store=row.store, number=row.number, revision=row.revision, stage=row.stage, state=AnswerState.PENDING
+        )
+        news = row.model_dump(include={"state", "reference", "detail", "at"})
+        await session.execute(pending.values(**news).execution_options(synchronize_session=False))
+    stands = await answered(session, key)
+    assert stands is not None
+    return stands
+
+
+async def awaited(session: AsyncSession, erp: str, since: datetime, limit: int) -> Sequence[Awaited]:
+    """See `orderack.ports.SourceBook.awaited`."""
+    same = and_(
+        col(Orders.store) == col(Revisions.store),
+        col(Orders.number) == col(Revisions.number),
+        col(Orders.content_revision) == col(Revisions.revision),
+    )
+    query = (
+        select(Revisions)
+        .join(Orders, same)
+        .where(
+            col(Revisions.erp) == erp,
+            col(Revisions.erp_receipt_at).is_(None),
+            col(Revisions.recorded_at) >= since,
+            col(Orders.stage).in_(_WAITING),
+        )
+        .order_by(col(Revisions.recorded_at))
+        .limit(limit)
+    )
+    rows = (await session.execute(query)).scalars()
+    return [
+        Awaited(ref=OrderRef(store=row.store, number=row.number), revision=row.revision, since=row.recorded_at)
+        for row in rows
+    ]
+
+
+def _of(known: KnownOrder) -> Update:
+    return update(SourceOrders).filter_by(store=known.ref.store, system=known.system, external_id=known.external_id)
+
+
+def _known(row: SourceOrders) -> KnownOrder:
+    ref = OrderRef(store=row.store, number=row.number)
+    return KnownOrder.model_validate(row.model_dump(exclude={"store", "number", "held_until"}) | {"ref": ref})
+
+
+def _answered(row: SourceAnswers) -> Answered:
+    return Answered(state=AnswerState(row.state), reference=row.reference, detail=row.detail, at=row.at)
