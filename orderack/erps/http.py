@@ -6,41 +6,24 @@ reads. So nothing is ever in doubt here: what may have happened is Unavailable, 
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
 
 import httpx
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
-from orderack.clients import standard_webhooks
 from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http, retry_after, segment, utc_now
-from orderack.clients.wire import read, scrub
+from orderack.clients.wire import scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Line, Name, Order, OrderRef
-from orderack.domain.receipt import ErpReceipt, LineVerdict
+from orderack.domain.receipt import ErpReceipt
 from orderack.domain.value import Value
+from orderack.erps._pushed import Pushed, WebhookSecret, WireReceipt
 from orderack.errors import Refused, Unavailable
 from orderack.ports import Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
 
 LOCKED = frozenset({httpx.codes.LOCKED, httpx.codes.TOO_EARLY})
 """Another process holds the order now: ask again."""
-BATCH_LIMIT = 1_000
-
-
-def _webhook_secret(secret: SecretStr) -> SecretStr:
-    standard_webhooks.secrets_of(secret.get_secret_value())
-    return secret
 
 
 class HttpErpSettings(BaseSettings):
@@ -50,7 +33,7 @@ class HttpErpSettings(BaseSettings):
 
     base_url: BaseUrl = Field(description="the ERP's base URL; our paths are appended to it")
     api_key: SecretStr = Field(description="sent as `Authorization: Bearer …`")
-    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] = Field(
+    webhook_secret: WebhookSecret = Field(
         description="`whsec_<base64>`: signs the receipts the ERP pushes; two, comma separated, while rotating"
     )
 
@@ -89,30 +72,6 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
-class WireVerdict(LineVerdict):
-    model_config = ConfigDict(extra="forbid")
-
-
-class WireReceipt(BaseModel):
-    """A receipt as the ERP writes it. `erp` is accepted and not believed: our settings say who is speaking."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: Name
-    erp: str | None = None
-    store: Name
-    number: Name
-    revision: Annotated[int, Field(ge=1)] | None = None
-    document_id: Name
-    recorded_at: AwareDatetime
-    lines: tuple[WireVerdict, ...] = ()
-
-    def spoken_by(self, erp: str, revision: int | None = None) -> ErpReceipt:
-        """Our own value, in the name of the ERP whose signature or answer this is."""
-        known = {"erp": erp, "revision": self.revision or revision}
-        return ErpReceipt.model_validate(self.model_dump() | known)
-
-
 class Submitted(BaseModel):
     """The answer to a submission. Fields that a newer ERP adds are ignored."""
 
@@ -131,17 +90,6 @@ class _Refusal(BaseModel):
     error: str = ""
 
 
-class Batch(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    receipts: Annotated[tuple[WireReceipt, ...], Field(min_length=1, max_length=BATCH_LIMIT)]
-
-
-_OBJECT = TypeAdapter(dict[str, JsonValue])
-_BATCH = TypeAdapter(Batch)
-_ONE = TypeAdapter(WireReceipt)
-
-
 class HttpErp:
     """One ERP that speaks the protocol. `name` is its key in the policy and in `/receipts/{name}`."""
 
@@ -150,7 +98,7 @@ class HttpErp:
     ) -> None:
         self.name = name
         self._prefix = prefix
-        self._secrets = standard_webhooks.secrets_of(settings.webhook_secret.get_secret_value())
+        self._pushed = Pushed(name, settings.webhook_secret, clock)
         self._http = Http(
             f"ERP {name}",
             settings.base_url,
@@ -227,15 +175,11 @@ class HttpErp:
 
     def verify(self, request: RawRequest) -> None:
         """Standard Webhooks with any of the live secrets, within five minutes."""
-        standard_webhooks.verify(request, self._secrets, self._http.clock())
+        self._pushed.verify(request)
 
     def receipts(self, request: RawRequest) -> Sequence[ErpReceipt]:
         """One receipt, or `{"receipts": [...]}`. All or none: a batch with one problem is refused with all of them."""
-        if "receipts" in read(_OBJECT, request.body):
-            wires = read(_BATCH, request.body, strict=True).receipts
-        else:
-            wires = (read(_ONE, request.body, strict=True),)
-        return tuple(wire.spoken_by(self.name) for wire in wires)
+        return self._pushed.receipts(request)
 
     async def aclose(self) -> None:
         """Close the connection pool."""

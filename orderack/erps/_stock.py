@@ -1,0 +1,101 @@
+"""What figures of stock mean for a line: the same arithmetic for every ERP that answers in quantities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from orderack.domain.order import Line
+from orderack.domain.receipt import LineVerdict, StockVerdict
+from orderack.ports import Stock
+
+NONE = Decimal(0)
+_SMALLEST = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An open purchase. `on`: when it is expected there, where that is said."""
+
+    quantity: Decimal
+    on: date | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """One item's stock, in the unit it is sold in."""
+
+    free: Decimal
+    """At hand and promised to nobody else; below zero where more is promised than there is."""
+    incoming: tuple[Incoming, ...] = ()
+    endless: bool = False
+    """A service, or something else that is not stocked."""
+
+    def less(self, quantity: Decimal) -> "Position":
+        """What is left for the order's next line of the same item."""
+        return replace(self, free=self.free - quantity)
+
+    def expected_on(self, wanted: Decimal) -> date | None:
+        """The day from which what is bought covers this quantity too, where the purchases say."""
+        covered = self.free
+        for coming in sorted(self.incoming, key=lambda one: one.on or date.max):
+            covered += coming.quantity
+            if covered >= wanted:
+                return coming.on
+        return None
+
+
+def at_hand(position: Position, wanted: Decimal) -> Decimal:
+    """How much of the wanted quantity can be supplied now."""
+    if position.endless:
+        return wanted
+    return max(min(position.free, wanted), NONE).quantize(_SMALLEST).normalize() + NONE
+
+
+def judge(position: Position, wanted: Decimal) -> StockVerdict:
+    """Available, partly, bought and awaited, or not to be had: nothing here and nothing coming."""
+    has = at_hand(position, wanted)
+    if has >= wanted:
+        return StockVerdict.AVAILABLE
+    if has > 0:
+        return StockVerdict.PARTIAL
+    return StockVerdict.BACKORDERED if position.incoming else StockVerdict.UNAVAILABLE
+
+
+def verdict(line_id: str, position: Position, wanted: Decimal, supplied: Decimal = NONE) -> LineVerdict:
+    """The answer for a booked line. `wanted`: what is still open of it; `supplied`: what has already left."""
+    word = judge(position, wanted)
+    has = at_hand(position, wanted) + supplied
+    if word is not StockVerdict.AVAILABLE and has > 0:
+        word = StockVerdict.PARTIAL
+    late = word in (StockVerdict.PARTIAL, StockVerdict.BACKORDERED)
+    return LineVerdict(
+        line_id=line_id,
+        verdict=word,
+        quantity=has if word is StockVerdict.PARTIAL else None,
+        expected_on=position.expected_on(wanted) if late else None,
+    )
+
+
+def stock(line: Line, position: Position) -> Stock:
+    """The answer for a line that is not booked."""
+    word = judge(position, line.quantity)
+    if word is StockVerdict.AVAILABLE:
+        return Stock(line_id=line.line_id, verdict=word, available=None if position.endless else position.free)
+    return Stock(
+        line_id=line.line_id,
+        verdict=word,
+        available=position.free if word is StockVerdict.PARTIAL else None,
+        expected_on=position.expected_on(line.quantity),
+    )
+
+
+def in_turn(wanted: Sequence[tuple[str, str, Decimal, Decimal]], positions: dict[str, Position]) -> list[LineVerdict]:
+    """Verdicts for `(line, item, open, supplied)`; lines of one item share what there is, the first first."""
+    left = dict(positions)
+    found = []
+    for line_id, item, quantity, supplied in wanted:
+        position = left.get(item, Position(NONE))
+        found.append(verdict(line_id, position, quantity, supplied))
+        left[item] = position.less(at_hand(position, quantity))
+    return found
