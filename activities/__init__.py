@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from activities.acknowledge import Acknowledge
+from activities.answer_source import AnswerSource
 from activities.assess import Assess
 from activities.cancel_in_erp import CancelInErp
 from activities.hand_off import HandOff
+from activities.invoice_in_erp import InvoiceInErp
+from activities.look import Look
 from activities.record import Record
 from activities.sending import Sending
 from activities.submit_to_erp import SubmitToErp
@@ -28,21 +31,30 @@ def for_messaging(acknowledge: Acknowledge) -> Sequence[Activity]:
     return [acknowledge.acknowledge]
 
 
-def for_erp(submit: SubmitToErp, cancel: CancelInErp) -> Sequence[Activity]:
-    """The `erp` queue: everything that changes an ERP."""
-    return [submit.submit_to_erp, cancel.cancel_in_erp]
+def for_erp(submit: SubmitToErp, cancel: CancelInErp, invoice: InvoiceInErp, look: Look) -> Sequence[Activity]:
+    """The `erp` queue: everything that changes an ERP, or asks one for long."""
+    return [submit.submit_to_erp, cancel.cancel_in_erp, invoice.invoice_in_erp, look.look_at_erp]
+
+
+def for_sources(answer: AnswerSource, look: Look) -> Sequence[Activity]:
+    """The `sources` queue: the systems that orders come from."""
+    return [answer.answer_source, look.look_at_source]
 
 
 __all__ = [
     "Acknowledge",
+    "AnswerSource",
     "Assess",
     "CancelInErp",
     "HandOff",
+    "InvoiceInErp",
+    "Look",
     "Record",
     "Sending",
     "SubmitToErp",
     "for_erp",
     "for_messaging",
     "for_orders",
+    "for_sources",
     "utc_now",
 ]

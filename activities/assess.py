@@ -10,7 +10,7 @@ from temporalio import activity
 
 from orderack.contracts import names
 from orderack.contracts.activities import AssessRequest
-from orderack.domain.assessment import AnswerCall, Assessment, LineStock
+from orderack.domain.assessment import Assessment, LineStock, SourceCall
 from orderack.domain.flags import EarlierOrder, fingerprint
 from orderack.domain.order import Order
 from orderack.errors import OrderAckError
@@ -29,7 +29,7 @@ HISTORY = timedelta(days=365)
 LATENCIES = 200
 """Receipts that the adaptive gate looks back on."""
 
-NO_ANSWERS: Mapping[str, AnswerCall] = MappingProxyType({})
+NO_ANSWERS: Mapping[str, SourceCall] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Assess:
         policy: Callable[[], Policy],
         erps: Mapping[str, Erp],
         channels: Mapping[str, Traits],
-        answers: Mapping[str, AnswerCall] = NO_ANSWERS,
+        answers: Mapping[str, SourceCall] = NO_ANSWERS,
         holidays: Holidays = holidays_of,
     ) -> None:
         self._ledger = ledger

@@ -38,4 +38,9 @@ class SubmitToErp:
             if receipt is None:
                 raise Unavailable(f"cut off while submitting, and the ERP does not have it: {doubt}") from None
             return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=receipt.document_id, receipt=receipt)
-        return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=booking.document_id, receipt=booking.receipt)
+        return ErpSubmission(
+            answer=ErpAnswer.SUBMITTED,
+            document_id=booking.document_id,
+            receipt=booking.receipt,
+            reason="" if booking.receipt else booking.waits,
+        )

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from orderack import channels, erps, sources
+from orderack.contracts.looks import ErpLook, LookRequest, SourceLook
 from orderack.domain.acknowledgement import SendKey
-from orderack.domain.assessment import AnswerCall
+from orderack.domain.assessment import SourceCall
+from orderack.domain.order import OrderRef
 from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
 from orderack.ledger.repository import open_ledger
@@ -15,11 +17,14 @@ from orderack.links import PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
 from orderack.policy.load import CurrentPolicy
 from orderack.policy.model import Policy
-from orderack.ports import Channel, Connection, Erp, GatewayLedger, MessageLinks, Renderer, Source, Traits
+from orderack.ports import Channel, Connection, Erp, GatewayLedger, Looks, MessageLinks, Renderer, Source, Traits
 from orderack.registry import Built
 from orderack.settings import Settings
 from orderack.touch_links import TouchLink, TouchLinks
 from orderack.touches import What
+
+ASK_EVERY = timedelta(seconds=30)
+"""How often an ERP without a row of its own is asked for receipts."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Parts:
         """The store's profile; a store that the policy does not know speaks for itself, plainly."""
         known = self.policy().stores.get(name)
         return known.profile if known else StoreProfile(id=name, display_name=name)
+
+    def store_page(self, ref: OrderRef) -> str:
+        """The order's page as its store sees it: for a note beside the order, never for the buyer."""
+        return self.links.url(ref, role="store", via="source")
 
     def status_url(self, channel: str) -> str:
         """Where this channel's provider reports to."""
@@ -67,10 +76,14 @@ def channel_traits() -> dict[str, Traits]:
     return {name: spec.adapter.traits for name, spec in channels.load().items()}
 
 
-def source_answers() -> dict[str, AnswerCall]:
+def source_answers() -> dict[str, SourceCall]:
     """The systems that are told what becomes of their orders, configured or not."""
-    specs = sources.load().items()
-    return {name: call for name, spec in specs if (call := spec.adapter.traits.answer) is not None}
+    found = ((name, spec.adapter.traits) for name, spec in sources.load().items())
+    return {
+        name: SourceCall(system=name, call=traits.answer, stages=tuple(sorted(traits.answers)))
+        for name, traits in found
+        if traits.answer is not None
+    }
 
 
 def connections(policy: Policy) -> tuple[Connection, ...]:
@@ -90,6 +103,21 @@ def connections(policy: Policy) -> tuple[Connection, ...]:
         for name, store in policy.stores.items()
         for system, row in store.connections.items()
     )
+
+
+def wanted_looks(parts: Parts) -> dict[LookRequest, timedelta]:
+    """What has to be looked at again and again, and how often: polled connections, and the ERPs of stores."""
+    policy, wanted = parts.policy(), dict[LookRequest, timedelta]()
+    for source in parts.sources.ready.values():
+        here, traits = source.connection, source.traits
+        if isinstance(source, Looks) and traits.poll_every is not None:
+            every = policy.stores[here.store].connections[here.system].poll_every or traits.poll_every
+            wanted[LookRequest(source=SourceLook(store=here.store, system=here.system))] = every
+    for name in {store.erp.name for store in policy.stores.values() if store.erp}:
+        if name in parts.erps.ready:
+            row = policy.erps.get(name)
+            wanted[LookRequest(erp=ErpLook(erp=name))] = row.ask_every if row else ASK_EVERY
+    return wanted
 
 
 @asynccontextmanager

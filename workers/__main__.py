@@ -1,4 +1,4 @@
-"""`python -m workers [orders] [messaging] [erp]`: run workers for these task queues, or for all, until stopped."""
+"""`python -m workers [orders] [messaging] [erp] [sources]`: run workers for these task queues, or all, until stopped."""
 
 import argparse
 import asyncio
@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from orderack.bootstrap import assemble
+from orderack.bootstrap import assemble, wanted_looks
+from orderack.contracts import names
 from orderack.errors import OrderAckError
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
+from orderack.temporal.schedules import keep_schedules
 from workers.queues import QUEUES
 
 
@@ -25,6 +27,8 @@ async def serve(queues: Sequence[str]) -> None:
         parts = await stack.enter_async_context(assemble())
         for queue in queues:
             await stack.enter_async_context(QUEUES[queue](client, parts))
+        if names.SOURCES_QUEUE in queues:
+            await keep_schedules(client, wanted_looks(parts))
         sys.stdout.write(f"working: {', '.join(queues)}\n")
         sys.stdout.flush()
         await stop.wait()

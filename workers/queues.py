@@ -8,19 +8,24 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities import (
     Acknowledge,
+    AnswerSource,
     Assess,
     CancelInErp,
     HandOff,
+    InvoiceInErp,
+    Look,
     Record,
     Sending,
     SubmitToErp,
     for_erp,
     for_messaging,
     for_orders,
+    for_sources,
     utc_now,
 )
 from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
+from orderack.temporal.orders import Orders
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
 
@@ -84,14 +89,36 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
     return Worker(
         client,
         task_queue=names.ERP_QUEUE,
-        activities=for_erp(SubmitToErp(parts.ledger, parts.erps.ready), CancelInErp(parts.ledger, parts.erps.ready)),
+        activities=for_erp(
+            SubmitToErp(parts.ledger, parts.erps.ready),
+            CancelInErp(parts.ledger, parts.erps.ready),
+            InvoiceInErp(parts.ledger, parts.erps.ready),
+            _look(client, parts),
+        ),
         max_concurrent_activities=20,
         graceful_shutdown_timeout=DRAIN,
     )
+
+
+def sources_worker(client: Client, parts: Parts) -> Worker:
+    """The systems that orders come from: looked at, and answered."""
+    answer = AnswerSource(parts.ledger, parts.sources.ready, parts.store_page, utc_now)
+    return Worker(
+        client,
+        task_queue=names.SOURCES_QUEUE,
+        activities=for_sources(answer, _look(client, parts)),
+        max_concurrent_activities=20,
+        graceful_shutdown_timeout=DRAIN,
+    )
+
+
+def _look(client: Client, parts: Parts) -> Look:
+    return Look(parts.ledger, Orders(client), parts.sources.ready, parts.erps.ready, utc_now)
 
 
 QUEUES = {
     names.ORDERS_QUEUE: orders_worker,
     names.MESSAGING_QUEUE: messaging_worker,
     names.ERP_QUEUE: erp_worker,
+    names.SOURCES_QUEUE: sources_worker,
 }

@@ -9,15 +9,19 @@ from orderack.contracts import activities, names
 from orderack.contracts.activities import (
     AcknowledgeRequest,
     AcknowledgeResult,
+    AnswerSourceRequest,
     AssessRequest,
     CancelInErpRequest,
     ErpSubmission,
     HandOffRequest,
     HandOffResult,
+    Invoiced,
+    InvoiceRequest,
     SubmitToErpRequest,
 )
 from orderack.contracts.journal import Journal
 from orderack.domain.assessment import Assessment
+from orderack.domain.source import Answered
 
 HEARTBEAT = timedelta(seconds=4)
 """A dead worker is noticed after this. Activities heartbeat from their second second on: a quick one costs none."""
@@ -104,6 +108,34 @@ async def hand_off(request: HandOffRequest) -> HandOffResult:
         start_to_close_timeout=timedelta(seconds=30),
         retry_policy=OWN_DATABASE,
         summary=f"hand revision {request.revision} to {request.team}",
+    )
+
+
+async def answer_source(request: AnswerSourceRequest, due_at: datetime | None) -> Answered:
+    """Tell the order's source. `due_at`: the partner's deadline, up to which it is tried at a brisker pace."""
+    brisk = RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=1))
+    return await workflow.execute_activity(
+        activities.answer_source,
+        request,
+        task_queue=names.SOURCES_QUEUE,
+        start_to_close_timeout=timedelta(seconds=60),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=brisk if due_at else PATIENT,
+        priority=Priority(fairness_key=request.ref.store),
+        summary=f"tell {request.system}: {request.stage}",
+    )
+
+
+async def invoice_in_erp(request: InvoiceRequest) -> Invoiced:
+    return await workflow.execute_activity(
+        activities.invoice_in_erp,
+        request,
+        task_queue=names.ERP_QUEUE,
+        start_to_close_timeout=timedelta(seconds=60),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=PATIENT,
+        priority=Priority(fairness_key=request.ref.store),
+        summary=f"have {request.erp} invoice {request.document_id}",
     )
 
 

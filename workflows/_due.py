@@ -15,6 +15,7 @@ from workflows._owners import (
     unclaimed,
     waiting_facts,
 )
+from workflows._source import partner_warned
 from workflows._state import OrderState
 from workflows._steps import budget_spent, erp_overdue, evidence_missing, hold_due, overdue_words
 from workflows._telling import say
@@ -52,6 +53,12 @@ def close(state: OrderState, now: datetime) -> None:
     state.note(now, Event.CLOSED)
 
 
+def partner_near(state: OrderState, now: datetime) -> None:
+    """The partner's own deadline is near: the owner is told, and so is the partner whatever may be said by now."""
+    partner_warned(state)
+    partner_warning(state, now)
+
+
 STEPS: Mapping[ClockName, Callable[[OrderState, datetime], None]] = {
     ClockName.ACKNOWLEDGE: acknowledge_breached,
     ClockName.ERP_BUDGET: budget_spent,
@@ -62,7 +69,7 @@ STEPS: Mapping[ClockName, Callable[[OrderState, datetime], None]] = {
     ClockName.RESOLVE: resolve_breached,
     ClockName.CLAIM: unclaimed,
     ClockName.PARTNER: partner_breached,
-    ClockName.PARTNER_WARNING: partner_warning,
+    ClockName.PARTNER_WARNING: partner_near,
     ClockName.EVIDENCE: evidence_missing,
     ClockName.STAY_OPEN: close,
     ClockName.ORPHAN: close,

@@ -10,16 +10,19 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 
 from orderack.contracts.activities import (
     AcknowledgeRequest,
+    AnswerSourceRequest,
     AssessRequest,
     CancelInErpRequest,
     ErpAnswer,
     HandOffRequest,
+    InvoiceRequest,
     SubmitToErpRequest,
 )
 from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Decision
-from workflows import _calls, _steps, _telling
+from orderack.domain.source import AnswerStage
+from workflows import _calls, _source, _steps, _telling
 from workflows._clocks import deadlines, levels
 from workflows._state import OrderState
 
@@ -216,6 +219,40 @@ class Effects:
             )
             await _calls.hand_off(request)
         _steps.handed_off(state, workflow.now())
+
+    async def _answer_source(self, stage: AnswerStage) -> None:
+        state = self._state
+        if state.answers_to is None or state.order is None:
+            return
+        revision, now = state.revision, workflow.now()
+        with self._carried() as journal:
+            request = AnswerSourceRequest(
+                ref=state.ref,
+                revision=revision,
+                stage=stage,
+                system=state.answers_to.system,
+                answers=_steps.answers(state),
+                document_id=state.erp.document_id,
+                promise_on=state.assessment.promise_on if state.assessment else None,
+                reason=_source.reason(state),
+                journal=journal,
+            )
+            partner = state.clock(ClockName.PARTNER)
+            urgent = partner.due_at if partner and partner.due_at > now else None
+            answer = await _calls.answer_source(request, urgent)
+        _source.answered(state, revision, stage, answer, workflow.now())
+
+    async def _invoice(self) -> None:
+        state, decision = self._state, self._decision
+        if decision is None or decision.erp is None or state.erp.document_id is None:
+            return
+        with self._carried() as journal:
+            request = InvoiceRequest(
+                ref=state.ref, erp=decision.erp, document_id=state.erp.document_id, journal=journal
+            )
+            invoiced = await _calls.invoice_in_erp(request)
+        state.erp.invoiced = True
+        state.note(workflow.now(), Event.INVOICED, invoiced.invoice_id or f"not invoiced: {invoiced.reason}"[:500])
 
     @contextmanager
     def _carried(self) -> Iterator[Journal]:

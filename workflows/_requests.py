@@ -107,7 +107,7 @@ def cancel(state: OrderState, request: CancelRequest, now: datetime) -> Reply:
         return reply(state, state.stage is Stage.CANCELLED, f"the order is {state.stage} already")
     state.note(now, Event.CANCEL_REQUESTED, f"by {request.by}{', disputed' if request.dispute else ''}")
     _withdraw(state, now)
-    state.stage, state.ended_at = Stage.CANCELLED, now
+    state.stage, state.ended_at, state.cancelled_by = Stage.CANCELLED, now, request.by
     state.note(now, Event.CANCELLED, owner=request.by)
     say(state, now, [Kind.CANCELLATION], Facts(reason=request.reason, document_id=state.erp.document_id))
     if state.handoff:

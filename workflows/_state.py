@@ -9,7 +9,7 @@ from orderack.contracts.activities import Facts
 from orderack.contracts.journal import ClockName, Entry, Event, Stage
 from orderack.contracts.updates import HandoffReply, Reply
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
-from orderack.domain.assessment import Assessment, Flag
+from orderack.domain.assessment import Assessment, Flag, SourceCall
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, Order, OrderRef, PaymentStatus
 from orderack.domain.proof import Proof
@@ -172,6 +172,7 @@ class Erp(Mutable):
     document_id: str | None = None
     cancel_needed: bool = False
     cancelled: bool = False
+    invoiced: bool = False
 
 
 class Quarantined(Mutable):
@@ -199,6 +200,12 @@ class OrderState(Mutable):
     review: Review | None = None
     escalation: Escalation | None = None
     handoff: Handoff | None = None
+    answers_to: SourceCall | None = None
+    answered: list[str] = []
+    """Revision and stage of every answer that its source took or refused."""
+    answer_early: bool = False
+    """The partner's deadline is near: it is told that we have the order, whatever we wait for."""
+    cancelled_by: str | None = None
     held: bool = False
     confirmed_revision: int = 0
     confirmed_at: datetime | None = None

@@ -55,6 +55,7 @@ def assessed(state: OrderState, assessment: Assessment, now: datetime) -> None:
         return
     state.assessment = assessment
     decision = assessment.decision
+    state.answers_to = decision.answer
     state.note(now, Event.ASSESSED, f"{decision.rule}: {decision.route}, {decision.gate}")
     if state.revision == 1:
         _start_order_clocks(state, now)
@@ -136,6 +137,8 @@ def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: 
         open_review(state, now, (Flag(name=FlagName.ERP_REFUSED, why=f"the ERP refused it: {submission.reason}"),))
     elif submission.receipt:
         take_receipt(state, submission.receipt, now)
+    elif submission.reason:
+        state.note(now, Event.ERP_WAITS, submission.reason)
 
 
 def take_receipt(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from orderack.contracts.activities import Dispatch, Facts
 from orderack.contracts.journal import ClockName, Event
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome, SendState
-from orderack.domain.assessment import Leg
+from orderack.domain.assessment import AnswerCall, Leg
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Proof
 from workflows._clocks import levels, proved_enough
@@ -158,9 +158,14 @@ def _told(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgre
     ack.out_at = ack.out_at or now
     expect_evidence(state, now, ack, leg)
     state.meet(ClockName.ACKNOWLEDGE, now)
-    if ack.kind in (Kind.CONFIRMATION, Kind.REJECTION):
+    if ack.kind in (Kind.CONFIRMATION, Kind.REJECTION) and not answers_partner(state):
         state.meet(ClockName.PARTNER, now)
         state.stop(ClockName.PARTNER_WARNING, now)
+
+
+def answers_partner(state: OrderState) -> bool:
+    """Whether the partner's deadline is kept by a call of the partner's own, and not by our word to the buyer."""
+    return state.answers_to is not None and state.answers_to.call is not AnswerCall.NOTE
 
 
 def unknown_sends(state: OrderState) -> list[str]:

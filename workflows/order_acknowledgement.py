@@ -35,7 +35,7 @@ from orderack.domain.evidence import EvidenceFact
 from orderack.domain.intake import parse_order
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
-from workflows import _door, _due, _facts, _questions, _requests, _steps, _telling, _view
+from workflows import _door, _due, _facts, _questions, _requests, _source, _steps, _telling, _view
 from workflows._clocks import deadlines, due
 from workflows._effects import Effects
 from workflows._state import Begin, OrderState, Quarantined
@@ -93,6 +93,10 @@ class OrderAcknowledgement(Effects):
             self._start_sending(batch)
         if _steps.needs_handoff(state):
             self._do("handoff", self._hand_off())
+        if stage := _source.answer_due(state):
+            self._do("answer", self._answer_source(stage))
+        if _source.needs_invoice(state):
+            self._do("invoice", self._invoice())
 
     # -- waiting --------------------------------------------------------------------------------------------------
 

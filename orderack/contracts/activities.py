@@ -13,11 +13,13 @@ from temporalio import activity
 
 from orderack.contracts import names
 from orderack.contracts.journal import Journal
+from orderack.contracts.looks import look_at_erp, look_at_source
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome
 from orderack.domain.assessment import Assessment
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer
+from orderack.domain.source import Answered, AnswerStage
 from orderack.domain.value import Value
 
 
@@ -138,6 +140,36 @@ class HandOffResult(Value):
     handoff_id: Name
 
 
+class AnswerSourceRequest(Value):
+    """Tell the system that the order came from where it stands. Idempotent by (order, revision, stage)."""
+
+    ref: OrderRef
+    revision: int
+    stage: AnswerStage
+    system: Name
+    answers: tuple[LineAnswer, ...] = ()
+    document_id: Name | None = None
+    promise_on: date | None = None
+    reason: Text = ""
+    journal: Journal
+
+
+class InvoiceRequest(Value):
+    """Have the ERP invoice the booked order, once."""
+
+    ref: OrderRef
+    erp: Name
+    document_id: Name
+    journal: Journal
+
+
+class Invoiced(Value):
+    """`invoice_id` None: the ERP would not, and `reason` says why."""
+
+    invoice_id: Name | None
+    reason: Text = ""
+
+
 @activity.defn(name=names.ASSESS)
 async def assess(request: AssessRequest) -> Assessment:
     """See `activities/assess.py`."""
@@ -174,4 +206,27 @@ async def record(journal: Journal) -> None:
     raise AssertionError("declared here, implemented in activities/")
 
 
-DECLARATIONS: Sequence[object] = (assess, submit_to_erp, cancel_in_erp, acknowledge, hand_off, record)
+@activity.defn(name=names.ANSWER_SOURCE)
+async def answer_source(request: AnswerSourceRequest) -> Answered:
+    """See `activities/answer_source.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+@activity.defn(name=names.INVOICE_IN_ERP)
+async def invoice_in_erp(request: InvoiceRequest) -> Invoiced:
+    """See `activities/invoice_in_erp.py`."""
+    raise AssertionError("declared here, implemented in activities/")
+
+
+DECLARATIONS: Sequence[object] = (
+    assess,
+    submit_to_erp,
+    cancel_in_erp,
+    acknowledge,
+    hand_off,
+    record,
+    answer_source,
+    invoice_in_erp,
+    look_at_source,
+    look_at_erp,
+)

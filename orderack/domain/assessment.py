@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from orderack.domain.order import Name, Text
 from orderack.domain.receipt import StockVerdict
+from orderack.domain.source import AnswerStage
 from orderack.domain.value import Value
 
 
@@ -83,6 +84,8 @@ class SourceCall(Value):
 
     system: Name
     call: AnswerCall
+    stages: tuple[AnswerStage, ...]
+    """The stages that it takes an answer to."""
 
 
 class Leg(Value):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orderack.domain.assessment import AnswerCall, Decision, ErpMode, Flag, FlagName, Leg, Route, SourceCall
+from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Leg, Route, SourceCall
 from orderack.domain.order import Name, Order, Text
 from orderack.domain.value import Value
 from orderack.policy.contacts import reachable
@@ -54,7 +54,7 @@ class Circumstances(Value):
     """What the decision depends on besides the policy, the order and its flags."""
 
     channels: Mapping[str, ChannelFacts]
-    answers: Mapping[str, AnswerCall] = {}
+    answers: Mapping[str, SourceCall] = {}
     """Source systems that are told what becomes of their orders, and by what kind of call."""
     latency: Latency = Latency()
     waived: tuple[Name, ...] = ()
@@ -124,13 +124,13 @@ def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumst
     return decision.model_copy(update={name: grade.value for name, grade in asked.items() if grade})
 
 
-def _answer(order: Order, store: StorePolicy | None, answers: Mapping[str, AnswerCall]) -> SourceCall | None:
+def _answer(order: Order, store: StorePolicy | None, answers: Mapping[str, SourceCall]) -> SourceCall | None:
     """How the system it came from is answered; None where it is not."""
     system = order.origin.system if order.origin else ""
     connection = store.connections.get(system) if store else None
-    if connection is None or not connection.answer or system not in answers:
+    if connection is None or not connection.answer:
         return None
-    return SourceCall(system=system, call=answers[system])
+    return answers.get(system)
 
 
 def left_out(policy: Policy, order: Order, then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[str, ...]:

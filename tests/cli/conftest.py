@@ -179,9 +179,9 @@ async def kept(temporal: Temporal, tmp_path_factory: pytest.TempPathFactory) -> 
             activities=world.activities,
             workflow_runner=runner,
         )
-        for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
+        for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
     ]
-    async with workers[0], workers[1], workers[2]:
+    async with workers[0], workers[1], workers[2], workers[3]:
         yield world
     await world.ledger.aclose()
 

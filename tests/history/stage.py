@@ -21,7 +21,7 @@ from tests.workflows.world import World
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
 
-QUEUES = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
+QUEUES = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
 SPEED = ("transferProcessorMaxPollRPS", "timerProcessorMaxPollRPS")
 
 

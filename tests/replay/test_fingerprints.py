@@ -18,7 +18,7 @@ def test_the_workflows_commands_are_the_baselines() -> None:
 
 def test_every_activity_call_is_in_the_baseline() -> None:
     said = " ".join(command for commands in baseline().values() for command in commands)
-    for activity in ("assess", "submit_to_erp", "cancel_in_erp", "acknowledge", "hand_off", "record"):
+    for activity in ("assess", "submit_to_erp", "cancel_in_erp", "acknowledge", "hand_off", "record", "answer_source"):
         assert f"(activities.{activity})" in said
 
 

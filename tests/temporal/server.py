@@ -78,9 +78,9 @@ async def working(temporal: Temporal, namespace: str = "default") -> AsyncIterat
             activities=world.activities,
             workflow_runner=runner,
         )
-        for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
+        for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
     ]
-    async with workers[0], workers[1], workers[2]:
+    async with workers[0], workers[1], workers[2], workers[3]:
         yield world
 
 

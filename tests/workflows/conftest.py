@@ -71,8 +71,8 @@ async def world(shared_world: World) -> AsyncIterator[World]:
 async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
     made = World(env)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
-    queues = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE)
-    clients = [env.client, await _another(env), await _another(env)]
+    queues = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
+    clients = [env.client, await _another(env), await _another(env), await _another(env)]
     workers = [
         Worker(
             client,
@@ -85,7 +85,7 @@ async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
         )
         for client, queue in zip(clients, queues, strict=True)
     ]
-    async with workers[0], workers[1], workers[2]:
+    async with workers[0], workers[1], workers[2], workers[3]:
         yield made
 
 

@@ -13,6 +13,7 @@ from orderack.domain.assessment import (
     Leg,
     Route,
     ServiceLevels,
+    SourceCall,
 )
 from orderack.domain.order import (
     Address,
@@ -78,6 +79,8 @@ def a_decision(
     levels: ServiceLevels | None = None,
     evidence_needed: str = "E2",
     time_zone: str = "UTC",
+    answer: SourceCall | None = None,
+    invoice: bool = False,
 ) -> Decision:
     """What the matrix would have said."""
     return Decision(
@@ -96,6 +99,8 @@ def a_decision(
         evidence_needed=evidence_needed,
         time_zone=time_zone,
         levels=levels or ServiceLevels(),
+        answer=answer,
+        invoice=invoice,
     )
 
 

@@ -20,6 +20,7 @@ from orderack.contracts import names
 from orderack.contracts.activities import (
     AcknowledgeRequest,
     AcknowledgeResult,
+    AnswerSourceRequest,
     AssessRequest,
     CancelInErpRequest,
     Dispatch,
@@ -27,6 +28,8 @@ from orderack.contracts.activities import (
     ErpSubmission,
     HandOffRequest,
     HandOffResult,
+    Invoiced,
+    InvoiceRequest,
     SubmitToErpRequest,
 )
 from orderack.contracts.ids import order_workflow_id
@@ -39,6 +42,7 @@ from orderack.domain.assessment import Assessment
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
+from orderack.domain.source import Answered, AnswerState
 from tests.workflows.orders import a_decision, an_assessment
 
 
@@ -75,6 +79,10 @@ class Script:
     cancellations: list[CancelInErpRequest] = field(default_factory=list)
     cancel_answer: ErpAnswer = ErpAnswer.SUBMITTED
     handoffs: list[HandOffRequest] = field(default_factory=list)
+    answer: Callable[[AnswerSourceRequest], Answered] = lambda r: Answered(state=AnswerState.ACCEPTED, reference="n-1")
+    answers: list[tuple[datetime, AnswerSourceRequest]] = field(default_factory=list)
+    invoice: Callable[[InvoiceRequest], Invoiced] = lambda r: Invoiced(invoice_id="INV-1")
+    invoices: list[InvoiceRequest] = field(default_factory=list)
     entries: dict[int, Entry] = field(default_factory=dict)
     asked: int = 0
 
@@ -155,9 +163,22 @@ class World:
     async def record(self, journal: Journal) -> None:
         self._write(journal)
 
+    @activity.defn(name=names.ANSWER_SOURCE)
+    async def answer_source(self, request: AnswerSourceRequest) -> Answered:
+        script = self._write(request.journal)
+        script.answers.append((await self.now(), request))
+        return script.answer(request)
+
+    @activity.defn(name=names.INVOICE_IN_ERP)
+    async def invoice_in_erp(self, request: InvoiceRequest) -> Invoiced:
+        script = self._write(request.journal)
+        script.invoices.append(request)
+        return script.invoice(request)
+
     @property
     def activities(self) -> list[Callable[..., Any]]:
-        return [self.assess, self.submit_to_erp, self.cancel_in_erp, self.acknowledge, self.hand_off, self.record]
+        order = [self.assess, self.submit_to_erp, self.cancel_in_erp, self.acknowledge, self.hand_off, self.record]
+        return [*order, self.answer_source, self.invoice_in_erp]
 
 
 @dataclass

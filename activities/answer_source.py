@@ -1,0 +1,80 @@
+"""`answer_source`: tell the system that an order came from where it stands, once, by its own call."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities._boundary import boundary
+from orderack.contracts import names
+from orderack.contracts.activities import AnswerSourceRequest
+from orderack.domain.order import Order, OrderRef
+from orderack.domain.source import Answered, AnswerKey, AnswerState
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported
+from orderack.ports import Answers, Ledger, Source, SourceAnswer
+
+ASK_AGAIN = timedelta(minutes=1)
+"""How soon a partner that has taken the answer is asked whether it stands."""
+
+
+class AnswerSource:
+    """What the partner took or refused is kept in the ledger, so that no answer is given twice."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sources: Mapping[str, Source],
+        page_url: Callable[[OrderRef], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._sources = sources
+        self._page_url = page_url
+        self._now = now
+
+    @activity.defn(name=names.ANSWER_SOURCE)
+    @boundary
+    async def answer_source(self, request: AnswerSourceRequest) -> Answered:
+        """Accepted or refused. Raises Unavailable to be tried again, also while the partner has not said which."""
+        await self._ledger.write(request.journal)
+        key = AnswerKey(ref=request.ref, revision=request.revision, stage=request.stage)
+        stands = await self._ledger.answered(key)
+        if stands is not None and stands.state is not AnswerState.PENDING:
+            return stands
+        stored = await self._ledger.revision(request.ref, request.revision)
+        if stored is None:
+            raise Unavailable(f"revision {request.revision} is not in the ledger yet")
+        answer = await self._tell(request, key, stored.order, stands.reference if stands else "")
+        stands = await self._ledger.record_answer(key, answer, self._now())
+        if stands.state is AnswerState.PENDING:
+            raise Unavailable(f"{request.system} has not said yet whether it takes {stands.reference}", ASK_AGAIN)
+        return stands
+
+    async def _tell(self, request: AnswerSourceRequest, key: AnswerKey, order: Order, reference: str) -> Answered:
+        source = self._sources.get(f"{request.ref.store}/{request.system}")
+        if source is None:
+            raise Misconfigured(f"the connection {request.ref.store}/{request.system} is not configured")
+        if not isinstance(source, Answers):
+            raise Misconfigured(f"{request.system} is answered by nothing: that is a fault of the adapter")
+        answer = SourceAnswer(
+            key=key,
+            order=order,
+            external_id=_external_id(order, request.system),
+            lines=request.answers,
+            document_id=request.document_id,
+            promise_on=request.promise_on,
+            reason=request.reason,
+            page_url=self._page_url(request.ref),
+            reference=reference,
+            now=self._now(),
+        )
+        try:
+            return await source.answer(answer)
+        except (Refused, Unsupported) as no:
+            return Answered(state=AnswerState.REFUSED, detail=str(no)[:500])
+        except InDoubt as doubt:
+            raise Unavailable(f"cut off while answering; asked again, {request.system} looks first: {doubt}") from None
+
+
+def _external_id(order: Order, system: str) -> str:
+    return next((external.id for external in order.external_ids if external.system == system), order.number)

@@ -1,0 +1,34 @@
+"""`invoice_in_erp`: have the ERP invoice what it has booked."""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from activities._boundary import boundary
+from orderack.contracts import names
+from orderack.contracts.activities import Invoiced, InvoiceRequest
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
+from orderack.ports import Erp, Invoices, Ledger
+
+
+class InvoiceInErp:
+    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
+        self._ledger = ledger
+        self._erps = erps
+
+    @activity.defn(name=names.INVOICE_IN_ERP)
+    @boundary
+    async def invoice_in_erp(self, request: InvoiceRequest) -> Invoiced:
+        """The invoice's id, or why there is none. Raises Unavailable to be tried again: the adapter looks first."""
+        await self._ledger.write(request.journal)
+        erp = self._erps.get(request.erp)
+        if erp is None:
+            raise Misconfigured(f"the ERP {request.erp} is not configured")
+        if not isinstance(erp, Invoices):
+            return Invoiced(invoice_id=None, reason=f"{request.erp} is not asked for invoices: it has no such call")
+        try:
+            return Invoiced(invoice_id=await erp.invoice(request.ref, request.document_id))
+        except Refused as refusal:
+            return Invoiced(invoice_id=None, reason=str(refusal)[:500])
+        except InDoubt as doubt:
+            raise Unavailable(f"cut off while invoicing: {doubt}") from None

@@ -1,0 +1,122 @@
+"""`look_at_source`, `look_at_erp`: ask those who do not tell us of their news by themselves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from temporalio import activity
+
+from activities._boundary import boundary
+from orderack.contracts import names
+from orderack.contracts.looks import ErpLook, LookResult, SourceLook
+from orderack.domain.order import OrderRef
+from orderack.domain.receipt import ErpReceipt
+from orderack.errors import Misconfigured, OrderAckError, Unavailable
+from orderack.intake.deliveries import Intake
+from orderack.ports import Awaited, Erp, Ledger, Looks, Source
+from orderack.ports.orders_door import NewsDoor
+
+log = structlog.get_logger(__name__)
+
+MOST_PAGES = 50
+"""Of one look. A longer backlog is taken up by the next."""
+
+REACH = timedelta(days=7)
+"""An order that has waited longer than this for its ERP has long been a person's."""
+
+FRESH = timedelta(minutes=10)
+"""Orders that began to wait since then are asked about at every look, as far as that goes; older ones take turns."""
+
+
+class Look:
+    """What is found is recorded first and told at once; what cannot be told now, the gateway's sweep tells."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        orders: NewsDoor,
+        sources: Mapping[str, Source],
+        erps: Mapping[str, Erp],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._sources = sources
+        self._erps = erps
+        self._now = now
+        self._intake = Intake(ledger, orders, sources, now)
+
+    @activity.defn(name=names.LOOK_AT_SOURCE)
+    @boundary
+    async def look_at_source(self, look: SourceLook) -> LookResult:
+        """Every new order and change since the last look, page by page; the cursor moves once a page is recorded."""
+        name = f"{look.store}/{look.system}"
+        source = self._sources.get(name)
+        if not isinstance(source, Looks):
+            raise Misconfigured(f"the connection {name} is not configured, or cannot be asked")
+        found = told = 0
+        for _ in range(MOST_PAGES):
+            looked = await source.look(await self._ledger.cursor(name), self._now())
+            rows = [await self._intake.record(source, delivery) for delivery in looked.deliveries]
+            await self._ledger.looked(name, looked.cursor, self._now())
+            fresh = [row for row in rows if row.announced_at is None]
+            found += len(fresh)
+            for row in fresh:
+                try:
+                    await self._intake.announce(row)
+                    told += 1
+                except OrderAckError as error:
+                    log.info("delivery left to the sweep", row=row.id, source=name, why=type(error).__name__)
+            if not looked.more:
+                break
+        return LookResult(found=found, told=told)
+
+    @activity.defn(name=names.LOOK_AT_ERP)
+    @boundary
+    async def look_at_erp(self, look: ErpLook) -> LookResult:
+        """The receipts of orders that wait for this ERP, told to their orders."""
+        erp = self._erps.get(look.erp)
+        if erp is None:
+            raise Misconfigured(f"the ERP {look.erp} is not configured")
+        now = self._now()
+        waiting = await self._ledger.awaited(look.erp, now - REACH, limit=2_000)
+        name = f"erp/{look.erp}"
+        found = told = 0
+        last = await self._ledger.cursor(name)
+        for one in _in_turn(waiting, last, now, look.at_most):
+            receipt = await erp.find(one.ref, one.revision)
+            if receipt is not None:
+                found += 1
+                told += await self._tell(look.erp, receipt)
+            last = last if one.since > now - FRESH else str(one.ref)
+        await self._ledger.looked(name, last, self._now())
+        return LookResult(found=found, told=told, waiting=len(waiting))
+
+    async def _tell(self, erp: str, receipt: ErpReceipt) -> bool:
+        """Record it as one that was pushed, and tell it. The same receipt by both ways is one."""
+        row = await self._ledger.receive(
+            f"receipts/{erp}",
+            receipt.id,
+            "erp_receipt",
+            OrderRef(store=receipt.store, number=receipt.number),
+            receipt.model_dump_json(),
+            self._now(),
+        )
+        if row.announced_at is not None or not row.body:
+            return False
+        try:
+            told = await self._orders.receipt(ErpReceipt.model_validate_json(row.body))
+        except (Unavailable, Misconfigured) as error:
+            log.info("receipt left to the sweep", row=row.id, erp=erp, why=type(error).__name__)
+            return False
+        await self._ledger.announced(row.id, told, self._now())
+        return True
+
+
+def _in_turn(waiting: Sequence[Awaited], last: str, now: datetime, at_most: int) -> Sequence[Awaited]:
+    """Those to ask about now: the fresh ones, the newest first, and of the others the next after the last one asked."""
+    fresh = [one for one in waiting if one.since > now - FRESH][::-1][: max(1, at_most * 2 // 3)]
+    old = [one for one in waiting if one.since <= now - FRESH]
+    places = [place for place, one in enumerate(old) if str(one.ref) == last]
+    begin = places[0] + 1 if places else 0
+    return [*fresh, *(old[begin:] + old[:begin])[: at_most - len(fresh)]]

@@ -1,0 +1,87 @@
+"""The schedules of looks: one for each connection that is polled and each ERP that is asked for receipts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError
+
+from orderack.contracts import names
+from orderack.contracts.looks import LookRequest
+from orderack.errors import Unavailable
+
+PREFIX = "look/"
+"""How the ids of our schedules begin. Others' are left alone."""
+
+LONGEST = timedelta(minutes=5)
+"""A look that takes longer is ended, so that the next one can begin."""
+
+CATCH_UP = timedelta(seconds=10)
+"""After an outage one look is enough: it begins where the last one ended."""
+
+
+async def keep_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]) -> None:
+    """Have exactly these looks run, each in its own interval. Repeating it, from several workers, changes nothing.
+
+    Raises Unavailable where Temporal does not answer.
+    """
+    by_id = {id_of(request): (request, every) for request, every in wanted.items()}
+    try:
+        known = {listed.id async for listed in await client.list_schedules() if listed.id.startswith(PREFIX)}
+        for id_, (request, every) in by_id.items():
+            await _keep(client, id_, _schedule(id_, request, every), known=id_ in known)
+        for id_ in known - by_id.keys():
+            await client.get_schedule_handle(id_).delete()
+    except RPCError as error:
+        raise Unavailable(f"Temporal does not keep our schedules ({error.status.name.lower()})") from None
+
+
+def id_of(request: LookRequest) -> str:
+    """`look/source/<store>/<system>`, `look/erp/<name>`."""
+    if request.source is not None:
+        return f"{PREFIX}source/{request.source.store}/{request.source.system}"
+    return f"{PREFIX}erp/{request.erp.erp if request.erp else ''}"
+
+
+def _schedule(id_: str, request: LookRequest, every: timedelta) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            names.WORKFLOW_LOOK,
+            request,
+            id=id_,
+            task_queue=names.ORDERS_QUEUE,
+            execution_timeout=LONGEST,
+            static_summary=id_.removeprefix(PREFIX),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)], jitter=every / 10),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
+
+
+async def _keep(client: Client, id_: str, schedule: Schedule, *, known: bool) -> None:
+    if not known:
+        try:
+            await client.create_schedule(id_, schedule)
+            return
+        except ScheduleAlreadyRunningError:
+            pass  # another worker was first, or the list lagged behind
+
+    def update(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
+        """What an operator paused stays paused."""
+        found.description.schedule.spec = schedule.spec
+        found.description.schedule.policy = schedule.policy
+        found.description.schedule.action = schedule.action
+        return ScheduleUpdate(found.description.schedule)
+
+    await client.get_schedule_handle(id_).update(update)
