@@ -1,0 +1,126 @@
+"""What NetSuite says of a sales order: its standing, and what its lines mean for the buyer."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+
+from orderack.domain.order import Name, OrderRef
+from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
+from orderack.erps._netsuite_ids import LineMark, Mark, read_line_mark, read_mark
+from orderack.ports import Booking
+
+PENDING_APPROVAL = "A"
+CANCELLED = "C"
+CLOSED = "H"
+UNDER_WAY: Mapping[str, str] = MappingProxyType(
+    {
+        "D": "partially fulfilled",
+        "E": "partially fulfilled and waiting for its invoice",
+        "F": "fulfilled and waiting for its invoice",
+        "G": "invoiced",
+    }
+)
+"""Standings in which goods have left: an order is not taken back then. B is "pending fulfilment"."""
+BOOKED = frozenset({"B", CANCELLED, CLOSED, *UNDER_WAY})
+NONE = Decimal(0)
+
+Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+"""An internal id, which one door gives as text and another as a number."""
+
+
+class Ref(BaseModel):
+    id: Id | None = None
+    ref_name: Annotated[str | None, Field(alias="refName")] = None
+
+
+class Line(BaseModel):
+    """One line of the record. Quantities are absent where an item is not stocked (a service)."""
+
+    line: int
+    item: Ref
+    quantity: Decimal = NONE
+    back_ordered: Annotated[Decimal | None, Field(alias="quantityBackOrdered")] = None
+    committed: Annotated[Decimal | None, Field(alias="quantityCommitted")] = None
+    closed: Annotated[bool, Field(alias="isClosed")] = False
+    expected: Annotated[date | None, Field(alias="expectedShipDate")] = None
+    said: Annotated[str | None, Field(alias="custcol_orderack_line")] = None
+
+    @property
+    def mark(self) -> LineMark | None:
+        return read_line_mark(self.said or "")
+
+
+class Lines(BaseModel):
+    items: tuple[Line, ...] = ()
+
+
+class SalesOrder(BaseModel):
+    """GET /salesOrder/eid:…?expandSubResources=true"""
+
+    id: Id
+    tran_id: Annotated[Name, Field(alias="tranId")]
+    status: Annotated[Ref, Field(alias="orderStatus")]
+    created: Annotated[AwareDatetime, Field(alias="createdDate")]
+    modified: Annotated[AwareDatetime | None, Field(alias="lastModifiedDate")] = None
+    said: Annotated[str | None, Field(alias="custbody_orderack_order")] = None
+    item: Lines
+
+    @property
+    def mark(self) -> Mark | None:
+        return read_mark(self.said or "")
+
+
+def booking(order: SalesOrder, mark: Mark, erp: str) -> Booking:
+    """Taken, and either booked or waiting for an approval within NetSuite."""
+    if order.status.id == PENDING_APPROVAL:
+        return Booking(document_id=order.tran_id, waits="NetSuite holds it as Pending Approval")
+    return Booking(document_id=order.tran_id, receipt=receipt(order, mark, erp))
+
+
+def receipt(order: SalesOrder, mark: Mark, erp: str) -> ErpReceipt | None:
+    """NetSuite's own statement; None while it is not approved, or while a line of ours cannot be found in it."""
+    ours = [(line, line_mark) for line in order.item.items if (line_mark := line.mark) is not None]
+    if order.status.id not in BOOKED or len(ours) != mark.lines:
+        return None
+    return ErpReceipt(
+        id=f"{order.id}/{mark.revision}",
+        erp=erp,
+        store=mark.store,
+        number=mark.number,
+        revision=mark.revision,
+        document_id=order.tran_id,
+        recorded_at=order.created if mark.revision == 1 else order.modified or order.created,
+        lines=tuple(verdict(line, line_mark, off=order.status.id == CANCELLED) for line, line_mark in ours),
+    )
+
+
+def verdict(line: Line, mark: LineMark, *, off: bool = False) -> LineVerdict:
+    """One line's answer. `off`: the whole order was cancelled in NetSuite.
+
+    Closed: nobody will send it. Another item than ours: a person put a substitute there. Less than was ordered,
+    because somebody lowered it or it is partly back-ordered: that much can be supplied.
+    """
+    supplied = min(mark.quantity, line.quantity - (line.back_ordered or NONE))
+    if off or line.closed:
+        return LineVerdict(line_id=mark.line_id, verdict=StockVerdict.UNAVAILABLE)
+    if line.item.id != mark.item:
+        return LineVerdict(
+            line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=line.item.ref_name or line.item.id
+        )
+    if supplied >= mark.quantity:
+        return LineVerdict(line_id=mark.line_id, verdict=StockVerdict.AVAILABLE)
+    if supplied > 0:
+        return LineVerdict(
+            line_id=mark.line_id, verdict=StockVerdict.PARTIAL, quantity=supplied, expected_on=line.expected
+        )
+    return LineVerdict(line_id=mark.line_id, verdict=StockVerdict.BACKORDERED, expected_on=line.expected)
+
+
+def about(order: SalesOrder, ref: OrderRef) -> Mark | None:
+    """The order's mark where it is this one's."""
+    mark = order.mark
+    return mark if mark is not None and mark.ref == ref else None
