@@ -1,4 +1,4 @@
-"""`python -m workers [orders] [messaging] [erp] [sources]`: run workers for these task queues, or all, until stopped."""
+"""`python -m workers [orders] [messaging] [erp] [sources]`: run workers for these task queues, or all, until ended."""
 
 import argparse
 import asyncio

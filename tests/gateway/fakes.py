@@ -13,7 +13,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus
-from orderack.contracts.updates import BuyerQuestion, CancelRequest, ChangeRequest, Reply, SubmitReply, SubmitVerdict
+from orderack.contracts.updates import (
+    BuyerQuestion,
+    CancelRequest,
+    ChangeRequest,
+    PaymentChanged,
+    Reply,
+    SubmitReply,
+    SubmitVerdict,
+)
 from orderack.domain.acknowledgement import Audience
 from orderack.domain.evidence import EvidenceFact, Grade
 from orderack.domain.order import Line, Order, OrderRef
@@ -52,6 +60,7 @@ class ScriptedOrders:
     changes: list[ChangeRequest] = field(default_factory=list)
     cancellations: list[CancelRequest] = field(default_factory=list)
     questions: list[BuyerQuestion] = field(default_factory=list)
+    payments: list[PaymentChanged] = field(default_factory=list)
     grants: bool = True
 
     def _answer(self) -> None:
@@ -89,6 +98,11 @@ class ScriptedOrders:
         reply = self._reply()
         self.changes.append(request)
         return reply
+
+    async def payment(self, ref: OrderRef, changed: PaymentChanged) -> Told:
+        self._answer()
+        self.payments.append(changed)
+        return self.told
 
     async def cancel(self, ref: OrderRef, request: CancelRequest) -> Reply:
         reply = self._reply()

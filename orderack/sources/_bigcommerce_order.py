@@ -1,0 +1,239 @@
+"""A BigCommerce order, with what has to be fetched beside it, as one of ours (commerce.md §10)."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue, ValidationError
+
+from orderack.domain.order import DIGITAL, Address, Line, PaymentStatus
+from orderack.domain.validation import problems_of
+from orderack.errors import InvalidInput
+from orderack.ports import Connection, Snapshot, Standing
+from orderack.sources._bigcommerce_money import BigCommerceMoney
+from orderack.sources._bigcommerce_wire import Coupon, FormField, Head, Location, Party, Product, Whole
+from orderack.sources._loose import ZERO, by_word, first, rfc_2822
+from orderack.sources._reading import (
+    Extras,
+    address_of,
+    canonical,
+    email_of,
+    extras_of,
+    guest_id,
+    language_of,
+    line_of,
+    name_of,
+    phone_of,
+    priced,
+    prose_of,
+    refuse,
+    sku_of,
+)
+
+SYSTEM = "bigcommerce"
+
+CANCELLED: Mapping[str, str] = {"4": "Refunded", "5": "Cancelled", "6": "Declined"}
+"""`status_id` of an order that is none any more (the ids: BigCommerce's own list of statuses)."""
+NOT_YET = frozenset({"0", "1"})
+"""Incomplete; pending: "started the checkout process, but did not complete it"."""
+DONE = frozenset({"2", "3", "10", "14"})
+"""Shipped, partly shipped, completed, partly refunded: archiving such an order takes nothing back."""
+CONFIRMED = DONE | {"8", "9", "11"}
+"""Statuses at which "payment has been confirmed"."""
+FLAGGED = frozenset({"12", "13"})
+"""Manual verification required; disputed."""
+
+PAYMENT: Mapping[str, PaymentStatus] = {
+    "captured": PaymentStatus.CONFIRMED,
+    "paid": PaymentStatus.CONFIRMED,
+    "partially refunded": PaymentStatus.CONFIRMED,
+    "refunded": PaymentStatus.CONFIRMED,
+    "held for review": PaymentStatus.FLAGGED,
+    "declined": PaymentStatus.FLAGGED,
+    "void": PaymentStatus.FLAGGED,
+    "void pending": PaymentStatus.FLAGGED,
+    "capture pending": PaymentStatus.PENDING,
+    "pending": PaymentStatus.PENDING,
+}
+"""`payment_status`. `authorized`, and none at all (offline), say nothing of it: the order's status does."""
+
+
+def snapshot_of(whole: Whole, connection: Connection) -> Snapshot:
+    """How the order stands. Raises InvalidInput naming every field that cannot be taken."""
+    head = whole.order
+    placed, changed = rfc_2822(head.date_created), rfc_2822(head.date_modified)
+    if placed is None:
+        raise refuse("date_created", "is no date", "see the order in BigCommerce")
+    try:
+        made = _order(whole, connection) | {"trigger_at": placed}
+        order = canonical(made, SYSTEM)
+    except ValidationError as error:
+        raise InvalidInput(list(problems_of(error))) from None
+    standing, reason = _standing(head)
+    return Snapshot(external_id=head.id, at=changed or placed, order=order, standing=standing, reason=reason)
+
+
+def _standing(head: Head) -> tuple[Standing, str]:
+    status = head.status_id or ""
+    if status in CANCELLED:
+        return Standing.CANCELLED, head.status or CANCELLED[status]
+    if head.is_deleted and status not in DONE:
+        return Standing.CANCELLED, "Archived"
+    return (Standing.NOT_YET if status in NOT_YET else Standing.OPEN), ""
+
+
+def _order(whole: Whole, connection: Connection) -> dict[str, object]:
+    head, billing = whole.order, whole.order.billing_address or Party()
+    places = whole.addresses or (head.consignments.shipping if head.consignments else ())
+    extras = _extras(places, billing, connection)
+    pickup = _pickup(head, extras)
+    digital = head.order_is_digital and not places
+    country = name_of(billing.country_iso2) or connection.country
+    money = BigCommerceMoney(whole)
+    email = email_of(first(billing.email, *(place.email for place in places)))
+    delivery = None if pickup or digital or not places else _address(places[0], connection)
+    return {
+        "store": connection.store,
+        "number": head.id,
+        "source": connection.source,
+        "customer": _customer(head, billing, email),
+        "contacts": {
+            "email": email,
+            "phone": phone_of(first(billing.phone, *(place.phone for place in places)), country),
+            "language": language_of(head.customer_locale, connection.language),
+        },
+        "lines": [_line(one, money, places, connection) for one in whole.products if money.left(one) > 0],
+        "delivery_address": delivery,
+        "pickup": pickup,
+        "delivery_window": extras.window or _event(whole.products, connection),
+        "billing_address": _address(billing, connection),
+        "payment": _payment(head),
+        "currency": money.currency,
+        "totals": money.totals,
+        "instructions": prose_of(head.customer_message, *extras.instructions),
+        "purchase_order": extras.purchase_order,
+        "order_type": DIGITAL if digital else "standard",
+        "external_ids": _numbers(head, whole.coupons),
+    }
+
+
+def _customer(head: Head, billing: Party, email: str | None) -> dict[str, object]:
+    """Guests have the customer number 0."""
+    account = head.customer_id if head.customer_id not in (None, "0") else None
+    return {
+        "id": account or guest_id(email, head.id),
+        "name": first(billing.name, billing.company),
+        "relation": "repeat" if account else "new",
+    }
+
+
+def _numbers(head: Head, coupons: tuple[Coupon, ...]) -> list[dict[str, str]]:
+    """The order's numbers, and the coupons that the buyer used: people ask for those by their code."""
+    found = [
+        (SYSTEM, head.id),
+        (f"{SYSTEM}_external", name_of(first(head.external_order_id, head.external_id))),
+        ("ebay", head.ebay_order_id if head.ebay_order_id != "0" else None),
+        *(("coupon", name_of(coupon.code)) for coupon in coupons),
+    ]
+    return [{"system": system, "id": number} for system, number in found if number]
+
+
+def _pairs(fields: tuple[FormField, ...]) -> Iterator[tuple[object, object]]:
+    for one in fields:
+        value = one.value
+        yield one.name, ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _extras(places: tuple[Party, ...], billing: Party, connection: Connection) -> Extras:
+    fields = [pair for party in (*places, billing) for pair in _pairs(party.form_fields)]
+    return extras_of(
+        dict.fromkeys((str(name or ""), str(value or "")) for name, value in fields),
+        connection.fields,
+        connection.time_zone,
+    )
+
+
+def _pickup(head: Head, extras: Extras) -> dict[str, object] | None:
+    """Where it is fetched. An order that is partly sent goes to an address; what is fetched of it says so by itself."""
+    consignments = head.consignments
+    if consignments is None or not consignments.pickups or consignments.shipping:
+        return None
+    one = consignments.pickups[0]
+    spot = one.location or Location()
+    parts = (first(spot.name, one.pickup_method_display_name), spot.address_line_1, spot.city)
+    return {"location": line_of(", ".join(part for part in parts if part)) or "pickup", "at": extras.pickup_at}
+
+
+def _address(party: Party, connection: Connection) -> Address | None:
+    return address_of(
+        name=party.name,
+        company=party.company,
+        street=party.street_1,
+        street2=party.street_2,
+        city=party.city,
+        region=party.state,
+        postal_code=party.zip,
+        country=first(party.country_iso2, party.country),
+        otherwise=connection.country,
+    )
+
+
+def _payment(head: Head) -> dict[str, object]:
+    """R55: what was paid at the checkout is prepaid; what is not says by which method it is due."""
+    status = head.status_id or ""
+    by_status = PaymentStatus.CONFIRMED if status in CONFIRMED else PaymentStatus.PENDING
+    paid = PaymentStatus.FLAGGED if status in FLAGGED else by_word(PAYMENT, head.payment_status, by_status)
+    credits = {"gift certificate": head.gift_certificate_amount, "store credit": head.store_credit_amount}
+    used = [f"{amount.normalize():f} of {name}" for name, amount in credits.items() if amount]
+    method = line_of(" and ".join(part for part in (head.payment_method, *used) if part), 500)
+    how = "prepaid by" if paid is PaymentStatus.CONFIRMED else "to be paid by"
+    return {"status": paid, "method": method, "terms": f"{how} {method}" if method else None}
+
+
+def _event(products: tuple[Product, ...], connection: Connection) -> object:
+    """A line's own date (`event_date`) is the day on which it is wanted."""
+    for one in products:
+        at = rfc_2822(one.event_date)
+        if at is not None:
+            return extras_of([("delivery date", at.date().isoformat())], {}, connection.time_zone).window
+    return None
+
+
+def _line(one: Product, money: BigCommerceMoney, places: tuple[Party, ...], connection: Connection) -> Line:
+    pairs = [
+        (first(option.display_name, option.name), first(option.display_value, _plain(option.value)))
+        for option in one.product_options
+    ]
+    said = extras_of(pairs, connection.fields, connection.time_zone)
+    wrapping = f"gift wrapping: {one.wrapping_name}" if one.wrapping_name else None
+    event = f"{one.event_name or 'wanted on'}: {one.event_date}" if one.event_date else None
+    cost = money.cost(one)
+    line = Line(
+        line_id=one.id,
+        sku=sku_of(one.sku, ("variant", one.variant_id), ("product", one.product_id)),
+        description=prose_of(one.name) or "",
+        quantity=money.left(one),
+        unit_price=ZERO,
+        instructions=prose_of(*said.instructions, wrapping, one.wrapping_message, event, _elsewhere(one, places)),
+        design=said.design,
+        dietary=said.dietary,
+        discount=min(cost, sum((discount.amount or ZERO for discount in one.applied_discounts), ZERO)),
+        codes=_codes(one),
+    )
+    return priced(line, cost)
+
+
+def _plain(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _codes(one: Product) -> list[dict[str, str]]:
+    found = ((f"{SYSTEM}_line", one.id), (f"{SYSTEM}_product", one.product_id), ("gtin", name_of(one.upc)))
+    return [{"system": system, "id": number} for system, number in found if number and number != "0"]
+
+
+def _elsewhere(one: Product, places: tuple[Party, ...]) -> str | None:
+    """Where this line goes, if not to the order's first address."""
+    place = next((place for place in places[1:] if place.id and place.id == one.order_address_id), None)
+    if place is None:
+        return None
+    parts = (place.name, place.company, place.street_1, place.street_2, place.zip, place.city, place.country)
+    return f"deliver to: {', '.join(part for part in parts if part)}"
