@@ -1,4 +1,4 @@
-"""Receipts that an ERP, or a script beside it, pushes in our own form, signed by Standard Webhooks (docs/erp-http.md)."""
+"""Receipts that an ERP, or a script beside it, pushes in our form, signed by Standard Webhooks (docs/erp-http.md)."""
 
 from collections.abc import Sequence
 from typing import Annotated

@@ -1,6 +1,5 @@
 """What figures of stock mean for a line: the same arithmetic for every ERP that answers in quantities."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -34,6 +33,11 @@ class Position:
     def less(self, quantity: Decimal) -> "Position":
         """What is left for the order's next line of the same item."""
         return replace(self, free=self.free - quantity)
+
+    def per(self, units: Decimal) -> "Position":
+        """The same in a unit that holds so many."""
+        coming = tuple(replace(one, quantity=one.quantity / units) for one in self.incoming)
+        return replace(self, free=self.free / units, incoming=coming)
 
     def expected_on(self, wanted: Decimal) -> date | None:
         """The day from which what is bought covers this quantity too, where the purchases say."""
@@ -88,14 +92,3 @@ def stock(line: Line, position: Position) -> Stock:
         available=position.free if word is StockVerdict.PARTIAL else None,
         expected_on=position.expected_on(line.quantity),
     )
-
-
-def in_turn(wanted: Sequence[tuple[str, str, Decimal, Decimal]], positions: dict[str, Position]) -> list[LineVerdict]:
-    """Verdicts for `(line, item, open, supplied)`; lines of one item share what there is, the first first."""
-    left = dict(positions)
-    found = []
-    for line_id, item, quantity, supplied in wanted:
-        position = left.get(item, Position(NONE))
-        found.append(verdict(line_id, position, quantity, supplied))
-        left[item] = position.less(at_hand(position, quantity))
-    return found

@@ -1,0 +1,103 @@
+"""Stock as SAP Business One keeps it: by item and warehouse, in stock, committed to orders, ordered from suppliers."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderack.domain.receipt import LineVerdict
+from orderack.erps._sap_b1_layer import ServiceLayer
+from orderack.erps._sap_b1_wire import YES, Document, DocumentLine, Fields, Item, Items, Purchases, literal, query
+from orderack.erps._stock import NONE, Incoming, Position, at_hand, verdict
+from orderack.errors import Misconfigured, Unavailable
+
+AT_ONCE = 10
+"""Items in one question; the filter of twenty long codes would be too long for a URL."""
+PURCHASE_LINES = 20
+"""The vendor's page."""
+ORDERS, ROWS = "PurchaseOrders", "PurchaseOrders/DocumentLines"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row is delivered from. No warehouse: all of them together."""
+
+    item: str
+    warehouse: str | None
+
+
+async def positions(layer: ServiceLayer, skus: Collection[str], warehouse: str | None) -> Mapping[str, Position]:
+    """What is free of each item. One that is not there is absent. Raises Unavailable or Misconfigured."""
+    places = {Place(sku, warehouse): NONE for sku in skus}
+    return {place.item: position for place, position in (await _positions(layer, places)).items()}
+
+
+async def verdicts(
+    layer: ServiceLayer, document: Document, fields: Fields, warehouse: str | None
+) -> tuple[LineVerdict, ...]:
+    """For each row that is a line of ours; what the order itself has committed is counted as its own."""
+    own: dict[Place, Decimal] = {}
+    for row in document.lines:
+        place = _place(row, warehouse)
+        own[place] = own.get(place, NONE) + row.still_open * row.units
+    left = await _positions(layer, own)
+    found = []
+    for row in document.lines:
+        place, line_id = _place(row, warehouse), str((row.model_extra or {}).get(fields.line) or "")
+        if line_id:
+            position = left.get(place, Position(NONE))
+            here = position.per(row.units)
+            found.append(verdict(line_id, here, row.still_open, row.quantity - row.still_open))
+            left[place] = position.less(at_hand(here, row.still_open) * row.units)
+    return tuple(found)
+
+
+def _place(row: DocumentLine, warehouse: str | None) -> Place:
+    return Place(row.item, row.warehouse or warehouse)
+
+
+async def _positions(layer: ServiceLayer, own: Mapping[Place, Decimal]) -> dict[Place, Position]:
+    items = await _items(layer, sorted({place.item for place in own}))
+    found = {}
+    for place, share in own.items():
+        item = items.get(place.item) or items.get(place.item.casefold())
+        if item is not None:
+            found[place] = await _position(layer, item, place, share)
+    return found
+
+
+async def _items(layer: ServiceLayer, codes: list[str]) -> dict[str, Item]:
+    """By code, and by the code in lower case, for a database that ignores case answers so."""
+    exact: dict[str, Item] = {}
+    for start in range(0, len(codes), AT_ONCE):
+        asked = " or ".join(f"ItemCode eq {literal(code)}" for code in codes[start : start + AT_ONCE])
+        select = "ItemCode,InventoryItem,ItemWarehouseInfoCollection"
+        page = await layer.read(Items, f"/Items?{query(select=select, filter=asked)}")
+        exact |= {item.code: item for item in page.items}
+    return {code.casefold(): item for code, item in exact.items()} | exact
+
+
+async def _position(layer: ServiceLayer, item: Item, place: Place, share: Decimal) -> Position:
+    if item.stocked != YES:
+        return Position(NONE, endless=True)
+    here = [one for one in item.warehouses if place.warehouse in (None, one.code)]
+    free = sum((one.in_stock - one.committed for one in here), share)
+    ordered = sum((one.ordered for one in here), NONE)
+    return Position(free, await _incoming(layer, place, ordered) if ordered > 0 else ())
+
+
+async def _incoming(layer: ServiceLayer, place: Place, ordered: Decimal) -> tuple[Incoming, ...]:
+    """Open purchases with their dates; without dates where the Service Layer cannot join rows (before 9.2)."""
+    expand = f"{ORDERS}($select=DocEntry),{ROWS}($select=ItemCode,RemainingOpenQuantity,ShipDate,WarehouseCode)"
+    conditions = (
+        f"{ORDERS}/DocEntry eq {ROWS}/DocEntry",
+        f"{ORDERS}/DocumentStatus eq 'bost_Open'",
+        f"{ROWS}/LineStatus eq 'bost_Open'",
+        f"{ROWS}/ItemCode eq {literal(place.item)}",
+    )
+    asked = query(expand=expand, filter=" and ".join(conditions), top=str(PURCHASE_LINES))
+    try:
+        rows = (await layer.read(Purchases, f"/$crossjoin({ORDERS},{ROWS})?{asked}")).rows
+    except (Unavailable, Misconfigured):
+        return (Incoming(ordered),)
+    lines = [row.line for row in rows if place.warehouse in (None, row.line.warehouse) and row.line.open > 0]
+    return tuple(Incoming(line.open, line.due) for line in lines) or (Incoming(ordered),)

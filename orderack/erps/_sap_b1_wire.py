@@ -1,0 +1,223 @@
+"""What the Service Layer says, as far as we read it (OData 3 under /b1s/v1, OData 4 under /b1s/v2), and its codes."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import httpx
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from orderack.domain.order import OrderRef
+
+YES = "tYES"
+CLOSED = "bost_Close"
+NOT_FOUND_OR_DRAFT = "-2028"
+"""No such record; and also "it went into a draft, for an approval procedure is active" (commerce.md §15)."""
+NO_SESSION = "301"
+HELD = frozenset({"-2039", "-1"})
+"""Another user has the record, or changed it meanwhile: ask again."""
+UNKNOWN_PROPERTY = "-1000"
+KEY_LENGTH = 100
+"""Characters of the field that holds our key, as docs/erps/sap_b1.md has it made."""
+
+
+class Fields(BaseModel):
+    """The names of the customer's own fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    revision: str
+    line: str
+
+
+def literal(text: str) -> str:
+    """A string of an OData filter: quotes doubled, so that no order number and no sku can end it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def query(**options: str) -> str:
+    """`$filter=…&$select=…`, each option percent-encoded whole."""
+    return "&".join(f"${name}={quote(text, safe='')}" for name, text in options.items())
+
+
+def key_of(ref: OrderRef) -> str:
+    """What our key field holds: `store/number`, each percent-encoded; the tail of a long one becomes a digest of it."""
+    key = "/".join(quote(part, safe="") for part in (ref.store, ref.number))
+    if len(key) <= KEY_LENGTH:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{key[: KEY_LENGTH - 65]}~{digest}"
+
+
+def _day(value: object) -> object:
+    return value[:10] if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""OData 3 writes `2026-11-21`, OData 4 `2026-11-21T00:00:00Z`."""
+
+
+class DocumentLine(BaseModel):
+    """One row of an order."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: int = Field(alias="LineNum")
+    item: str = Field(alias="ItemCode", default="")
+    quantity: Decimal = Field(alias="Quantity")
+    open: Decimal | None = Field(alias="RemainingOpenQuantity", default=None)
+    warehouse: str | None = Field(alias="WarehouseCode", default=None)
+    status: str = Field(alias="LineStatus", default="bost_Open")
+    per_unit: Decimal | None = Field(alias="UnitsOfMeasurment", default=None)
+    """Stock units in one unit that is sold. The vendor spells it so."""
+
+    @property
+    def still_open(self) -> Decimal:
+        if self.status == CLOSED:
+            return Decimal(0)
+        return self.quantity if self.open is None else self.open
+
+    @property
+    def units(self) -> Decimal:
+        return self.per_unit or Decimal(1)
+
+
+class Document(BaseModel):
+    """An order, a draft or an invoice."""
+
+    model_config = ConfigDict(extra="allow")
+
+    entry: int = Field(alias="DocEntry")
+    number: int = Field(alias="DocNum")
+    customer: str = Field(alias="CardCode", default="")
+    cancelled: str = Field(alias="Cancelled", default="tNO")
+    status: str = Field(alias="DocumentStatus", default="bost_Open")
+    object_code: str = Field(alias="DocObjectCode", default="")
+    authorization: str = Field(alias="AuthorizationStatus", default="")
+    created_on: Day | None = Field(alias="CreationDate", default=None)
+    created_at: str | None = Field(alias="DocTime", default=None)
+    changed_on: Day | None = Field(alias="UpdateDate", default=None)
+    changed_at: str | None = Field(alias="UpdateTime", default=None)
+    etag: str | None = Field(validation_alias=AliasChoices("odata.etag", "@odata.etag"), default=None)
+    lines: tuple[DocumentLine, ...] = Field(alias="DocumentLines", default=())
+
+    def own(self, field: str) -> str:
+        """The text in one of the customer's own fields."""
+        value = (self.model_extra or {}).get(field)
+        return "" if value is None else str(value)
+
+    def revision(self, fields: Fields) -> int | None:
+        mark = self.own(fields.revision)
+        return int(mark) if mark.isascii() and mark.isdigit() and len(mark) < 10 else None
+
+    def recorded_at(self, revision: int, zone: ZoneInfo) -> datetime | None:
+        """When it was added; a later revision: when the document was last changed. The company's wall clock."""
+        added = revision == 1 or self.changed_on is None
+        day, time = (self.created_on, self.created_at) if added else (self.changed_on, self.changed_at)
+        if day is None:
+            return None
+        try:
+            return datetime.fromisoformat(f"{day.isoformat()}T{(time or '00:00:00')[:8]}").replace(tzinfo=zone)
+        except ValueError:
+            return None
+
+
+class Documents(BaseModel):
+    documents: tuple[Document, ...] = Field(alias="value")
+
+
+class Warehouse(BaseModel):
+    code: str = Field(alias="WarehouseCode")
+    in_stock: Decimal = Field(alias="InStock", default=Decimal(0))
+    committed: Decimal = Field(alias="Committed", default=Decimal(0))
+    ordered: Decimal = Field(alias="Ordered", default=Decimal(0))
+
+
+class Item(BaseModel):
+    code: str = Field(alias="ItemCode")
+    stocked: str = Field(alias="InventoryItem", default=YES)
+    warehouses: tuple[Warehouse, ...] = Field(alias="ItemWarehouseInfoCollection", default=())
+
+
+class Items(BaseModel):
+    items: tuple[Item, ...] = Field(alias="value")
+
+
+class Partner(BaseModel):
+    code: str = Field(alias="CardCode", min_length=1)
+
+
+class Partners(BaseModel):
+    partners: tuple[Partner, ...] = Field(alias="value")
+
+
+class PurchaseLine(BaseModel):
+    item: str = Field(alias="ItemCode")
+    open: Decimal = Field(alias="RemainingOpenQuantity", default=Decimal(0))
+    due: Day | None = Field(alias="ShipDate", default=None)
+    warehouse: str | None = Field(alias="WarehouseCode", default=None)
+
+
+class _Joined(BaseModel):
+    line: PurchaseLine = Field(alias="PurchaseOrders/DocumentLines")
+
+
+class Purchases(BaseModel):
+    rows: tuple[_Joined, ...] = Field(alias="value")
+
+
+class LoggedIn(BaseModel):
+    session: str = Field(alias="SessionId", min_length=1)
+
+
+class _Message(BaseModel):
+    value: str = ""
+
+
+class _Error(BaseModel):
+    code: int | str = ""
+    message: str | _Message = ""
+
+
+class _Failure(BaseModel):
+    error: _Error
+
+
+class Failure(BaseModel):
+    """The vendor's own word for a failure; empty where an answer has none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str = ""
+    message: str = ""
+
+
+def failure(response: httpx.Response) -> Failure:
+    """`{error: {code, message: {lang, value}}}`, or OData 4's `{error: {code, message}}`."""
+    try:
+        error = _Failure.model_validate_json(response.content).error
+    except ValidationError:
+        return Failure()
+    message = error.message if isinstance(error.message, str) else error.message.value
+    return Failure(code=str(error.code).strip(), message=message)
+
+
+STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "dasPending": "waits",
+        "dasApproved": "waits",
+        "dasWithout": "waits",
+        "": "waits",
+        "dasRejected": "declined",
+        "dasGenerated": "gone",
+        "dasGeneratedbyAuthorizer": "gone",
+        "dasCancelled": "gone",
+    }
+)
+"""A draft's AuthorizationStatus → what it is for us. Approved is not added: somebody still has to."""
