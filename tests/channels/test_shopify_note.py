@@ -20,8 +20,9 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 from pydantic import JsonValue
 
-from orderack.channels.shopify_note import VALUE_BYTES, WHO, WRITE, ShopifyNote, ShopifyNoteSettings
+from orderack.channels.shopify_note import ShopifyNote, ShopifyNoteSettings
 from orderack.clients.http import LONGEST_WAIT
+from orderack.clients.shopify import VALUE_BYTES, WHO, WRITE
 from orderack.domain.acknowledgement import Audience, Kind, Reason
 from orderack.domain.order import Order
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported

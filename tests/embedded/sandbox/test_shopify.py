@@ -2,7 +2,8 @@
 
 import pytest
 
-from orderack.channels.shopify_note import WRITE, ShopifyNote, ShopifyNoteSettings
+from orderack.channels.shopify_note import ShopifyNote, ShopifyNoteSettings
+from orderack.clients.shopify import WRITE
 from orderack.domain.acknowledgement import Reason
 from orderack.embedded.sandbox import Action, Fault, Target
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
