@@ -377,6 +377,10 @@ class SqlLedger:
         async with self._database.write() as session:
             return await source_book.record_answer(session, key, answered, now)
 
+    async def refused(self, connection: str, limit: int = 20) -> Sequence[InboxEvent]:
+        async with self._database.read() as session:
+            return await source_book.refused(session, connection, limit)
+
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
         async with self._database.read() as session:
             return await source_book.awaited(session, erp, since, limit)

@@ -10,10 +10,11 @@ from sqlmodel import col
 from orderack.contracts.journal import Stage
 from orderack.domain.order import OrderRef
 from orderack.domain.source import Answered, AnswerKey, AnswerState
+from orderack.ledger import inbox
 from orderack.ledger.database import insert_new, row_count, upsert
 from orderack.ledger.source_tables import Cursors, SourceAnswers, SourceOrders
-from orderack.ledger.tables import Orders, Revisions
-from orderack.ports import Awaited, KnownOrder
+from orderack.ledger.tables import Inbox, Orders, Revisions
+from orderack.ports import Awaited, InboxEvent, KnownOrder
 
 _WAITING = (Stage.ASSESSING, Stage.AWAITING_ERP)
 
@@ -103,6 +104,13 @@ async def record_answer(session: AsyncSession, key: AnswerKey, answer: Answered,
     stands = await answered(session, key)
     assert stands is not None
     return stands
+
+
+async def refused(session: AsyncSession, connection: str, limit: int) -> Sequence[InboxEvent]:
+    """See `orderack.ports.SourceBook.refused`."""
+    query = select(Inbox).filter_by(source=f"sources/{connection}").where(col(Inbox.outcome).startswith("refused"))
+    rows = (await session.execute(query.order_by(col(Inbox.id).desc()).limit(limit))).scalars()
+    return [inbox.as_event(row) for row in rows]
 
 
 async def awaited(session: AsyncSession, erp: str, since: datetime, limit: int) -> Sequence[Awaited]:

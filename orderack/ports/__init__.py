@@ -19,11 +19,11 @@ from orderack.ports.channel import (
 )
 from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
 from orderack.ports.erp import Booking, Erp, Invoices, Stock
+from orderack.ports.inbox_event import InboxEvent
 from orderack.ports.ledger import (
     UNSAID,
     ClaimResult,
     EvidenceRecord,
-    InboxEvent,
     Ledger,
     OrderRow,
     PastOrder,
@@ -37,10 +37,14 @@ from orderack.ports.source import (
     Connection,
     Delivery,
     Fetches,
+    Given,
     Hint,
     Looked,
     Looks,
+    Memory,
     Reading,
+    Recalls,
+    Recorded,
     Responds,
     Skipped,
     Snapshot,
@@ -49,6 +53,7 @@ from orderack.ports.source import (
     SourceKind,
     SourceTraits,
     Standing,
+    Stands,
 )
 from orderack.ports.source_book import Awaited, KnownOrder, SourceBook
 from orderack.ports.touches import TouchBook
@@ -79,6 +84,7 @@ __all__ = [
     "EvidenceRecord",
     "Fetches",
     "GatewayLedger",
+    "Given",
     "Greeting",
     "Greets",
     "Health",
@@ -91,6 +97,7 @@ __all__ = [
     "Looked",
     "Looks",
     "Medium",
+    "Memory",
     "Message",
     "MessageLinks",
     "OrderRow",
@@ -101,6 +108,8 @@ __all__ = [
     "RawRequest",
     "Reach",
     "Reading",
+    "Recalls",
+    "Recorded",
     "Rendered",
     "Renderer",
     "Responds",
@@ -113,6 +122,7 @@ __all__ = [
     "SourceKind",
     "SourceTraits",
     "Standing",
+    "Stands",
     "Stock",
     "StoredRevision",
     "StoredSend",

@@ -14,6 +14,7 @@ from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
 from orderack.ports.channel_book import ChannelBook
+from orderack.ports.inbox_event import InboxEvent
 from orderack.ports.source_book import SourceBook
 
 
@@ -70,20 +71,6 @@ class EvidenceRecord(Value):
     recorded_at: datetime
     raw: str | None
     raw_sha256: Name
-
-
-class InboxEvent(Value):
-    """An inbound event as recorded: once per (source, external_id), announced once."""
-
-    id: int
-    source: Name
-    external_id: Name
-    kind: Name
-    ref: OrderRef | None
-    body: str
-    received_at: datetime
-    announced_at: datetime | None
-    outcome: Text = ""
 
 
 class OrderRow(Value):

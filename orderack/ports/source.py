@@ -84,6 +84,9 @@ class Snapshot(Value):
     standing: Standing = Standing.OPEN
     reason: Text = ""
     """Why it was cancelled, in the system's words."""
+    upon: Name | None = None
+    """The content (`Order.content_hash`) that this is a change of, where the source told the change alone: taken only
+    while that is what we last took."""
 
 
 class Hint(Value):
@@ -209,10 +212,61 @@ class Answers(Protocol):
         ...
 
 
+class Recorded(Value):
+    """A delivery as it stands in our record, which may have had one of that id before."""
+
+    delivery: Delivery
+    number: int
+    """Of no other delivery, and the same for ever."""
+    at: AwareDatetime
+
+
 @runtime_checkable
 class Responds(Protocol):
     """A source that is owed an answer in the very response (EDI's 997)."""
 
-    def respond(self, request: RawRequest, deliveries: Sequence[Delivery]) -> Greeting:
-        """What the sender of this verified and recorded request is answered."""
+    def respond(self, request: RawRequest, recorded: Sequence[Recorded]) -> Greeting:
+        """What the sender of this verified request is answered, whose deliveries are recorded, in their order."""
+        ...
+
+
+class Stands(Value):
+    """An order as we last took it from a source."""
+
+    order: Order
+    content_hash: Name
+    """Of what we last took; a person may have amended the order since."""
+    at: AwareDatetime
+
+
+class Given(Value):
+    """A number that was given to one thing and is never given to another."""
+
+    number: int
+    at: AwareDatetime
+    """When it was given."""
+
+
+class Memory(Protocol):
+    """What is in the record of one connection, for a source whose deliveries make sense only beside earlier ones."""
+
+    async def order(self, external_id: str) -> Stands | None:
+        """The order as it stands; None: we never took it. Raises Unavailable while its last change is on its way."""
+        ...
+
+    async def delivery(self, delivery_id: str) -> Recorded | None:
+        """What was recorded first under this id; None too where it has been erased."""
+        ...
+
+    async def number(self, purpose: str) -> Given:
+        """A number for this purpose: asked again, the same one."""
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A source that needs such a memory (EDI: an 860 says what changes, and no control number is used twice)."""
+
+    def recall(self, memory: Memory) -> None:
+        """Keep it. Called once, before anything else is asked of the source."""
         ...

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from orderack.domain.order import Name, OrderRef, PaymentStatus
 from orderack.domain.source import Answered, AnswerKey
 from orderack.domain.value import Value
+from orderack.ports.inbox_event import InboxEvent
 
 
 class KnownOrder(Value):
@@ -69,6 +70,10 @@ class SourceBook(Protocol):
 
     async def record_answer(self, key: AnswerKey, answered: Answered, now: datetime) -> Answered:
         """Store it; an answer that is accepted or refused stays as it is. Returns what stands."""
+        ...
+
+    async def refused(self, connection: str, limit: int = 20) -> Sequence[InboxEvent]:
+        """Deliveries of this connection (`store/system`) that could not be taken as they are, the newest first."""
         ...
 
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:

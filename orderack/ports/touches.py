@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from orderack.ports.ledger import InboxEvent
+from orderack.ports.inbox_event import InboxEvent
 from orderack.touches import GradedTouch, SettledTouch, Touch
 
 
