@@ -27,6 +27,8 @@ BARE = "bare"
 """A namespace without search attributes."""
 DOCUMENTED = "documented"
 """The namespace in which the documentation's commands run."""
+LOOKS = "looks"
+"""Where schedules are kept: they belong to a namespace, so no other test sees them."""
 FRESH = "fresh"
 """Another, for the test that registers them."""
 
@@ -53,7 +55,7 @@ class Temporal:
 async def temporal() -> AsyncIterator[Temporal]:
     speed = [("transferProcessorMaxPollRPS", 2000), ("timerProcessorMaxPollRPS", 2000)]
     extra = [part for name, n in speed for part in ("--dynamic-config-value", f"history.{name}={n}")]
-    spaces = [part for name in (IDLE, BARE, FRESH, DOCUMENTED) for part in ("--namespace", name)]
+    spaces = [part for name in (IDLE, BARE, FRESH, DOCUMENTED, LOOKS) for part in ("--namespace", name)]
     async with await WorkflowEnvironment.start_local(
         ip="127.0.0.1",
         dev_server_existing_path=binary(),
