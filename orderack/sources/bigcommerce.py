@@ -1,4 +1,4 @@
-"""BigCommerce: webhooks that only name an order, which is then fetched; written back as a metafield (commerce.md §10)."""
+"""BigCommerce: webhooks only name an order, which is then fetched; it is answered by a metafield (commerce.md §10)."""
 
 import asyncio
 import hashlib
@@ -153,7 +153,7 @@ class BigCommerce:
         kind=SourceKind.STOREFRONT,
         answer=AnswerCall.NOTE,
         answers=frozenset(AnswerStage),
-        poll_every=timedelta(minutes=15),
+        poll_every=timedelta(minutes=5),
         max_body=64 * 1024,
     )
 
@@ -245,7 +245,7 @@ class BigCommerce:
         bodies = json.loads(found) if found else []
         deliveries = tuple(
             Delivery(
-                id=f"look:{one.id}:{one.date_modified}"[:200],
+                id=f"look:{one.id}:{_digest(json.dumps(body, sort_keys=True).encode())}"[:200],
                 topic="look",
                 body=json.dumps(body),
                 sent_at=rfc_2822(one.date_modified),
@@ -359,7 +359,7 @@ SOURCE: SourceSpec = SourceSpec(
     traps=(
         "A webhook only names the order: we fetch it, so the access token must be able to read orders.",
         "The client secret belongs to the API account that made the hooks; hooks of another account have another one.",
-        "BigCommerce stops a hook after two days of failures and says so by mail only: every look (15 minutes) finds "
+        "BigCommerce stops a hook after two days of failures and says so by mail only: every look (5 minutes) finds "
         "what was missed, but make the hook active again.",
         "Amounts are those of the currency in which the buyer pays (`default_currency_code`), not of the one in which "
         "the storefront shows its prices.",
