@@ -7,9 +7,9 @@ once made all the same, the later one is cancelled. A later revision changes the
 
 from collections.abc import Sequence
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import Clock, utc_now
@@ -34,6 +34,7 @@ from orderack.erps._sap_b1_wire import (
     literal,
     query,
 )
+from orderack.erps._zone import Zone
 from orderack.errors import Misconfigured, Refused, Unavailable
 from orderack.ports import Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
@@ -42,14 +43,6 @@ PAGE = 20
 """Documents of one key; more than two have never been ours."""
 ORDER_TYPE = 17
 """A sales order, as an invoice's lines refer to it."""
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("not a time zone, such as Europe/Berlin") from None
-    return name
 
 
 OwnField = Annotated[str, StringConstraints(pattern=r"^U_[A-Za-z0-9_]{1,50}$")]
@@ -77,7 +70,7 @@ class SapB1Settings(BaseSettings):
     warehouse: str | None = Field(default=None, description="the warehouse to deliver from; else each item's own")
     tax_code: str | None = Field(default=None, description="the tax code of every line; else each partner's own")
     shipping_code: int | None = Field(default=None, description="the freight's number, where shipping is to be booked")
-    time_zone: Annotated[str, AfterValidator(_zone)] = Field(default="UTC", description="the company's time zone")
+    time_zone: Zone = Field(default="UTC", description="the company's time zone")
     webhook_secret: WebhookSecret | None = Field(
         default=None, description="`whsec_<base64>`, where an integration of theirs pushes receipts (B1if)"
     )
