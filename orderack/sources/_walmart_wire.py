@@ -100,6 +100,10 @@ class _Fulfillment(BaseModel):
     store: _Said = Field(default=None, alias="storeId")
 
 
+class _Seller(BaseModel):
+    node: _Said = Field(default=None, alias="shipNodeType")
+
+
 class WalmartLine(BaseModel):
     """One line, of which parts may stand differently."""
 
@@ -117,6 +121,12 @@ class WalmartLine(BaseModel):
     config: _Said = Field(default=None, alias="configId")
     intent_to_cancel: _Said = Field(default=None, alias="intentToCancel")
     wfs: _Said = Field(default=None, alias="isWFSEnabled")
+    seller: _Seller = _Seller()
+
+    @property
+    def by_walmart(self) -> bool:
+        """Whether it leaves from a distribution centre of Walmart's (Mexico says so line by line)."""
+        return self.wfs == "Y" or self.seller.node == "DC"
 
     @property
     def buyer_cancels(self) -> bool:
@@ -197,7 +207,7 @@ class WalmartOrder(BaseModel):
     def by_walmart(self) -> bool:
         """Walmart Fulfillment Services send it: not the seller's to acknowledge."""
         node = any(one.type == "WFSFulfilled" for one in self.ship_node)
-        return node or (bool(self.lines) and all(line.wfs == "Y" for line in self.lines))
+        return node or (bool(self.lines) and all(line.by_walmart for line in self.lines))
 
     @property
     def left(self) -> tuple[WalmartLine, ...]:
