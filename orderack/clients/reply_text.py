@@ -34,16 +34,16 @@ _BREAKS = re.compile(r"<(?:br|/p|/div|/li|/tr)\b[^<>]{0,500}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 
 
-def above_the_quotation(text: str) -> str:
-    """The lines before the quoted message and the signature, at most `KEPT` characters; empty when there are none."""
-    lines = [line[:_ONE_LINE] for line in text[:LONGEST].replace("\r\n", "\n").split("\n")]
-    kept: list[str] = []
+def above_the_quotation(text: str, longest: int = LONGEST, kept: int = KEPT) -> str:
+    """The lines before the quoted message and the signature, at most `kept` characters; empty when there are none."""
+    lines = [line[:_ONE_LINE] for line in text[:longest].replace("\r\n", "\n").split("\n")]
+    above: list[str] = []
     for place, line in enumerate(lines):
         following = lines[place + 1] if place + 1 < len(lines) else ""
         if line.startswith(">") or _DIVIDED.match(line) or _introduces(line, following):
             break
-        kept.append(line.rstrip())
-    return "\n".join(kept).strip()[:KEPT]
+        above.append(line.rstrip())
+    return "\n".join(above).strip()[:kept]
 
 
 def _introduces(line: str, following: str) -> bool:
