@@ -32,12 +32,13 @@ conformance: $(STAMP) ## every channel against what every channel must do, as a 
 fuzz-api: $(STAMP) ## long: requests made from the gateway's own description, new ones each time; no 5xx, every answer as described
 	@ORDERACK_FUZZ_EXAMPLES=$${ORDERACK_FUZZ_EXAMPLES:-500} $(BIN)/pytest tests/gateway/test_fuzz.py
 
-check: $(STAMP) ## ruff, mypy, import rules, the policy, the tests
+check: $(STAMP) ## ruff, mypy, import rules, the policy, its triggers, the tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/orderack policy check
+	@$(BIN)/orderack audit triggers
 	@$(PYTEST)
 
 bench-history: $(STAMP) ## events, bytes and billed Actions of each story, beside a bare workflow

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import AwareDatetime
 
+from orderack.cli.audit_triggers import triggers
 from orderack.cli.exits import BROKEN, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import cell, console, print_json, when
@@ -22,7 +23,11 @@ from orderack.ledger.repository import SqlLedger
 from orderack.ledger.verification import Break, lost
 from orderack.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Is the record as it was written? Checkpoints, and the verification.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Is the record as it was written, and is every way in complete? Checkpoints, verification, triggers.",
+)
+app.command()(triggers)
 
 Output = Annotated[Path, typer.Option("--output", help="The file to write; it must not exist.", metavar="FILE")]
 Store = Annotated[str | None, typer.Option("--store", help="Orders of this store only.", metavar="NAME")]

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime
 
 from orderack import channels
 from orderack.channels import load
+from orderack.cli.adapter_settings import Given, settings_state
 from orderack.cli.channel_doctor import Diagnosis, Word, diagnose
-from orderack.cli.channel_settings import Given, settings_state
 from orderack.cli.channel_trial import STORE, Fate, Tried, Wanted, trial, tried
 from orderack.cli.channel_words import the_channel
 from orderack.cli.exits import AWAY, BAD_INPUT, NO, OK, bad

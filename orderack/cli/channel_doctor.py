@@ -5,7 +5,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from orderack import channels
-from orderack.cli.channel_settings import SettingsState, settings_state
+from orderack.cli.adapter_settings import SettingsState, settings_state
 from orderack.domain.order import Name, Text
 from orderack.domain.value import Value
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Unavailable

@@ -8,8 +8,8 @@ from pydantic import AwareDatetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from orderack.channels import load
+from orderack.cli.adapter_settings import settings_state
 from orderack.cli.channel_page import page
-from orderack.cli.channel_settings import settings_state
 from orderack.cli.channel_words import AUDIENCE, address, doubt, rate, strongest
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json, print_table, when

@@ -15,6 +15,7 @@ from orderack.cli import (
     page_commands,
     policy_commands,
     review_commands,
+    source_commands,
     temporal_commands,
     webhook_commands,
 )
@@ -26,12 +27,14 @@ from orderack.cli.channels_command import channels
 from orderack.cli.claim_command import claim
 from orderack.cli.demo_command import run_demo
 from orderack.cli.erase_command import erase
+from orderack.cli.erps_command import erps
 from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
 from orderack.cli.find_command import find
 from orderack.cli.queue_command import queue
 from orderack.cli.receipt_command import receipt
 from orderack.cli.sandbox_command import sandbox
 from orderack.cli.settle_command import settle
+from orderack.cli.sources_command import sources
 from orderack.cli.status_command import status
 from orderack.cli.submit_command import submit
 from orderack.cli.timeline_command import timeline
@@ -70,6 +73,8 @@ COMMANDS = (
     settle,
     answer,
     channels,
+    sources,
+    erps,
     sandbox,
     erase,
 )
@@ -84,6 +89,7 @@ app.add_typer(channel_commands.app, name="channel")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(source_commands.app, name="source")
 app.add_typer(temporal_commands.app, name="temporal")
 app.add_typer(webhook_commands.app, name="webhooks")
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
-from orderack import channels, erps
+from orderack import erps
+from orderack.cli.installed import installed_channels, installed_sources
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
@@ -20,9 +21,9 @@ from orderack.policy.assessing import Assessed, Findings, assess_order
 from orderack.policy.decide import Circumstances
 from orderack.policy.explain import explain
 from orderack.policy.lint import lint
+from orderack.policy.lint_connections import connection_problems
 from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.policy.model import ChannelFacts, Policy
-from orderack.policy.traits import channel_facts
 from orderack.settings import Settings
 
 OK, FINDINGS, BAD_INPUT = 0, 1, 2
@@ -97,6 +98,7 @@ def check_policy(directory: Path) -> tuple[Problem, ...]:
     worded = {(language, kind.value) for language, kind in wordings(messages)}
     return (
         *lint(policy, installed_channels(), worded, tuple(erps.load())),
+        *connection_problems(policy, installed_sources(), tuple(erps.load())),
         *(problem for name in policy.endpoints for problem in secret_problems(name)),
         *check_wordings(messages),
     )
@@ -108,11 +110,6 @@ def explain_order(
     """Assess without storing anything. `found`: what was looked up; None means nothing was, as of now."""
     nothing = Findings(now=datetime.now(UTC), stock_note="not asked: explained offline")
     return assess_order(policy, order, revision, found or nothing, Circumstances(channels=facts))
-
-
-def installed_channels() -> Mapping[str, ChannelFacts]:
-    """Every channel that has a file, configured or not."""
-    return {name: channel_facts(spec.adapter.traits) for name, spec in channels.load().items()}
 
 
 def _read_order(file: Path) -> Order | tuple[Problem, ...]:

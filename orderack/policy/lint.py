@@ -69,7 +69,7 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
         yield from page_problems(f"{path}.profile.page", store.profile.page)
         yield from affirming_problems(key, store)
         if store.erp:
-            yield from _unknown(f"{path}.erp.name", "ERP", store.erp.name, erps)
+            yield from _unknown(f"{path}.erp.name", "ERP", store.erp.name, (*policy.erps, *erps))
         try:
             holidays_of(store.calendar.country, store.calendar.region, _ANY_YEAR)
         except ValueError as error:

@@ -44,7 +44,7 @@ def test_a_sound_policy_has_no_findings(load: Load) -> None:
 
 
 def test_the_shipped_policy_is_sound_for_the_channels_and_erps_we_ship() -> None:
-    from orderack.cli.policy_commands import installed_channels
+    from orderack.cli.installed import installed_channels
 
     policy = load_policy(Path(__file__).parents[2] / "policy")
     wordings = {(language, kind) for language in policy.languages for _, kind in WORDINGS}

@@ -1,4 +1,4 @@
-"""A channel's settings one by one: there, missing or wrong. Never a value."""
+"""An adapter's settings one by one: there, missing or wrong. Never a value."""
 
 import os
 from enum import StrEnum
@@ -9,7 +9,7 @@ from pydantic_settings import SettingsError
 
 from orderack.domain.order import Name
 from orderack.domain.value import Value
-from orderack.registry import ChannelSpec
+from orderack.registry import Registration
 
 
 class Given(StrEnum):
@@ -23,7 +23,7 @@ class Given(StrEnum):
 
 
 class SettingState(Value):
-    """One variable of a channel."""
+    """One variable of an adapter."""
 
     variable: Name
     state: Given
@@ -33,14 +33,14 @@ class SettingState(Value):
 
 
 class SettingsState(Value):
-    """All of a channel's variables, and what is wrong with them together."""
+    """All of an adapter's variables, and what is wrong with them together."""
 
     settings: tuple[SettingState, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
-        """Whether the channel can be built from them."""
+        """Whether the adapter can be built from them."""
         wrong = {Given.MISSING, Given.NOT_VALID}
         return not self.problems and not any(setting.state in wrong for setting in self.settings)
 
@@ -59,12 +59,13 @@ class SettingsState(Value):
         return any(setting.state in (Given.PRESENT, Given.NOT_VALID) for setting in self.settings)
 
 
-def settings_state(spec: ChannelSpec) -> SettingsState:
-    """Read the channel's settings from the environment and `.env`, as the channel itself does."""
-    wrong, problems = _problems(spec)
+def settings_state(spec: Registration, prefix: str | None = None) -> SettingsState:
+    """Read the settings from the environment and `.env`, as the adapter itself does; under this prefix, or its own."""
+    prefix = str(spec.settings.model_config.get("env_prefix", "")) if prefix is None else prefix
+    wrong, problems = _problems(spec, prefix)
     set_ = {name.upper() for name, value in (dotenv_values(".env") | dict(os.environ)).items() if value}
     states = []
-    for variable in spec.variables:
+    for variable in spec.variables_of(prefix):
         kind, problem = wrong.get(variable.name, ("", ""))
         if kind == "missing":
             state = Given.MISSING
@@ -84,12 +85,12 @@ def settings_state(spec: ChannelSpec) -> SettingsState:
     return SettingsState(settings=tuple(states), problems=problems)
 
 
-def _problems(spec: ChannelSpec) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
+def _problems(spec: Registration, prefix: str) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
     """By variable: the kind of problem and its sentence; and the problems of no single one."""
     try:
-        spec.settings()
+        spec.settings(_env_prefix=prefix)
     except SettingsError as error:  # a value that should be JSON and is not; the text names the field only
-        named = [spec.variable(field) for field in spec.settings.model_fields if f'"{field}"' in str(error)]
+        named = [f"{prefix}{field}".upper() for field in spec.settings.model_fields if f'"{field}"' in str(error)]
         return dict.fromkeys(named, ("json", "not JSON")), () if named else (str(error),)
     except ValidationError as error:
         by_variable: dict[str, tuple[str, str]] = {}
@@ -97,7 +98,7 @@ def _problems(spec: ChannelSpec) -> tuple[dict[str, tuple[str, str]], tuple[str,
         for item in error.errors(include_input=False, include_context=False, include_url=False):
             words = item["msg"].removeprefix("Value error, ")
             if item["loc"]:
-                by_variable.setdefault(spec.variable(str(item["loc"][0])), (item["type"], words))
+                by_variable.setdefault(f"{prefix}{item['loc'][0]}".upper(), (item["type"], words))
             else:
                 together.append(words)
         return by_variable, tuple(together)

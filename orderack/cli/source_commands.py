@@ -1,0 +1,200 @@
+"""`orderack source`: check a connection, see what it delivered and could not be taken, begin a new one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import AwareDatetime
+
+from orderack import sources
+from orderack.bootstrap import connections
+from orderack.cli.adapter_settings import SettingsState, settings_state
+from orderack.cli.exits import AWAY, NO, bad
+from orderack.cli.new_source import scaffold
+from orderack.cli.options import AsJson
+from orderack.cli.printing import print_facts, print_json, print_table
+from orderack.cli.session import run, the_ledger
+from orderack.domain.order import Name, Text
+from orderack.domain.value import Value
+from orderack.errors import Misconfigured, Unavailable
+from orderack.policy.load import load_policy
+from orderack.ports import Checks, Connection
+from orderack.registry import SourceSpec, build_sources, prefix_of
+from orderack.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="One connection: check it, see what it could not take, add another system."
+)
+
+Which = Annotated[
+    list[str] | None, typer.Argument(help="Connections, such as demo/shopify; none: all.", metavar="[STORE/SYSTEM …]")
+]
+One = Annotated[str, typer.Argument(help="The connection, such as demo/shopify.", metavar="STORE/SYSTEM")]
+Offline = Annotated[bool, typer.Option("--offline", help="Look at the settings only: ask no system.")]
+Into = Annotated[Path, typer.Option("--into", help="The checkout to write into.", metavar="FOLDER")]
+
+
+class Checked(Value):
+    """One connection's settings, and what the system says of them."""
+
+    connection: Name
+    state: Text
+    settings: SettingsState
+    said: Text = ""
+    sound: bool
+    away: bool = False
+    post_to: Text = ""
+    register_there: Text = ""
+
+
+class AllChecked(Value):
+    connections: tuple[Checked, ...]
+
+
+class RefusedDelivery(Value):
+    id: int
+    delivery: Name
+    received_at: AwareDatetime
+    why: Text
+
+
+class RefusedDeliveries(Value):
+    connection: Name
+    deliveries: tuple[RefusedDelivery, ...]
+
+
+@app.command()
+def doctor(names: Which = None, offline: Offline = False, as_json: AsJson = False) -> None:
+    """Check connections' settings, ask the system whether they are right, and say what to register there.
+
+    Example: orderack source doctor demo/shopify
+
+    Exit code 0: all are ready; 1: one is not; 2: there is no such connection; 3: a system could not be asked now.
+    """
+    found = run(_checked(_wanted(names), offline))
+    if as_json:
+        print_json(AllChecked(connections=found))
+    else:
+        for one in found:
+            _show(one)
+        if not found:
+            typer.echo("No store is connected to anything: add rows under `stores.<store>.connections` in the policy.")
+    if not all(one.sound for one in found):
+        raise typer.Exit(NO)
+    if any(one.away for one in found):
+        raise typer.Exit(AWAY)
+
+
+@app.command()
+def refused(name: One, as_json: AsJson = False) -> None:
+    """The latest deliveries that could not be taken as they came, and which field was wrong.
+
+    They are kept as they came; once the sender has mended them and sends again, they are new deliveries.
+
+    Example: orderack source refused demo/shopify
+
+    Exit code 0: listed (also when there are none); 2: there is no such connection; 3: the ledger did not answer.
+    """
+    _wanted([name])
+    found = RefusedDeliveries(connection=name, deliveries=run(_refused(name)))
+    if as_json:
+        print_json(found)
+    elif not found.deliveries:
+        typer.echo(f"{name}: nothing was refused.")
+    else:
+        print_table(
+            ("received", "delivery", "why"), ((one.received_at, one.delivery, one.why) for one in found.deliveries)
+        )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The system's name: small letters, digits and _.", metavar="NAME")],
+    into: Into = Path("."),
+) -> None:
+    """Begin a source of your own: its file, its test and its page, which run as they are and say what is left to do.
+
+    Example: orderack source new shopware
+
+    Exit code 0: written; 2: the name will not do, or there is such a source.
+    """
+    for file in scaffold(name, into):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Next: docs/adding-a-source.md; then a row `stores.<store>.connections.{name}` in the policy.")
+
+
+def _wanted(names: Sequence[str] | None) -> list[Connection]:
+    every = {str(connection): connection for connection in connections(load_policy(Settings().policy_dir))}
+    for name in names or ():
+        if name not in every:
+            known = f"there are {', '.join(every)}" if every else "the policy has none"
+            raise bad("STORE/SYSTEM", f"names no connection of the policy: {name[:100]}", known)
+    return [every[name] for name in (names or every)]
+
+
+async def _checked(wanted: Sequence[Connection], offline: bool) -> tuple[Checked, ...]:
+    return tuple([await _check(connection, offline) for connection in wanted])
+
+
+async def _check(connection: Connection, offline: bool) -> Checked:
+    specs = sources.load()
+    if connection.system not in specs:
+        raise bad("STORE/SYSTEM", f"names no system: {connection.system}", f"there are {', '.join(specs)}")
+    spec = specs[connection.system]
+    settings = settings_state(spec, prefix_of("SOURCE", connection.store, connection.system))
+    made = build_sources({connection.system: spec}, [connection])
+    said, sound, away = "", settings.ready, False
+    if sound and not offline:
+        source = made[str(connection)]
+        try:
+            said = await source.check() if isinstance(source, Checks) else "has no call to try the settings by"
+        except Unavailable as error:
+            said, away = f"could not be asked: {error}", True
+        except Misconfigured as error:
+            said, sound = str(error), False
+        finally:
+            await source.aclose()
+    return Checked(
+        connection=str(connection),
+        state=settings.word,
+        settings=settings,
+        said=said[:2_000],
+        sound=sound,
+        away=away,
+        post_to=_post_to(connection, spec),
+        register_there=spec.webhook,
+    )
+
+
+def _post_to(connection: Connection, spec: SourceSpec) -> str:
+    if not spec.adapter.traits.pushes:
+        return ""
+    return f"{Settings().public_url.rstrip('/')}/intake/{connection.store}/{connection.system}"
+
+
+def _show(checked: Checked) -> None:
+    typer.echo(f"{checked.connection}: {checked.state}")
+    rows = [
+        (one.variable, one.state, "required" if one.required else "", one.problem) for one in checked.settings.settings
+    ]
+    if rows:
+        print_table(("setting", "state", "", "problem"), rows)
+    facts: list[tuple[str, object]] = [("together", problem) for problem in checked.settings.problems]
+    facts += [("the system", checked.said), ("posts to", checked.post_to), ("register", checked.register_there)]
+    print_facts(facts)
+    typer.echo("")
+
+
+async def _refused(name: str) -> tuple[RefusedDelivery, ...]:
+    async with the_ledger() as ledger:
+        rows = await ledger.refused(name)
+    return tuple(
+        RefusedDelivery(
+            id=row.id,
+            delivery=row.external_id,
+            received_at=row.received_at,
+            why=row.outcome.partition(": ")[2] or row.outcome,
+        )
+        for row in rows
+    )

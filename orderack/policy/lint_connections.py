@@ -1,0 +1,71 @@
+"""What is wrong with the rows by which orders come in and go to an ERP: connections, ERPs, a shop's own fields."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+
+from orderack.domain.order import Name
+from orderack.domain.problem import Problem
+from orderack.domain.unknown_fields import closest
+from orderack.domain.value import Value
+from orderack.policy.duration import in_words
+from orderack.policy.model import ConnectionPolicy, Policy
+
+
+class SourceFacts(Value):
+    """What the policy has to know of a system that orders come from."""
+
+    poll_every: timedelta | None = None
+    """As often as its documentation lets it be asked; None: it is not asked."""
+    answers: bool = False
+    partners: bool = False
+    """It serves several trading partners, and each needs a row."""
+    words: frozenset[Name] | None = None
+    """What `fields:` may name; None: a path of the shop's own, too."""
+
+
+def connection_problems(policy: Policy, systems: Mapping[str, SourceFacts], erps: Collection[str]) -> Iterator[Problem]:
+    """Every finding. `systems` and `erps`: what this installation has files for."""
+    for name, erp in policy.erps.items():
+        yield from _unknown(f"erps.{name}.system", "ERP system", erp.system, erps)
+    seen: dict[str, str] = {}
+    for store_name, store in policy.stores.items():
+        for system, row in store.connections.items():
+            path = f"stores.{store_name}.connections.{system}"
+            if row.source not in policy.sources:
+                yield from _unknown(f"{path}.source", "source", row.source, policy.sources)
+            if system not in systems:
+                yield from _unknown(path, "system", system, systems)
+                continue
+            yield from _row(path, row, systems[system])
+            prefix = f"{store_name}_{system}".replace("-", "_").casefold()
+            if seen.setdefault(prefix, path) != path:
+                yield Problem(
+                    field=path,
+                    problem=f"has the settings of {seen[prefix]}",
+                    remedy="give one of the stores another id",
+                )
+
+
+def _row(path: str, row: ConnectionPolicy, facts: SourceFacts) -> Iterator[Problem]:
+    if row.poll_every is not None and facts.poll_every is None:
+        yield Problem(field=f"{path}.poll_every", problem="is for systems that can be asked", remedy="take it out")
+    elif row.poll_every is not None and facts.poll_every is not None and row.poll_every < facts.poll_every:
+        remedy = f"ask it every {in_words(facts.poll_every)} or less often: its own limit"
+        yield Problem(field=f"{path}.poll_every", problem="is more often than the system allows", remedy=remedy)
+    if row.partners and not facts.partners:
+        yield Problem(field=f"{path}.partners", problem="is for EDI", remedy="take it out")
+    elif facts.partners and not row.partners:
+        yield Problem(
+            field=f"{path}.partners", problem="is empty", remedy="describe each trading partner (docs/edi.md)"
+        )
+    for name, word in row.fields.items():
+        if facts.words is not None and word not in facts.words:
+            yield from _unknown(f"{path}.fields.{name}", "field", word, facts.words)
+
+
+def _unknown(path: str, kind: str, name: str, known: Collection[str]) -> Iterator[Problem]:
+    if name in known:
+        return
+    near = closest(name, list(known))
+    remedy = f"did you mean {near}?" if near else f"use one of {', '.join(sorted(known))}"
+    yield Problem(field=path, problem=f"names no {kind}: {name}", remedy=remedy)
