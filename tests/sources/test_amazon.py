@@ -76,7 +76,7 @@ class TestAmazon(SourceConformance):
     def make(self, base_url: str = "http://127.0.0.1:9") -> Source:
         source = amazon(base_url)
         # the topic's certificate as SNS would show it
-        source._sns._certificates[sns_topic.CERTIFICATE] = sns_topic.certificate(NOW)  # type: ignore[union-attr]
+        source._sns._certificates[sns_topic.CERTIFICATE] = sns_topic.certificate(NOW)
         return source
 
     def signed(self, body: bytes, at: datetime = NOW) -> RawRequest:
@@ -128,7 +128,7 @@ class TestSamples(SampleConformance):
             Sample(
                 name=str(one["orderId"]),
                 delivery=Delivery(id=f"{index}", body=json.dumps(one)),
-                total=Decimal(one["proceeds"]["grandTotal"]["amount"]),  # type: ignore[call-overload, index]
+                total=Decimal(one["proceeds"]["grandTotal"]["amount"]),
             )
             for index, one in enumerate(found)
         ]
@@ -217,8 +217,8 @@ async def test_a_pending_order_without_money_waits_and_an_open_one_without_a_tot
 
 async def test_a_cancelled_order_without_quantities_is_a_cancellation() -> None:
     body = changed("fulfillment.fulfillmentStatus", "CANCELLED")
-    for item in body["orderItems"]:  # type: ignore[union-attr]
-        item["quantityOrdered"] = 0  # type: ignore[index, call-overload]
+    for item in body["orderItems"]:
+        item["quantityOrdered"] = 0
     found = await snapshot(body)
     assert (found.standing, found.order.lines) == (Standing.CANCELLED, ())
 
@@ -235,7 +235,7 @@ async def test_a_line_that_was_cancelled_is_gone_and_a_request_to_cancel_is_a_pe
 async def test_item_is_the_lines_whole_cost_and_the_unit_price_only_stands_in_for_it() -> None:
     thirds: JsonValue = [{"type": "ITEM", "subtotal": {"amount": "10.00", "currencyCode": "EUR"}}]
     body = changed("orderItems.0.quantityOrdered", 3)
-    body["orderItems"][0]["proceeds"]["breakdowns"] = thirds  # type: ignore[index, call-overload]
+    body["orderItems"][0]["proceeds"]["breakdowns"] = thirds
     line = (await snapshot(body)).order.lines[0]
     assert (line.amount, line.subtotal) == (10, 10)
     without = (await snapshot(changed("orderItems.0.proceeds", None))).order.lines[0]
@@ -303,11 +303,11 @@ def mutated(body: JsonValue, path: Sequence[str | int], value: JsonValue) -> Jso
     made = copy.deepcopy(body)
     at = made
     for step in path[:-1]:
-        at = at[step]  # type: ignore[index, call-overload]
+        at = at[step]
     if value == "\x00":
-        del at[path[-1]]  # type: ignore[arg-type, union-attr]
+        del at[path[-1]]
     else:
-        at[path[-1]] = value  # type: ignore[index, call-overload]
+        at[path[-1]] = value
     return made
 
 
@@ -325,7 +325,7 @@ async def test_an_order_with_any_field_spoiled_is_an_order_or_refused_and_its_to
     except InvalidInput:
         return
     if isinstance(found, Snapshot) and found.standing is Standing.OPEN:
-        said = body["proceeds"]["grandTotal"]["amount"]  # type: ignore[index, call-overload]
+        said = body["proceeds"]["grandTotal"]["amount"]
         assert found.order.totals.total == Decimal(str(said))
 
 
@@ -366,7 +366,7 @@ async def test_without_a_topic_nothing_that_is_posted_is_believed() -> None:
 async def test_a_subscription_is_confirmed_at_sns_alone() -> None:
     async with running_peer() as peer:
         source = amazon(sns_base_url=peer.url)
-        source._sns._certificates[sns_topic.CERTIFICATE] = sns_topic.certificate(NOW)  # type: ignore[union-attr]
+        source._sns._certificates[sns_topic.CERTIFICATE] = sns_topic.certificate(NOW)
         url = f"{peer.url}/?Action=ConfirmSubscription&TopicArn={sns_topic.TOPIC}&Token=2336412f37"
         cert = f"{peer.url}{sns_topic.CERTIFICATE}"
         peer.will(json_answer(200, {}))
@@ -390,7 +390,7 @@ def described(request: object) -> None:
     if path.is_file():
         known = json.loads(path.read_bytes())
         operation = known["paths"][ORDERS]["get"]
-        asked = parse_qs(urlsplit(request.target).query)  # type: ignore[attr-defined]
+        asked = parse_qs(urlsplit(request.target).query)
         names = {one["name"]: one for one in operation["parameters"]}
         assert asked.keys() <= names.keys()
         for name in ("fulfillmentStatuses", "fulfilledBy", "includedData"):
