@@ -24,6 +24,8 @@ class Behaviour(Value):
     """From delivery of an e-mail to its open event; None: nobody opens it."""
     books_after: NonNegativeFloat = 0.2
     """From an order's submission to the ERP's receipt; 0: the answer itself carries the receipt."""
+    acknowledged_within: NonNegativeFloat = 4 * 3600
+    """From an order's placing at a marketplace that wants an acknowledgement (Walmart) until it gives up on it."""
 
 
 @dataclass
