@@ -157,7 +157,7 @@ async def running(
         home.set_logs_aside()
         taken = ports.taken()
         kept = home.secrets()
-        stack = Stack(home, taken, kept, _environment(home, taken, kept) | dict(extra or {}))
+        stack = Stack(home, taken, kept, _environment(home, taken, kept, dict(extra or {})))
         try:
             await _start(stack, sandbox=sandbox)
             yield stack
@@ -178,16 +178,21 @@ async def _start(stack: Stack, *, sandbox: bool) -> None:
     await _until(stack, "worker", lambda: "working:" in _tail(stack.home.log("worker")))
 
 
-def _environment(home: Home, ports: Ports, kept: Secrets) -> dict[str, str]:
+def _policy_dir(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("ORDERACK_POLICY_DIR") or Settings().policy_dir)
+
+
+def _environment(home: Home, ports: Ports, kept: Secrets, extra: Mapping[str, str]) -> dict[str, str]:
     return {
         **os.environ,
         "ORDERACK_HOME": str(home.folder),
         "ORDERACK_PUBLIC_URL": f"http://{HOST}:{ports.gateway}",
         "ORDERACK_SECRET": kept.page,
-        "ORDERACK_API_KEYS": kept.grants(load_policy(Settings().policy_dir).stores),
+        "ORDERACK_API_KEYS": kept.grants(load_policy(_policy_dir(extra)).stores),
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
         "PYTHONUNBUFFERED": "1",
+        **extra,
     }
 
 
@@ -209,7 +214,7 @@ async def _sandbox(stack: Stack) -> dict[str, str]:
     """Start the look-alikes; their keys live with their process, so they tell us what the adapters need."""
     own = stack.home.log("sandbox")
     ports = [str(stack.ports.sandbox), str(stack.ports.smtp)]
-    stores = load_policy(Settings().policy_dir).stores
+    stores = load_policy(_policy_dir(stack.environment)).stores
     wanted = [f"{name}/{system}" for name, store in stores.items() for system in store.connections]
     await stack.run("sandbox", [sys.executable, "-m", "orderack.embedded.sandbox", *ports, stack.gateway_url, *wanted])
     await _until(stack, "sandbox", lambda: _first_object(own) is not None)
