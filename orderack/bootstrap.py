@@ -12,6 +12,7 @@ from orderack.domain.assessment import SourceCall
 from orderack.domain.order import OrderRef
 from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
+from orderack.intake.memory import recall
 from orderack.ledger.repository import open_ledger
 from orderack.links import PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
@@ -141,4 +142,5 @@ async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
             stack.push_async_callback(erp.aclose)
         for source in built_sources.ready.values():
             stack.push_async_callback(source.aclose)
+        recall(built_sources.ready, ledger, lambda: datetime.now(UTC))
         yield Parts(settings, ledger, built_channels, built_erps, built_sources, policy, renderer, links, touch_links)

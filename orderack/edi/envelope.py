@@ -268,23 +268,24 @@ class Envelope:
     ack_requested: bool = False
 
 
-def wrap(code: str, sets: Sequence[Sequence[Segment]], envelope: Envelope, delimiters: Delimiters) -> str:
-    """The interchange of these sets of one kind (`code`), in one group; each without its ST and SE."""
-    gs = seg(
-        *("GS", FUNCTIONAL_ID[code], envelope.group_sender, envelope.group_receiver),
-        *(f"{envelope.at:%Y%m%d}", f"{envelope.at:%H%M%S}", str(envelope.control), "X", envelope.version),
-    )
-    inner: list[Segment] = []
-    for number, body in enumerate(sets, 1):
-        own = f"{number:04d}"
-        inner += [seg("ST", code, own), *body, seg("SE", str(len(body) + 2), own)]
-    group = (gs, *inner, seg("GE", str(len(sets)), str(envelope.control)))
-    return written((_isa(envelope, delimiters), *group, _iea(envelope, 1)), delimiters)
-
-
-def wrap_report(report: Segment, envelope: Envelope, delimiters: Delimiters) -> str:
-    """An interchange that holds a TA1 and no group."""
-    return written((_isa(envelope, delimiters), report, _iea(envelope, 0)), delimiters)
+def wrap(
+    code: str,
+    sets: Sequence[Sequence[Segment]],
+    envelope: Envelope,
+    delimiters: Delimiters,
+    reports: Sequence[Segment] = (),
+) -> str:
+    """The interchange of these sets of one kind (`code`), in one group, each without its ST and SE; TA1s go first."""
+    group: list[Segment] = []
+    if sets:
+        day, clock = f"{envelope.at:%Y%m%d}", f"{envelope.at:%H%M%S}"
+        own = (envelope.group_sender, envelope.group_receiver, day, clock, str(envelope.control))
+        group.append(seg("GS", FUNCTIONAL_ID[code], *own, "X", envelope.version))
+        for number, body in enumerate(sets, 1):
+            group += [seg("ST", code, f"{number:04d}"), *body, seg("SE", str(len(body) + 2), f"{number:04d}")]
+        group.append(seg("GE", str(len(sets)), str(envelope.control)))
+    end = seg("IEA", "1" if sets else "0", f"{envelope.control:09d}")
+    return written((_isa(envelope, delimiters), *reports, *group, end), delimiters)
 
 
 def _isa(envelope: Envelope, delimiters: Delimiters) -> Segment:
@@ -295,10 +296,6 @@ def _isa(envelope: Envelope, delimiters: Delimiters) -> Segment:
         *(envelope.version[:5], f"{envelope.control:09d}", "1" if envelope.ack_requested else "0"),
         *(envelope.usage, delimiters.component),
     )
-
-
-def _iea(envelope: Envelope, groups: int) -> Segment:
-    return seg("IEA", str(groups), f"{envelope.control:09d}")
 
 
 def day_of(text: str) -> date | None:

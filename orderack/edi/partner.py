@@ -137,8 +137,8 @@ class PartnerProfile(Value):
     """ACK04: 068 is the scheduled ship date, 067 the scheduled delivery."""
     locations: Mapping[Name, Address] = {}
     """Their code of a place (N104) → its address: some send the code alone."""
-    functional_ack: bool = True
-    """Send a 997 to the partner by `outbound` as well; the gateway that posts to us has it in the response anyway."""
+    functional_ack: bool = False
+    """Send the 997 to the partner by `outbound` as well; the gateway that posts to us has it in the response anyway."""
     answer_within_hours: Annotated[int, Field(gt=0, le=24 * 14)] | None = None
     """How long they wait for the 855 before it costs."""
     quantity_changes: QuantityChange = QuantityChange.TOTAL

@@ -123,6 +123,8 @@ class Intake:
     async def _tell(self, snapshot: Snapshot, order: Order, known: KnownOrder) -> tuple[Outcome, KnownOrder]:
         if known.at is not None and snapshot.at < known.at:
             return Outcome.STALE, known
+        if snapshot.upon is not None and snapshot.upon != known.content_hash:
+            raise Unavailable(f"order {order.ref} has changed meanwhile: its change is read again", LEASE)
         if snapshot.standing is Standing.NOT_YET:
             return Outcome.SKIPPED, known
         stands = known.model_copy(update={"at": snapshot.at})

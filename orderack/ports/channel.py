@@ -170,7 +170,7 @@ class Greeting(Value):
     """What a provider is answered that only wants to know whether this URL is ours."""
 
     status: int = 200
-    body: str = Field(default="", max_length=10_000)
+    body: str = Field(default="", max_length=100_000)
     media_type: Name = "text/plain"
 
 
