@@ -6,7 +6,7 @@ InDoubt, 429 was not done and names its own delay. Nothing is retried here, no r
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -108,12 +108,14 @@ class Http:
         headers: Mapping[str, str] = NO_HEADERS,
         auth: tuple[str, str] | None = None,
         reads_429: bool = False,
+        reads: Collection[int] = (),
     ) -> httpx.Response:
         """Send once and read the whole answer.
 
         Returns 2xx and the refusals that only the adapter can read (4xx). Raises Unavailable when the request
         certainly was not done, InDoubt (Unavailable where it is repeatable) when it may have been: timeout,
         reset, 408, 5xx. `reads_429`: the adapter reads a 429 itself, for not each of them is about the rate.
+        `reads`: other statuses that mean something else with this vendor, and are returned as they are.
         """
         try:
             request = self._client.build_request(
@@ -128,6 +130,8 @@ class Http:
         except (httpx.HTTPError, TimeoutError) as error:
             word = type(error).__name__
             raise self._doubt(f"{self.vendor} did not answer after the request went out ({word})") from None
+        if response.status_code in reads:
+            return response
         if reads_429 and response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return response
         return self._answered(response)

@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
-from orderack.erps._netsuite_ids import LineMark, Mark, read_line_mark, read_mark
+from orderack.erps._marks import Mark, read_mark
+from orderack.erps._netsuite_ids import LineMark, read_line_mark
 from orderack.ports import Booking
 
 PENDING_APPROVAL = "A"

@@ -10,7 +10,8 @@ from pydantic import Field, PlainSerializer
 from orderack.domain.order import Address, Line, Order
 from orderack.domain.value import Value
 from orderack.erps._fitting import Fitting
-from orderack.erps._netsuite_ids import LineMark, Mark, external_id
+from orderack.erps._marks import Mark
+from orderack.erps._netsuite_ids import LineMark, external_id
 
 MEMO = 999
 DESCRIPTION = 4_000

@@ -1,0 +1,150 @@
+"""What Cin7 Core says of a sale: its statuses, and what its lines mean for the buyer."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from decimal import Decimal
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, NaiveDatetime
+
+from orderack.domain.order import Name, OrderRef
+from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
+from orderack.erps._cin7_core_sale import AUTHORISED
+from orderack.erps._marks import Mark, read_mark
+
+VOIDED = "VOIDED"
+NOTHING_LEFT = frozenset({"", "NOT AVAILABLE", "NOT INVOICED", "NOT SHIPPED", "NOT FULFILLED"})
+"""Standings of invoices and shipments in which a sale can still be taken back."""
+NONE = Decimal(0)
+_TAIL = re.compile(r"\[orderack (.+)\]\s*\Z", re.DOTALL)
+
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+Moment = Annotated[
+    AwareDatetime | NaiveDatetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))
+]
+"""Times are UTC, with or without saying so (Cin7 Core, "Date Format")."""
+
+
+class LineMark(NamedTuple):
+    line_id: str
+    sku: str
+    quantity: Decimal
+
+
+class Line(BaseModel):
+    sku: Annotated[str, Field(alias="SKU")]
+    quantity: Annotated[Decimal, Field(alias="Quantity")]
+    back_ordered: Annotated[Decimal, Field(alias="BackorderQuantity")] = NONE
+    comment: Annotated[Text, Field(alias="Comment")] = ""
+
+    @property
+    def mark(self) -> LineMark | None:
+        """Which of our lines this is; None: none of ours."""
+        if (found := _TAIL.search(self.comment)) is None:
+            return None
+        try:
+            line_id, sku, quantity = json.loads(found[1])
+            return LineMark(str(line_id), str(sku), Decimal(quantity))
+        except (ValueError, TypeError, ArithmeticError):
+            return None
+
+    @property
+    def short(self) -> bool:
+        return self.back_ordered > 0
+
+
+class SaleOrder(BaseModel):
+    number: Annotated[Text, Field(alias="SaleOrderNumber")] = ""
+    status: Annotated[Text, Field(alias="Status")] = ""
+    memo: Annotated[Text, Field(alias="Memo")] = ""
+    lines: Annotated[tuple[Line, ...], Field(alias="Lines")] = ()
+
+    @property
+    def mark(self) -> Mark | None:
+        found = _TAIL.search(self.memo)
+        return read_mark(found[1]) if found else None
+
+
+class Sale(BaseModel):
+    """GET /sale?ID=…"""
+
+    id: Annotated[Name, Field(alias="ID")]
+    status: Annotated[Text, Field(alias="Status")] = ""
+    external_id: Annotated[Text, Field(alias="ExternalID")] = ""
+    currency: Annotated[Text, Field(alias="CustomerCurrency")] = ""
+    invoiced: Annotated[Text, Field(alias="CombinedInvoiceStatus")] = ""
+    shipped: Annotated[Text, Field(alias="CombinedShippingStatus")] = ""
+    modified: Annotated[Moment, Field(alias="LastModifiedOn")]
+    order: Annotated[SaleOrder, Field(alias="Order")]
+
+    @property
+    def voided(self) -> bool:
+        return VOIDED in (self.status, self.order.status)
+
+    @property
+    def gone_too_far(self) -> str:
+        """Why it cannot be taken back; empty where it can."""
+        return ", ".join(word.lower() for word in (self.invoiced, self.shipped) if word not in NOTHING_LEFT)
+
+
+class Listed(BaseModel):
+    """One row of GET /saleList."""
+
+    id: Annotated[Name, Field(alias="SaleID")]
+    external_id: Annotated[Text, Field(alias="ExternalID")] = ""
+    status: Annotated[Text, Field(alias="Status")] = ""
+    order_status: Annotated[Text, Field(alias="OrderStatus")] = ""
+
+    @property
+    def rank(self) -> tuple[bool, bool, str]:
+        """Of several of one ExternalID, the one with an order goes first, then the same one for everybody."""
+        return self.order_status != AUTHORISED, self.status == VOIDED, self.id
+
+
+class SaleList(BaseModel):
+    rows: Annotated[tuple[Listed, ...], Field(alias="SaleList")]
+
+    def of(self, external_id: str) -> Listed | None:
+        return min((row for row in self.rows if row.external_id == external_id), key=lambda row: row.rank, default=None)
+
+
+def about(sale: Sale, ref: OrderRef) -> Mark | None:
+    """The mark in the sale's order where it is this order's."""
+    mark = sale.order.mark
+    return mark if mark is not None and mark.ref == ref else None
+
+
+def receipt(sale: Sale, mark: Mark, erp: str, coming: Mapping[str, Decimal]) -> ErpReceipt | None:
+    """None unless the order is authorised (or the sale voided) and has all of our lines. `coming`: bought, by SKU."""
+    ours = [(line, line_mark) for line in sale.order.lines if (line_mark := line.mark) is not None]
+    if not (sale.voided or sale.order.status == AUTHORISED) or len(ours) != mark.lines or not sale.order.number:
+        return None
+    return ErpReceipt(
+        id=f"{sale.id}/{mark.revision}",
+        erp=erp,
+        store=mark.store,
+        number=mark.number,
+        revision=mark.revision,
+        document_id=sale.order.number,
+        recorded_at=sale.modified,
+        lines=tuple(_verdict(line, wanted, coming, off=sale.voided) for line, wanted in ours),
+    )
+
+
+def _verdict(line: Line, wanted: LineMark, coming: Mapping[str, Decimal], *, off: bool) -> LineVerdict:
+    """Voided: nobody will send it. Back-ordered in full, and nothing bought for it: nobody can say when."""
+    supplied = min(wanted.quantity, line.quantity - line.back_ordered)
+    if off:
+        return LineVerdict(line_id=wanted.line_id, verdict=StockVerdict.UNAVAILABLE)
+    if line.sku != wanted.sku:
+        return LineVerdict(line_id=wanted.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=line.sku)
+    if supplied >= wanted.quantity:
+        return LineVerdict(line_id=wanted.line_id, verdict=StockVerdict.AVAILABLE)
+    if supplied > 0:
+        return LineVerdict(line_id=wanted.line_id, verdict=StockVerdict.PARTIAL, quantity=supplied)
+    awaited = coming.get(line.sku, NONE) > 0
+    return LineVerdict(
+        line_id=wanted.line_id, verdict=StockVerdict.BACKORDERED if awaited else StockVerdict.UNAVAILABLE
+    )
