@@ -1,259 +1,201 @@
-"""What a look-alike's shop and our source must get through together, configured by the sandbox alone."""
+"""What every look-alike of a shop must do: our source, set up by its settings alone, reads what it posts and gives."""
 
-from abc import ABC
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 import pytest
 
-from orderack.domain.order import Order, PaymentStatus
-from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
-from orderack.embedded.sandbox import Action, Fault, Operation, Target
-from orderack.embedded.sandbox.look_alike import ShopDeed
-from orderack.errors import BadSignature, InDoubt, Misconfigured, Unavailable
-from orderack.ports import Connection, Hint, RawRequest, Skipped, Snapshot, SourceAnswer, Standing
-from orderack.registry import SourceSpec, prefix_of
-from tests.conformance.source import NOW
-
-ORDER = Order.model_validate(
-    {
-        "store": "shop",
-        "number": "7001",
-        "source": "shop",
-        "trigger_at": "2026-11-21T09:00:00Z",
-        "customer": {"id": "41", "name": "Ada Example"},
-        "contacts": {"email": "ada@example.com", "phone": "+15005550006", "language": "en"},
-        "lines": [
-            {
-                "line_id": "1",
-                "sku": "TEA-1",
-                "description": "Thé vert",
-                "quantity": "3",
-                "unit_price": "4.3333",
-                "discount": "1.00",
-                "instructions": "no bag",
-                "dietary": "no nuts",
-            },
-            {"line_id": "2", "sku": "CUP", "description": "杯", "quantity": "1", "unit_price": "7.50"},
-        ],
-        "delivery_address": {"name": "Ada Example", "street": "1 Way", "city": "Köln", "country": "DE"},
-        "billing_address": {"name": "Ada Example", "street": "2 Way", "city": "Köln", "country": "DE"},
-        "payment": {"status": "pending", "method": "Bank Deposit", "terms": "to be paid by Bank Deposit"},
-        "currency": "GBP",
-        "totals": {
-            "discount": "1.00",
-            "tax": "3.90",
-            "shipping": "4.90",
-            "fees": "2.00",
-            "tax_basis": "added",
-            "total": "30.30",
-        },
-        "instructions": "Ring twice",
-    }
+from orderack import sources
+from orderack.domain.order import (
+    DIGITAL,
+    Address,
+    Contacts,
+    Customer,
+    DeliveryWindow,
+    Line,
+    Order,
+    Payment,
+    PaymentStatus,
+    Pickup,
+    TaxBasis,
+    Totals,
 )
-MORE = ORDER.model_copy(
-    update={
-        "lines": (
-            ORDER.lines[0].model_copy(update={"quantity": Decimal(5), "unit_price": Decimal("4.00")}),
-            ORDER.lines[1],
+from orderack.embedded.sandbox import Action, Fault, Sandbox, Target
+from orderack.embedded.sandbox.look_alike import LookAlike, ShopDeed
+from orderack.ports import Connection, Fetches, Hint, RawRequest, Snapshot, Source, Standing
+from orderack.registry import build_sources
+from tests.embedded.sandbox.conftest import Gateway
+
+PLACE = Address(
+    name="Ada Example", street="Hauptstraße 5", street2="Hof 2", city="Köln", postal_code="50667", country="DE"
+)
+ORDER = Order(
+    store="shop",
+    number="1001",
+    source="shop",
+    trigger_at=datetime(2026, 11, 21, 9, 0, tzinfo=UTC),
+    customer=Customer(id="77", name="Ada Example"),
+    contacts=Contacts(email="ada@example.com", phone="+15005550006", language="en"),
+    lines=(
+        Line(
+            line_id="11",
+            sku="LAMP-1",
+            description="Lampe, grün",
+            quantity=Decimal(2),
+            unit_price=Decimal("25.00"),
+            discount=Decimal("5.00"),
+            instructions="Gift wrap: blue",
+            design="Für Bob",
         ),
-        "totals": ORDER.totals.model_copy(update={"total": Decimal("37.30")}),
-    }
+        Line(line_id="12", sku="CARD-2", description="Card", quantity=Decimal(1), unit_price=Decimal("10.00")),
+    ),
+    delivery_address=PLACE,
+    billing_address=PLACE,
+    delivery_window=DeliveryWindow(
+        start=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), end=datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    ),
+    payment=Payment(status=PaymentStatus.CONFIRMED, terms="prepaid by card", method="card"),
+    currency="EUR",
+    totals=Totals(
+        discount=Decimal("5.00"),
+        tax=Decimal("11.40"),
+        shipping=Decimal("4.00"),
+        fees=Decimal("1.00"),
+        tax_basis=TaxBasis.ADDED,
+        total=Decimal("71.40"),
+    ),
+    instructions="Ring twice, please.",
 )
 
 
-class ShopSuite(ABC):
-    """One order's life in a vendor's shop."""
+def like(order: Order) -> Order:
+    """What has to come through whole: everything but the ids that the vendor gives, and the door."""
+    lines = tuple(line.model_copy(update={"codes": (), "line_id": str(n)}) for n, line in enumerate(order.lines))
+    return order.model_copy(update={"lines": lines, "external_ids": (), "origin": None})
 
-    system: ClassVar[str]
-    spec: ClassVar[SourceSpec]
+
+class ShopSuite:
+    """Inherited with the target and the source."""
+
     target: ClassVar[Target]
-    secret: ClassVar[str]
-    """The settings field by which we are let in."""
+    name: ClassVar[str]
 
     @pytest.fixture
-    def environment(self, sandbox, monkeypatch, tmp_path) -> Mapping[str, str]:
-        monkeypatch.chdir(tmp_path)
-        found = sandbox.connections([f"shop/{self.system}"])
-        for name, value in found.items():
+    async def source(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    ) -> AsyncIterator[Source]:
+        monkeypatch.chdir(str(tmp_path))
+        for name, value in sandbox.connections([f"shop/{self.name}"]).items():
             monkeypatch.setenv(name, value)
-        return found
+        connection = Connection(store="shop", system=self.name, source="shop")
+        source = build_sources(sources.load(), [connection])[f"shop/{self.name}"]
+        yield source
+        await source.aclose()
 
-    def built(self):
-        connection = Connection(store="shop", system=self.system, source="shop", country="DE", time_zone="UTC")
-        return self.spec.make(connection, prefix_of("SOURCE", "shop", self.system))
+    def vendor(self, sandbox: Sandbox) -> LookAlike:
+        return next(vendor for vendor in sandbox.vendors if vendor.target is self.target)
 
-    @pytest.fixture
-    async def source(self, environment):
-        made = self.built()
-        yield made
-        await made.aclose()
+    async def happens(self, sandbox: Sandbox, gateway: Gateway, deed: ShopDeed, order: Order) -> list[RawRequest]:
+        """The webhooks of it, as the gateway gets them."""
+        before = len(gateway.received)
+        webhooks = self.vendor(sandbox).shop(deed, order)
+        for webhook in webhooks:
+            sandbox.state.announce(webhook, sandbox.state.faults.take(self.target, "send", ""))
+        received = (await gateway.wait_for(before + len(webhooks)))[before:]
+        assert {one.path for one in received} <= {f"/intake/shop/{self.name}"}
+        return [RawRequest(url=one.url, headers=dict(one.headers), body=one.body) for one in received]
 
-    async def happen(self, http, deed: ShopDeed, order: Order = ORDER) -> list[str]:
-        body = {"source": self.system, "deed": deed, "order": order.model_dump(mode="json")}
-        answer = await http.post("/shops", json=body)
-        assert answer.status_code == 202, answer.text
-        return answer.json()["posted"]
-
-    async def posted(self, source, gateway, count: int) -> list[Snapshot]:
-        """What the vendor's webhooks so far come to."""
-        found = []
-        for one in await gateway.wait_for(count, f"/intake/shop/{self.system}"):
-            request = RawRequest(url=one.url, headers=dict(one.headers), body=one.body)
+    async def read(self, source: Source, requests: Sequence[RawRequest]) -> list[Snapshot]:
+        """Verified, read, and fetched where it is a hint."""
+        found: list[Snapshot] = []
+        for request in requests:
             await source.verify(request)
             for delivery in source.deliveries(request):
                 for reading in await source.read(delivery):
-                    found += await source.fetch(reading.external_id) if isinstance(reading, Hint) else [reading]
-        return [one for one in found if isinstance(one, Snapshot)]
-
-    def same(self, ours: Order, theirs: Order) -> None:
-        """Everything of it came back, but for what the vendor has other words for."""
-        assert theirs.currency == ours.currency
-        assert theirs.totals.total == ours.totals.total
-        assert theirs.totals == ours.totals
-        assert [(one.sku, one.quantity, one.amount, one.description) for one in theirs.lines] == [
-            (one.sku, one.quantity, one.amount, one.description) for one in ours.lines
-        ]
-        assert "no bag" in (theirs.lines[0].instructions or "")
-        assert theirs.lines[0].dietary == "no nuts"
-        assert theirs.delivery_address == ours.delivery_address
-        assert theirs.billing_address == ours.billing_address
-        assert (theirs.contacts.email, theirs.contacts.phone) == (ours.contacts.email, ours.contacts.phone)
-        assert theirs.customer.name == ours.customer.name
-        assert "Ring twice" in (theirs.instructions or "")
-        assert theirs.trigger_at == ours.trigger_at
-        assert theirs.payment.status is PaymentStatus.PENDING
-
-    async def test_an_order_goes_round_ours_theirs_ours(self, source, http, gateway):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        (snapshot,) = await self.posted(source, gateway, len(posted))
-        assert snapshot.standing is Standing.OPEN
-        self.same(ORDER, snapshot.order)
-
-    async def test_a_change_a_payment_and_a_cancellation_are_told(self, source, http, gateway):
-        count = len(await self.happen(http, ShopDeed.PLACE))
-        (placed, *_) = await self.posted(source, gateway, count)
-        count += len(await self.happen(http, ShopDeed.CHANGE, MORE))
-        changed = (await self.posted(source, gateway, count))[-1]
-        assert changed.order.totals.total == Decimal("37.30")
-        assert changed.order.lines[0].quantity == 5
-        assert changed.external_id == placed.external_id
-        assert changed.at >= placed.at
-        count += len(await self.happen(http, ShopDeed.PAY))
-        paid = (await self.posted(source, gateway, count))[-1]
-        assert paid.order.payment.status is PaymentStatus.CONFIRMED
-        assert paid.order.payment.terms.startswith("prepaid")
-        count += len(await self.happen(http, ShopDeed.CANCEL))
-        gone = (await self.posted(source, gateway, count))[-1]
-        assert gone.standing is Standing.CANCELLED
-        assert gone.reason
-
-    async def test_a_look_finds_what_no_webhook_told(self, source, sandbox, http):
-        sandbox.state.faults.add(Fault(target=self.target, action=Action.NO_WEBHOOK))
-        first = await source.look("", NOW.replace(year=2020))
-        assert first.deliveries == ()
-        await self.happen(http, ShopDeed.PLACE)
-        found = await source.look(first.cursor, NOW)
-        (delivery,) = found.deliveries
-        again = await source.look(first.cursor, NOW)
-        assert [one.id for one in again.deliveries] == [delivery.id]
-        (reading,) = await source.read(delivery)
-        readings = await source.fetch(reading.external_id) if isinstance(reading, Hint) else [reading]
-        self.same(ORDER, readings[0].order)
-        await self.happen(http, ShopDeed.PAY)
-        after = await source.look(found.cursor, NOW)
-        assert [one.id for one in after.deliveries] != [delivery.id]
-        assert sandbox.state.faults.unfired() == ()
-
-    def note(self, snapshot: Snapshot, stage: AnswerStage = AnswerStage.CONFIRMED) -> SourceAnswer:
-        return SourceAnswer(
-            key=AnswerKey(ref=snapshot.order.ref, revision=1, stage=stage),
-            order=snapshot.order,
-            external_id=snapshot.external_id,
-            document_id="SO-1",
-            page_url="https://shop.example/o/1",
-            now=NOW,
-        )
-
-    async def test_a_note_is_written_once_and_changes_nothing_of_the_order(self, source, sandbox, http, gateway):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        (snapshot,) = await self.posted(source, gateway, len(posted))
-        first = await source.answer(self.note(snapshot))
-        again = await source.answer(self.note(snapshot))
-        assert first.state is again.state is AnswerState.ACCEPTED
-        assert first.reference == again.reference
-        await source.answer(self.note(snapshot, AnswerStage.CANCELLED))
-        written = sandbox.state.log.entries(self.target)
-        assert len(written) == 2
-        (seen, _) = sandbox.state.outbox.find("", self.target)[::-1]
-        assert "SO-1" in seen.text
-        assert "https://shop.example/o/1" in seen.text
-        assert not [one for one in sandbox.state.outbox.find("ada@example.com")]
-        (after,) = await source.fetch(snapshot.external_id)
-        assert after.order.content_hash == snapshot.order.content_hash
-
-    async def test_a_note_whose_answer_was_lost_is_not_written_twice(self, source, sandbox, http, gateway):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        (snapshot,) = await self.posted(source, gateway, len(posted))
-        for action in (Action.CUT_OFF_AFTER_ACCEPT, Action.NONSENSE):
-            note = self.note(snapshot, AnswerStage.RECEIVED if action is Action.NONSENSE else AnswerStage.CONFIRMED)
-            sandbox.state.faults.add(Fault(target=self.target, action=action))
-            with pytest.raises(InDoubt):
-                await source.answer(note)
-            assert (await source.answer(note)).state is AnswerState.ACCEPTED
-        assert len(sandbox.state.log.entries(self.target)) == 2
-        assert sandbox.state.faults.unfired() == ()
+                    if isinstance(reading, Hint):
+                        assert isinstance(source, Fetches)
+                        found += [one for one in await source.fetch(reading.external_id) if isinstance(one, Snapshot)]
+                    elif isinstance(reading, Snapshot):
+                        found.append(reading)
+        return found
 
     @pytest.mark.parametrize(
-        ("fault", "fates"),
+        "change",
         [
-            ({"action": Action.THROTTLE, "retry_after": 7}, (Unavailable,)),
-            ({"action": Action.FAIL}, (Unavailable, InDoubt)),
-            ({"action": Action.CUT_OFF_BEFORE}, (Unavailable, InDoubt)),
-            ({"action": Action.NONSENSE}, (Unavailable, InDoubt)),
+            {},
+            {"payment": Payment(status=PaymentStatus.PENDING, terms="to be paid by cod", method="cod")},
+            {"totals": ORDER.totals.model_copy(update={"tax": Decimal(0), "total": Decimal("60.00")})},
+            {"delivery_window": None, "instructions": None, "billing_address": None},
+            {"order_type": DIGITAL, "delivery_address": None, "delivery_window": None, "totals": Totals(
+                discount=Decimal(5), tax_basis=TaxBasis.ADDED, total=Decimal(55)
+            )},
+            {"customer": Customer(id="77", name="אדה דוגמה")},
         ],
-    )
-    async def test_every_fault_has_its_fate(self, source, sandbox, http, gateway, fault, fates):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        (snapshot,) = await self.posted(source, gateway, len(posted))
-        sandbox.state.faults.add(Fault(target=self.target, operation=Operation.LOOKUP, **fault))
-        with pytest.raises(Unavailable) as caught:
-            await source.fetch(snapshot.external_id)
-        if "retry_after" in fault:
-            assert caught.value.retry_after.total_seconds() == 7
-        sandbox.state.faults.add(Fault(target=self.target, operation=Operation.LOOKUP, **fault))
-        with pytest.raises(Unavailable):
-            await source.look("", NOW)
-        sandbox.state.faults.add(Fault(target=self.target, **fault))
-        with pytest.raises(fates):
-            await source.answer(self.note(snapshot))
-        assert sandbox.state.faults.unfired() == ()
+    )  # fmt: skip
+    async def test_an_order_survives_the_way_there_and_back(self, source, sandbox, gateway, change) -> None:
+        order = ORDER.model_copy(update=change)
+        for snapshot in await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PLACE, order)):
+            assert like(snapshot.order) == like(order)
+            assert snapshot.standing is Standing.OPEN
 
-    async def test_a_refused_note_is_not_asked_for_again(self, source, sandbox, http, gateway):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        (snapshot,) = await self.posted(source, gateway, len(posted))
-        sandbox.state.faults.add(Fault(target=self.target, action=Action.REFUSE))
-        assert (await source.answer(self.note(snapshot))).state is AnswerState.REFUSED
+    async def test_a_pickup_survives_the_way_there_and_back(self, source, sandbox, gateway) -> None:
+        at = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+        pickup = Pickup(location="Harbour shop", at=at)
+        order = ORDER.model_copy(update={"pickup": pickup, "delivery_address": None, "delivery_window": None})
+        for snapshot in await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PLACE, order)):
+            assert snapshot.order.pickup == pickup
+            assert snapshot.order.delivery_address is None
 
-    async def test_no_such_order_and_no_such_login(self, source, environment, monkeypatch, http):
-        (reading,) = await source.fetch("999999")
-        assert isinstance(reading, Skipped)
-        assert "can be read" in await source.check()
-        name = next(name for name in environment if name.endswith(self.secret.upper()))
-        monkeypatch.setenv(name, "0123456789abcdef-wrong")
-        stranger = self.built()
-        with pytest.raises(Misconfigured, match=self.secret.upper()):
-            await stranger.fetch("1")
-        with pytest.raises(Misconfigured):
-            await stranger.check()
-        await stranger.aclose()
+    async def test_what_is_fetched_is_what_was_posted(self, source, sandbox, gateway) -> None:
+        posted = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PLACE, ORDER))
+        (fetched,) = await source.fetch(posted[0].external_id)
+        assert fetched.order.content_hash == posted[0].order.content_hash
+        assert fetched == posted[0]
 
-    async def test_a_forged_webhook_is_none(self, source, http, gateway):
-        posted = await self.happen(http, ShopDeed.PLACE)
-        if not posted:
-            return
-        (one, *_) = await gateway.wait_for(len(posted), f"/intake/shop/{self.system}")
-        request = RawRequest(url=one.url, headers=dict(one.headers), body=one.body + b" ")
-        with pytest.raises(BadSignature):
-            await source.verify(request)
+    async def test_it_is_changed_paid_and_cancelled_there(self, source, sandbox, gateway) -> None:
+        order = ORDER.model_copy(update={"payment": Payment(terms="to be paid by cod", method="cod")})
+        (placed, *_) = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PLACE, order))
+        assert placed.order.payment.status is PaymentStatus.PENDING
+        fewer = order.model_copy(
+            update={"lines": order.lines[:1], "totals": Totals(discount=5, tax_basis="added", total=45)}
+        )
+        changed = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.CHANGE, fewer))
+        assert {one.external_id for one in changed} == {placed.external_id}
+        assert {len(one.order.lines) for one in changed} == {1}
+        assert {one.order.totals.total for one in changed} == {Decimal(45)}
+        paid = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PAY, fewer))
+        assert {one.order.payment.status for one in paid} == {PaymentStatus.CONFIRMED}
+        gone = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.CANCEL, fewer))
+        assert {one.standing for one in gone} == {Standing.CANCELLED}
+        assert all(one.reason for one in gone)
+        assert all(one.at >= placed.at for one in [*changed, *paid, *gone])
+
+    async def test_a_look_brings_what_a_lost_webhook_did_not(self, source, sandbox, gateway) -> None:
+        sandbox.state.faults.add(Fault(target=self.target, action=Action.NO_WEBHOOK, times=None))
+        for n in range(3):
+            self.vendor(sandbox).shop(ShopDeed.PLACE, ORDER.model_copy(update={"number": f"20{n}"}))
+        now = datetime.now(UTC) + timedelta(minutes=1)
+        looked = await source.look("", now)
+        again = await source.look("", now)
+        assert [one.id for one in looked.deliveries] == [one.id for one in again.deliveries]
+        numbers = set()
+        for delivery in looked.deliveries:
+            for reading in await source.read(delivery):
+                found = await source.fetch(reading.external_id) if isinstance(reading, Hint) else [reading]
+                numbers |= {one.order.number for one in found}
+        assert numbers == {"200", "201", "202"}
+        assert not looked.more
+        later = await source.look(looked.cursor, now)
+        assert {one.id for one in later.deliveries} <= {one.id for one in looked.deliveries}
+
+    async def test_an_order_that_is_not_there_cannot_change(self, sandbox) -> None:
+        with pytest.raises(KeyError):
+            self.vendor(sandbox).shop(ShopDeed.PAY, ORDER)
+
+    async def test_the_connection_can_be_tried(self, source) -> None:
+        assert await source.check()
+
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
