@@ -138,8 +138,7 @@ class ServiceLayer:
         return "; ".join(f"{name}={given[name]}" for name in COOKIES if name in given)
 
     async def _sign_out(self, cookies: str) -> None:
-        async with asyncio.timeout(LOOK_SECONDS):
-            await self._safe.send("POST", "/Logout", headers={"Cookie": cookies})
+        await self._safe.send("POST", "/Logout", headers={"Cookie": cookies})
 
     def _error(self, response: httpx.Response) -> Unavailable | Refused | Misconfigured:
         said = failure(response)

@@ -9,6 +9,9 @@ from orderack.errors import InDoubt, Misconfigured, Unavailable
 
 S = TypeVar("S")
 
+SIGN_OUT_SECONDS = 3.0
+"""Nobody waits longer for a good-bye."""
+
 
 class SharedSession(Generic[S]):
     """Signed in by the first who needs it. `lingers`: kept until `aclose`; else given back when nobody uses it."""
@@ -58,6 +61,7 @@ class SharedSession(Generic[S]):
             if session is None:
                 return
             try:
-                await self._sign_out(session)
-            except (Unavailable, InDoubt, Misconfigured):
+                async with asyncio.timeout(SIGN_OUT_SECONDS):
+                    await self._sign_out(session)
+            except (Unavailable, InDoubt, Misconfigured, TimeoutError):
                 return  # it expires there by itself

@@ -121,8 +121,11 @@ class SapB1:
         draft = await self._draft(order.ref)
         if draft is not None:
             return await self._await_approval(order, revision, draft)
-        await self._add(order, revision)
-        return await self._after(order.ref, revision)
+        try:
+            await self._add(order, revision)
+            return await self._after(order.ref, revision)
+        except Refused as refusal:
+            raise await self._explained(order, refusal) from None
 
     async def find(self, ref: OrderRef, revision: int) -> ErpReceipt | None:
         """The receipt, if this revision is booked and no draft. Figures of stock as they are now."""
@@ -190,10 +193,9 @@ class SapB1:
         body = self._writing.document(order, revision, await self._customer(order))
         try:
             await self._layer.create("/Orders", body)
-        except Refused as refusal:
-            # "this reference is taken" may be about an attempt of our own
+        except Refused:  # "this reference is taken" may be about an attempt of our own
             if await self._order(order.ref) is None:
-                raise await self._explained(order, refusal) from None
+                raise
 
     async def _after(self, ref: OrderRef, revision: int) -> Booking:
         """What became of a document that was taken: an order, or a draft."""
@@ -245,11 +247,22 @@ class SapB1:
 
     async def _order(self, ref: OrderRef) -> Document | None:
         """The order's document: of several the first that is not cancelled, and the others are cancelled now."""
+        found = await self._live(ref)
+        for double in found[1:]:
+            await self._cancel_double(ref, double)
+        return next(iter(found), None)
+
+    async def _live(self, ref: OrderRef) -> list[Document]:
+        """Those that are not cancelled; where all are, the last."""
         found = await self._documents("/Orders", ref)
-        live = [document for document in found if document.cancelled != YES]
-        for double in live[1:]:
+        return [document for document in found if document.cancelled != YES] or found[-1:]
+
+    async def _cancel_double(self, ref: OrderRef, double: Document) -> None:
+        try:
             await self._layer.act("POST", f"/Orders({double.entry})/Cancel")
-        return next(iter(live or found), None)
+        except Refused:  # the attempt that made it has cancelled it as well
+            if any(one.entry == double.entry for one in await self._live(ref)):
+                raise
 
     async def _draft(self, ref: OrderRef) -> Document | None:
         drafts = await self._documents("/Drafts", ref)

@@ -15,8 +15,8 @@ from orderack.embedded.sandbox.stock import Stock
 Row = dict[str, JsonValue]
 PLENTY = 1_000_000
 TABLES = """
-CREATE TABLE so (id INTEGER PRIMARY KEY AUTOINCREMENT, num TEXT COLLATE NOCASE, statusId INT, note TEXT, dateCreated TEXT,
-  customerName TEXT);
+CREATE TABLE so (id INTEGER PRIMARY KEY AUTOINCREMENT, num TEXT COLLATE NOCASE, statusId INT, note TEXT,
+  dateCreated TEXT, customerName TEXT);
 CREATE TABLE soitem (id INTEGER PRIMARY KEY, soId INT, soLineItem INT, typeId INT, productNum TEXT COLLATE NOCASE,
   qtyOrdered NUM, qtyFulfilled NUM, statusId INT, note TEXT, unitPrice NUM);
 CREATE TABLE part (id INTEGER PRIMARY KEY, num TEXT COLLATE NOCASE UNIQUE, typeId INT);
