@@ -35,6 +35,7 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._bigcommerce_order import snapshot_of
 from orderack.sources._bigcommerce_wire import Coupon, Head, Party, Product, Refund, Whole
+from orderack.sources._look_cursor import LookCursor
 from orderack.sources._loose import Said, answered, rfc_2822
 from orderack.sources._reading import refuse
 from orderack.sources._storefront_note import note_of
@@ -48,9 +49,6 @@ SCOPES = frozenset(
 """The webhooks that are about an order. Others may come to the same address, and are skipped."""
 
 PAGE = 250
-OVERLAP = timedelta(minutes=2)
-"""Each look goes back this far: orders become visible a little after the time that they carry."""
-FIRST_LOOK = timedelta(hours=1)
 NAMESPACE = "orderack"
 _JSON = {"Accept": "application/json"}
 PARTLY_REFUNDED = "14"
@@ -125,14 +123,6 @@ class _Metafields(BaseModel):
 
 class _Made(BaseModel):
     data: _Metafield
-
-
-class _Cursor(BaseModel):
-    """Where a look begins: orders modified since then, from that page on; `on`: in the midst of a look."""
-
-    since: datetime
-    page: int = 1
-    on: bool = False
 
 
 _EVENT, _HEAD, _LISTED = TypeAdapter(_Event), TypeAdapter(Head), TypeAdapter(tuple[_Listed, ...])
@@ -232,10 +222,9 @@ class BigCommerce:
 
     async def look(self, cursor: str, now: datetime) -> Looked:
         """Orders modified since: a page for each look, ordered by that time, so that none slips through between two."""
-        at = _Cursor.model_validate_json(cursor) if cursor else _Cursor(since=now - FIRST_LOOK)
-        since = at.since if at.on else at.since - OVERLAP
+        at = LookCursor.of(cursor, now)
         asked = {
-            "min_date_modified": since.astimezone(UTC).isoformat(),
+            "min_date_modified": at.asked.isoformat(),
             "sort": "date_modified:asc",
             "limit": str(PAGE),
             "page": str(at.page),
@@ -252,11 +241,9 @@ class BigCommerce:
             )
             for one, body in zip(listed, bodies, strict=True)
         )
-        last = max((one.sent_at for one in deliveries if one.sent_at), default=None) or at.since
-        if len(listed) < PAGE:
-            return Looked(deliveries=deliveries, cursor=_Cursor(since=max(last, at.since)).model_dump_json())
-        step = _Cursor(since=last, on=True) if last > since else _Cursor(since=since, page=at.page + 1, on=True)
-        return Looked(deliveries=deliveries, cursor=step.model_dump_json(), more=True)
+        last = max((one.sent_at for one in deliveries if one.sent_at), default=None)
+        more = len(listed) == PAGE
+        return Looked(deliveries=deliveries, cursor=at.after(last, more).model_dump_json(), more=more)
 
     async def answer(self, answer: SourceAnswer) -> Answered:
         """A metafield of the order, by stage and revision: looked for first, and BigCommerce keeps a second one out."""

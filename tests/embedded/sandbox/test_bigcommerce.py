@@ -2,10 +2,10 @@
 
 from orderack.embedded.sandbox import Target
 from orderack.sources.bigcommerce import SOURCE
-from tests.embedded.sandbox.shop_suite import ShopSuite
+from tests.embedded.sandbox.storefront_suite import StorefrontSuite
 
 
-class TestBigCommerceStore(ShopSuite):
+class TestBigCommerceStore(StorefrontSuite):
     system = "bigcommerce"
     spec = SOURCE
     target = Target.BIGCOMMERCE
