@@ -16,11 +16,15 @@ LONGEST_MESSAGE = 264
 CODE = "x12_"
 """`Line.codes` and `Order.external_ids` keep what an order said by X12's own qualifier behind this: `x12_BP`."""
 UNIT = "x12_unit"
+BASIS = "x12_basis"
 PO_DATE = "x12_po_date"
 RELEASE = "x12_release"
 SEQUENCE = "x12_change"
 CONTRACT = "x12_contract"
-NOT_ITEMS = frozenset({UNIT})
+NOT_ITEMS = frozenset({UNIT, BASIS})
+
+PRICE_PER: Mapping[str, Decimal] = {"HP": Decimal(100), "TP": Decimal(1_000), "PN": Decimal(10)}
+"""PO105 (element 639): the price is for so many."""
 
 
 class DoesNotAddUp(ValueError):
@@ -110,16 +114,22 @@ def _line(answer: Answer, number: int, line: Line, said: LineAnswer, profile: Pa
         for part in (system.removeprefix(CODE), own)
     ] or ["VN", line.sku]
     own_id = line.line_id or str(number)
-    quantity, price = _number(line.quantity), _number(line.unit_price)
+    basis = codes.get(BASIS, "")
+    quantity, price = _number(line.quantity), _number(_price(line, basis))
     if answer.is_change:
         change = "DI" if said.outcome is Outcome.REJECT else "NC" if said.outcome is Outcome.ACCEPT else "CA"
-        head = seg("POC", own_id, change, quantity, quantity, unit, price, "", *items[:20])
+        head = seg("POC", own_id, change, quantity, quantity, unit, price, basis, *items[:20])
     else:
-        head = seg("PO1", own_id, quantity, unit, price, "", *items[:20])
+        head = seg("PO1", own_id, quantity, unit, price, basis, *items[:20])
     segments = [head, *_schedule(said, line, unit, answer.ship_on, profile)]
     if said.note:
         segments += [seg("N9", "L1", "", "NOTE"), *_messages(said.note)]
     return segments
+
+
+def _price(line: Line, basis: str) -> Decimal:
+    """For as many as the buyer's own basis says."""
+    return (line.amount / line.quantity * PRICE_PER.get(basis, Decimal(1))).quantize(Decimal("0.000001"))
 
 
 def _schedule(said: LineAnswer, line: Line, unit: str, ship_on: date | None, profile: PartnerProfile) -> list[Segment]:

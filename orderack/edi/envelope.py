@@ -1,7 +1,7 @@
 """Envelopes (X12.5, X12.6): interchange, groups, transaction sets; what is wrong with each, by X12's own codes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 
@@ -53,7 +53,7 @@ GROUP_IN_WORDS: dict[str, str] = {
 
 @dataclass(slots=True)
 class TransactionSet:
-    """From ST to SE."""
+    """From ST to SE. Its segments are counted within it, ST being 1, as AK302 does."""
 
     segments: list[Segment]
     errors: list[SetError] = field(default_factory=list)
@@ -65,10 +65,6 @@ class TransactionSet:
     @property
     def control(self) -> str:
         return self.segments[0].at(2)
-
-    def place(self, segment: Segment) -> int:
-        """Where it stands in the set, ST being 1: what AK302 counts."""
-        return segment.position - self.segments[0].position + 1
 
     def __str__(self) -> str:
         return f"{self.code or 'transaction set'} {self.control}".strip()
@@ -219,7 +215,7 @@ def _into(group: Group, segment: Segment) -> None:
     is_open = bool(group.sets) and group.sets[-1].segments[-1].tag != "SE"
     if segment.tag == "ST":
         _unended(group)
-        found = TransactionSet([segment])
+        found = TransactionSet([replace(segment, position=1)])
         if not segment.at(2):
             found.errors.append(SetError.NO_CONTROL_NUMBER)
         elif segment.at(2) in {one.control for one in group.sets}:
@@ -229,7 +225,7 @@ def _into(group: Group, segment: Segment) -> None:
     if not is_open:
         raise Malformed(segment.name(), "stands outside of any transaction set (ST … SE)", "024")
     found = group.sets[-1]
-    found.segments.append(segment)
+    found.segments.append(replace(segment, position=len(found.segments) + 1))
     if segment.tag == "SE":
         if not _counts(segment.at(1), len(found.segments)):
             found.errors.append(SetError.COUNT)

@@ -141,7 +141,7 @@ def check_purchase(of: TransactionSet, *, hash_total: bool = True) -> list[Findi
     not fit, a part of the order is missing, and an order that is short by a line must not be delivered. An amount
     (AMT) that does not add up is no reason to refuse: it is what the buyer says, and the assessment flags it.
     """
-    report = Reporter(of)
+    report = Reporter()
     check_elements(of, report)
     _check_beginning(of, report)
     lines = list(all_of(of.segments, LINE[of.code]))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from orderack.domain.problem import Problem
 from orderack.edi.envelope import TransactionSet, clock_of, day_of
 from orderack.edi.syntax import Segment
 
@@ -89,8 +88,6 @@ class Finding:
     tag: str
     place: int
     """In the set, ST being 1."""
-    position: int
-    """In the interchange, ISA being 1."""
     code: Wrong | WrongSegment
     words: str
     element: int = 0
@@ -101,18 +98,13 @@ class Finding:
     @property
     def where(self) -> str:
         element = f"{self.element:02d}" if self.element else ""
-        return f"{self.tag}{element} (segment {self.position})"
-
-    @property
-    def problem(self) -> Problem:
-        return Problem(field=self.where, problem=self.words, remedy="mend it and send it under a new control number")
+        return f"{self.tag}{element} (segment {self.place})"
 
 
 class Reporter:
     """What is found wrong with one set, by the segment it is found in."""
 
-    def __init__(self, of: TransactionSet) -> None:
-        self._of = of
+    def __init__(self) -> None:
         self.found: list[Finding] = []
 
     def element(self, segment: Segment, number: int, code: Wrong, words: str) -> None:
@@ -125,12 +117,11 @@ class Reporter:
 
     def missing(self, tag: str, before: Segment, words: str) -> None:
         """A segment that should stand where `before` does."""
-        self.found.append(Finding(tag, self._of.place(before), before.position, WrongSegment.MISSING, words))
+        self.found.append(Finding(tag, before.position, WrongSegment.MISSING, words))
 
     def _add(self, at: Segment, code: Wrong | WrongSegment, words: str, number: int, ref: str, value: str) -> None:
         if len(self.found) < MOST_FINDINGS:
-            place = self._of.place(at)
-            self.found.append(Finding(at.tag, place, at.position, code, words, number, ref, value[:99]))
+            self.found.append(Finding(at.tag, at.position, code, words, number, ref, value[:99]))
 
 
 _NUMBER = re.compile(r"-?(\d{1,15}(\.\d{0,12})?|\.\d{1,12})")

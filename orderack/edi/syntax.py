@@ -68,7 +68,7 @@ class Segment:
     tag: str
     elements: tuple[str, ...] = ()
     position: int = 0
-    """Its place in the interchange; ISA is the first."""
+    """Its place in the interchange, ISA being 1; within a transaction set in that, ST being 1."""
 
     def at(self, number: int) -> str:
         """The element without spaces at its ends; empty where it was left out."""

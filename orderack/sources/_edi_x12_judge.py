@@ -130,9 +130,8 @@ def _unfit(found: TransactionSet, context: Context) -> list[Finding]:
         ordered(purchase, context)
     except InvalidInput as no:
         begin = found.segments[1]
-        place = found.place(begin)
         return [
-            Finding(begin.tag, place, begin.position, WrongSegment.ELEMENTS, f"{one.field} {one.problem}")
+            Finding(begin.tag, begin.position, WrongSegment.ELEMENTS, f"{one.field} {one.problem}")
             for one in no.problems
         ]
     return []

@@ -22,7 +22,7 @@ from orderack.domain.order import (
     TaxBasis,
     Totals,
 )
-from orderack.edi.acknowledgment import CODE, CONTRACT, PO_DATE, RELEASE, SEQUENCE, UNIT
+from orderack.edi.acknowledgment import BASIS, CODE, CONTRACT, PO_DATE, PRICE_PER, RELEASE, SEQUENCE, UNIT
 from orderack.edi.partner import PartnerProfile
 from orderack.edi.purchase import Charge, Contact, Item, Partner, Purchase, Said, When
 from orderack.edi.syntax import Segment
@@ -43,9 +43,6 @@ from orderack.sources._reading import (
 
 NAME = "edi_x12"
 LINE_ID = f"{NAME}_line"
-
-_PER = {"HP": Decimal(100), "TP": Decimal(1_000), "PN": Decimal(10)}
-"""PO105 (element 639): the price is for so many."""
 
 _NO_CHARGE = "NC"
 
@@ -287,7 +284,7 @@ def line_of_item(item: Item, number: int, profile: PartnerProfile) -> Line:
         codes=_codes(item),
     )
     price = item.price or Decimal(0)
-    cost = item.quantity * price / _PER.get(item.basis, Decimal(1))
+    cost = item.quantity * price / PRICE_PER.get(item.basis, Decimal(1))
     if cost >= 10**14:
         raise refuse(item.segment.name(), "comes to more than can be paid", "check the quantity and the price")
     return priced(bare, cost)
@@ -307,7 +304,7 @@ def _codes(item: Item) -> tuple[ExternalId, ...]:
             found.append(("gtin", own))
         elif qualifier in _BUYERS:
             found.append(("buyer_item", own))
-    found += [(UNIT, item.unit), (LINE_ID, item.id)]
+    found += [(UNIT, item.unit), (BASIS, item.basis), (LINE_ID, item.id)]
     return tuple(ExternalId(system=system, id=clean) for system, own in found if (clean := name_of(own)))
 
 
