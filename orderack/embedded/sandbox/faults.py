@@ -121,7 +121,12 @@ BOUNCES = POSTS | {Target.GMAIL, Target.OUTLOOK}
 """Those, and the mailboxes into which a bounce comes as a mail."""
 
 ERPS = frozenset({Target.ERP, Target.NETSUITE, Target.CIN7_CORE, Target.CIN7_OMNI, Target.FISHBOWL, Target.SAP_B1})
-SHOPS = frozenset({Target.SHOPIFY, Target.WOOCOMMERCE, Target.BIGCOMMERCE, Target.MAGENTO, Target.EBAY, Target.WALMART})
+SHOPS = frozenset(
+    {
+        *(Target.SHOPIFY, Target.WOOCOMMERCE, Target.BIGCOMMERCE, Target.MAGENTO, Target.EBAY, Target.WALMART),
+        Target.EDI,
+    }
+)
 """Vendors that post what happens to their orders."""
 
 _POSTING = POSTS | ERPS | SHOPS
