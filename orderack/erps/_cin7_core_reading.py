@@ -100,7 +100,7 @@ class Listed(BaseModel):
     @property
     def rank(self) -> tuple[bool, bool, str]:
         """Of several of one ExternalID, the one with an order goes first, then the same one for everybody."""
-        return self.order_status != AUTHORISED, self.status == VOIDED, self.id
+        return self.order_status in NOTHING_LEFT, self.status == VOIDED, self.id
 
 
 class SaleList(BaseModel):

@@ -69,7 +69,7 @@ class Header(_Wire):
     note: str
     location: str | None
     tax_rule: str
-    tax_calculation: str
+    tax_inclusive: bool
     customer_reference: str
     external_i_d: str
     skip_quote: bool = True
@@ -136,7 +136,7 @@ def header(order: Order, house: House, customer: tuple[str | None, str | None], 
         note=fitting.fit("note", f"{order.currency} {order.totals.total} as agreed, tax {order.totals.tax}", COMMENT),
         location=house.location,
         tax_rule=house.tax_rule,
-        tax_calculation="Inclusive" if order.totals.tax_basis is TaxBasis.INCLUDED else "Exclusive",
+        tax_inclusive=order.totals.tax_basis is TaxBasis.INCLUDED,
         customer_reference=fitting.fit("reference", order.purchase_order or order.number, REFERENCE),
         external_i_d=external_id(order.ref),
     )

@@ -242,16 +242,16 @@ class Cin7CoreErp:
         return Booking(document_id=sale.order.number, receipt=receipt(sale, mark, self.name, coming))
 
     async def _find(self, ref: OrderRef) -> Sale | None:
+        """Of two sales of one order the one that holds it; else the one that everybody would go on with."""
         key = external_id(ref)
-        if (known := self._sales.get(key)) is None:
-            listed = (await self._list(key)).of(key)
-            if listed is None:
-                return None
-            known = listed.id
-            self._remember(key, known)
-        sale = await self._sale(known)
+        listed = (await self._list(key)).of(key)
+        first = self._sales.get(key) or (listed.id if listed else None)
+        if first is None:
+            return None
+        sale = await self._sale(first)
+        if listed is not None and listed.id != sale.id and sale.order.mark is None:
+            sale = await self._sale(listed.id)
         if sale.external_id != key or ((mark := sale.order.mark) is not None and mark.ref != ref):
-            self._sales.pop(key, None)
             raise Unavailable(f"ERP {self.name} answered about another order")
         return sale
 

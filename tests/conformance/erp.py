@@ -24,7 +24,7 @@ from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.errors import BadSignature, InDoubt, InvalidInput, Misconfigured, OrderAckError, Refused, Unavailable
 from orderack.ports import Booking, Erp, RawRequest, Stock
 from tests.conformance.channel import told
-from tests.conformance.peer import Answer, CutOff, Peer, Silence, closed_port, running_peer
+from tests.conformance.peer import Answer, CutOff, Peer, Received, Silence, closed_port, running_peer
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 REF = OrderRef(store="shop", number="A-1001")
@@ -87,6 +87,10 @@ class ErpConformance(ABC):
     def receipt(self) -> Mapping[str, object]:
         """The receipt of `found`, as the ERP writes it."""
 
+    def aside(self, request: Received) -> Answer | None:
+        """The answer to a request that comes before or after the one that a test is about (a look-up), if it is one."""
+        return None
+
     @asynccontextmanager
     async def erp(self, base_url: str = "http://127.0.0.1:9") -> AsyncIterator[Erp]:
         made = self.make(base_url)
@@ -99,6 +103,7 @@ class ErpConformance(ABC):
     async def system(self, *answers: Answer | CutOff | Silence) -> AsyncIterator[tuple[Peer, Erp]]:
         async with running_peer() as peer, self.erp(peer.url) as erp:
             peer.will(*answers)
+            peer.aside = self.aside
             yield peer, erp
 
     async def submitted(self, *answers: Answer | CutOff | Silence) -> Booking:
