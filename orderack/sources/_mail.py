@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -113,14 +114,13 @@ class MailReader:
     def _places(self, mail: Mail) -> tuple[str, list[Gathered]]:
         """Everything that says something, and all its words: body, tables of the body, attachments."""
         markup, tables = read_html(mail.html) if mail.html else ("", [])
-        body = own_words(mail.text) if mail.text.strip() else own_words(markup)
+        written = mail.text if mail.text.strip() else markup
+        body = own_words(written)
         grids = [table for table in tables if header_of(table)]
         subject = mail.header("subject")
-        if not (mail.text.strip() and not grids) and grids:
-            body_read = read_text(own_words(_outside(mail.text or markup, grids)), subject, "the mail", self._own)
-        else:
-            body_read = read_text(body, subject, "the mail", self._own)
-        places = [body_read]
+        if grids:  # what stands in a table of the HTML is garbled in the text beside it
+            written = _outside(markup, grids)
+        places = [read_text(own_words(written), subject, "the mail", self._own)]
         places += [read_grid(table, "the mail's table", self._own, markup) for table in grids]
         places += [read_file(attachment, self._own) for attachment in mail.attachments]
         words = "\n".join((subject, body, *(f"{name}" for name in _amounts(places))))
@@ -133,7 +133,8 @@ class MailReader:
         passed = mail.forwarded or _below(mail.text)
         if not passed:
             return words, places
-        text = passed if mail.forwarded or not passed.lstrip().startswith("<") else read_html(passed)[0]
+        text = read_html(passed)[0] if passed.lstrip().startswith("<") else passed
+        text = text.lstrip().partition("\n\n")[2] if _HEADERS.match(text.lstrip()) else text
         found = read_text(own_words(text), "", "the forwarded mail", self._own)
         if not found.items:
             return words, places
@@ -150,6 +151,9 @@ def _outside(text: str, tables: Sequence[Sequence[Sequence[str]]]) -> str:
     """The words without what stands in those tables."""
     cells = {" ".join(" ".join(row).split()) for table in tables for row in table}
     return "\n".join(line for line in text.split("\n") if " ".join(line.split()) not in cells)
+
+
+_HEADERS = re.compile(r"\*?(?:from|von|de|date|datum|subject|betreff|to|an)\*?\s?:", re.IGNORECASE)
 
 
 def _below(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from orderack.sources._mail_found import Found, Gathered, Item
+from orderack.sources._mail_lines import code_in
 from orderack.sources._mail_numbers import GUESS, LIKELY, SURE, Marks, amount_in, marks_of
 from orderack.sources._mail_words import column_of, label_of, plain
 
@@ -105,16 +106,26 @@ def _item(row: Row, columns: Mapping[str, int], marks: Marks) -> Item | None:
     sku, description = _text(_cell(row, columns, "sku")), _text(_cell(row, columns, "description"))
     if not (sku or description) or quantity is None or Decimal(quantity.value) <= 0:
         return None
+    code, beside = _sku(sku)
     return Item(
-        sku=Found(value=sku, confidence=SURE, why="found in the column sku") if sku else None,
+        sku=code,
         quantity=quantity,
         price=numbers["price"],
         amount=numbers["amount"],
-        description=description,
+        description=" ".join(part for part in (beside, description) if part),
         unit=_text(_cell(row, columns, "unit")),
         instructions=_text(_cell(row, columns, "instructions")),
         buyer_item=_text(_cell(row, columns, "buyer_item")),
     )
+
+
+def _sku(cell: str) -> tuple[Found | None, str]:
+    """The item's number, and the words that stand beside it in one cell."""
+    if " " not in cell:
+        return Found(value=cell, confidence=SURE, why="found in the column sku") if cell else None, ""
+    found, words = code_in(cell)
+    whole = Found(value=cell[:200], confidence=GUESS, why="several words in the column sku")
+    return (found.model_copy(update={"confidence": GUESS}), words.strip()) if found else (whole, "")
 
 
 def _is_sum(row: Row, columns: Mapping[str, int], own: Mapping[str, str]) -> bool:

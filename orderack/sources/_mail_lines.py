@@ -16,7 +16,7 @@ _MEASURES = (
     r"kartons?|kisten?|packungen|packung|pakete?|paletten?|säcke?|flaschen?|rollen?|paar|"
     r"boîtes?|caisses?|palettes?|sacs?|bouteilles?|rouleaux|cajas?|palets?|bolsas?|botellas?|rollos?"
 )
-_BULLET = re.compile(r"^\s*(?:[-*•·–]|\(?\d{1,3}[.)](?=\s))\s*")
+_BULLET = re.compile(r"^\s*(?:[-*–](?=\s)|[•·]|\(?\d{1,3}[.)](?=\s))\s*")
 _QUANTITY_FIRST = re.compile(
     rf"^(?P<quantity>{NUMBER})\s*(?:(?P<pieces>{_PIECES})|(?P<unit>{_MEASURES}))(?![\w])\s*(?:of|von|de|d'|"
     rf"à)?\s*(?P<rest>\S.*)$",
@@ -25,7 +25,7 @@ _QUANTITY_FIRST = re.compile(
 _BARE_FIRST = re.compile(rf"^(?P<quantity>{NUMBER})\s+(?P<rest>\S.*)$")
 _SKU = r"[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]"
 _SKU_FIRST = re.compile(
-    rf"^(?P<sku>{_SKU})\s*(?P<between>[^\d\n].*?|)\s*[-–:,;(]?\s*(?:(?:qty|quantity|menge|anzahl|qté|quantité|"
+    rf"^(?P<sku>{_SKU})(?![A-Za-z0-9._/-])\s*(?P<between>[^\d\n].*?|)\s*[-–:,;(]?\s*(?:(?:qty|quantity|menge|anzahl|qté|quantité|"
     rf"cant(?:idad)?)\.?:?\s*"
     rf"(?P<named>{NUMBER})|x\s?(?P<times>{NUMBER})(?!\w)|(?P<quantity>{NUMBER})\s*(?:(?P<pieces>{_PIECES})|"
     rf"(?P<unit>{_MEASURES}))(?!\w))"
@@ -90,7 +90,7 @@ def _item(quantity: str, sure: Decimal, unit: str, sku: str, rest: str, marks: M
         return None
     number, confidence = counted
     price, amount, words = _price(rest, marks)
-    code, words = (Found(value=sku, confidence=LIKELY, why=_CODE), words) if sku else _code(words)
+    code, words = (Found(value=sku, confidence=LIKELY, why=_CODE), words) if sku else code_in(words)
     return Item(
         sku=code,
         quantity=Found(value=f"{number:f}", confidence=min(confidence, sure), why="found before the item"),
@@ -104,7 +104,7 @@ def _item(quantity: str, sure: Decimal, unit: str, sku: str, rest: str, marks: M
 _CODE = "found where an item's number stands"
 
 
-def _code(words: str) -> tuple[Found | None, str]:
+def code_in(words: str) -> tuple[Found | None, str]:
     if (match := _CODE_LABEL.search(words)) and re.search(r"\d", match["sku"]):
         found = Found(value=match["sku"], confidence=SURE, why="found under its label")
         return found, words[: match.start()] + words[match.end() :]
@@ -131,7 +131,9 @@ def _price(rest: str, marks: Marks) -> tuple[Found | None, Found | None, str]:
         rf"(?:@|(?<!\w)(?:{_EACH}))\s*(?:(?:{CURRENCY})\s?)?(?P<p>{NUMBER})\s?(?P<c>{CURRENCY})?(?!\w)", rest, re.I
     ):
         if match["c"] or "@" in match[0] or re.search(CURRENCY, match[0]) or re.fullmatch(r"\W*", rest[match.end() :]):
-            return _money(match["p"], marks, SURE, "named as the price of one"), amount, rest[: match.start()]
+            more = re.search(r"\d|\bper\b|\bpro\b|\bpor\b", rest[match.end() :])
+            sure, why = (GUESS, "a price with more behind it") if more else (SURE, "named as the price of one")
+            return _money(match["p"], marks, sure, why), amount, rest[: match.start()]
     if match := _TRAILING_MONEY.search(rest):
         found = _money(match["a"] or match["b"], marks, GUESS, "an amount at the end: of one, or of the whole line")
         return found, amount, re.sub(r"[-–,;:=]\s*$", "", rest[: match.start()])

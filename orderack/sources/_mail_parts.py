@@ -163,7 +163,7 @@ def _payload(part: Message) -> bytes:
 
 def _words(part: Message, data: bytes) -> str:
     charset = part.get_content_charset() or "utf-8"
-    return text_of(data[:LARGEST_TEXT], charset)
+    return text_of(data[:LARGEST_TEXT], charset).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def text_of(data: bytes, charset: str = "utf-8") -> str:

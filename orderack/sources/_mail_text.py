@@ -69,7 +69,8 @@ def read_text(text: str, subject: str, place: str, own: Mapping[str, str]) -> Ga
     _numbered(walk.fields, subject, text)
     if "terms" not in walk.fields and (match := _TERMS.search("\n".join(walk.rest))):
         walk.fields["terms"] = Found(value=match[0], confidence=LIKELY, why="found in a sentence")
-    rest = "\n".join(line for line in walk.rest if not _is_courtesy(line))
+    named = walk.fields["purchase_order"].value if "purchase_order" in walk.fields else ""
+    rest = "\n".join(line for line in walk.rest if not _is_courtesy(line, named))
     return Gathered(place=place, fields=walk.fields, items=tuple(walk.items), rest=rest)
 
 
@@ -291,12 +292,13 @@ def _numbered(fields: dict[str, Found], subject: str, text: str) -> None:
 _NO_NUMBER = re.compile(r"\d{1,2}|(?:19|20)\d\d-\d\d?-\d\d?|\d{1,2}[/-]\d{1,2}[/-]\d{2,4}")
 
 
-def _is_courtesy(line: str) -> bool:
-    """A greeting, thanks, or the sentence that introduces the order: it asks for nothing."""
-    if _GREETING.match(line) or _THANKS.match(line):
+def _is_courtesy(line: str, number: str) -> bool:
+    """A greeting, thanks, or the sentence that introduces the order: it asks for nothing, and counts nothing."""
+    counts = re.search(r"\d", line.replace(number, "") if number else line)
+    if not counts and (_GREETING.match(line) or _THANKS.match(line)):
         return True
     introduces = ORDER_WORDS.search(line) or _INTRODUCTION.search(line)
-    return bool(introduces) and len(line) <= 160 and not _WISHES.search(line)
+    return bool(introduces) and not counts and len(line) <= 160 and not _WISHES.search(line)
 
 
 _WISHES = re.compile(

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from hmac import compare_digest
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 from urllib.parse import unquote_plus
 
 from starlette.requests import Request
@@ -122,6 +123,15 @@ class LookAlike(ABC):
             return response if fault is None else SPOILED[fault.action](response, fault)
 
         return answer
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A vendor that speaks no HTTP and has a port of its own."""
+
+    def listening(self, host: str) -> AbstractAsyncContextManager[None]:
+        """Serve on a free port until the block ends."""
+        ...
 
 
 def bearer(request: Request, token: str) -> bool:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from orderack.embedded.sandbox.answers import CuttableProtocol
 from orderack.embedded.sandbox.app import look_alikes, sandbox_app
-from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.look_alike import Listens, LookAlike
 from orderack.embedded.sandbox.smtp import Postbox
 from orderack.embedded.sandbox.state import SandboxState
 from orderack.registry import prefix_of
@@ -68,8 +68,13 @@ class Sandbox:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(state.courier.aclose)
             listening = stack.enter_context(socket.create_server((host, port)))
+            # asyncio sets it only on sockets that name their protocol; without it each answer waits 40 ms for an ACK
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stack.push_async_callback(postbox.stop)
             bound_smtp = await postbox.start(host, smtp_port)
+            for vendor in vendors:
+                if isinstance(vendor, Listens):
+                    await stack.enter_async_context(vendor.listening(host))
             await stack.enter_async_context(_serving(sandbox_app(state, vendors), listening))
             yield cls(state, vendors, host, listening.getsockname()[1], bound_smtp)
 
