@@ -7,7 +7,6 @@ migration guide and "Access Orders PII"). It is looked through every three minut
 signed. Amazon has no call by which a seller acknowledges an order, so none is answered (commerce.md §16).
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
@@ -39,6 +38,7 @@ from orderack.registry import SourceSpec, settings_config
 from orderack.sources._amazon_order import reading_of
 from orderack.sources._amazon_shapes import AmazonOrder
 from orderack.sources._reading import refuse
+from orderack.sources._states import delivery_of
 
 ORDERS = "/orders/2026-01-01/orders"
 INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,TAX,PAYMENT"
@@ -83,13 +83,6 @@ class _Cursor(BaseModel):
     since: AwareDatetime
     until: AwareDatetime | None = None
     token: str | None = None
-
-
-class _State(BaseModel):
-    """What makes one state of an order the same again."""
-
-    orderId: str
-    lastUpdatedTime: str
 
 
 class _Summary(BaseModel):
@@ -216,7 +209,9 @@ class Amazon:
         after = _Cursor(since=at.since, until=at.until, token=token)
         if not token:
             after = _Cursor(since=max(at.since, (at.until or now) - OVERLAP))
-        deliveries = tuple(_delivery(order) for order in found.orders)
+        deliveries = tuple(
+            delivery_of(order, order.get("orderId"), order.get("lastUpdatedTime")) for order in found.orders
+        )
         return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=bool(token))
 
     def _asked(self, at: _Cursor) -> str:
@@ -252,16 +247,6 @@ def _hint(body: bytes) -> Reading:
     if change.Summary.FulfillmentType == "AFN":
         return Skipped(why="Amazon fulfils this order itself (AFN): the seller has nothing to do for it")
     return Hint(external_id=change.AmazonOrderId)
-
-
-def _delivery(order: dict[str, JsonValue]) -> Delivery:
-    body = _JSON.dump_json(order)
-    try:
-        state = _State.model_validate(order)
-        name = f"{state.orderId}@{state.lastUpdatedTime}"
-    except ValidationError:
-        name = hashlib.sha256(body).hexdigest()
-    return Delivery(id=name[:200], body=body.decode())
 
 
 def make(connection: Connection, prefix: str) -> Amazon:

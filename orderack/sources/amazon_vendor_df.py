@@ -6,7 +6,6 @@ minutes later, and asked after until then. Before one is submitted the purchase 
 what Amazon has as answered is not answered again. Facts: commerce.md §16; 10 requests a second (the descriptions).
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
@@ -35,6 +34,7 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._amazon_vendor_answer import OUT_OF_STOCK, WANTED, acknowledgement, differs, not_whole
 from orderack.sources._amazon_vendor_order import ANSWER_WITHIN, PurchaseOrder, reading_of
+from orderack.sources._states import delivery_of
 
 ORDERS = "/vendor/directFulfillment/orders/2021-12-28/purchaseOrders"
 ACKNOWLEDGEMENTS = "/vendor/directFulfillment/orders/2021-12-28/acknowledgements"
@@ -105,14 +105,6 @@ class _Status(BaseModel):
     transactionStatus: _Transaction
 
 
-class _State(BaseModel):
-    class Details(BaseModel):
-        orderStatus: str
-
-    purchaseOrderNumber: str
-    orderDetails: Details
-
-
 _ORDER = TypeAdapter(PurchaseOrder)
 _JSON: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
@@ -175,7 +167,7 @@ class AmazonVendorDf:
         if found is None:
             raise Refused("Amazon does not know its own list of purchase orders (404)")
         after = _next(at, until, found.pagination.nextToken if found.pagination else None)
-        deliveries = tuple(_delivery(order) for order in found.orders)
+        deliveries = tuple(delivery_of(order, order.get("purchaseOrderNumber")) for order in found.orders)
         return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=after.until is not None)
 
     def _asked(self, at: _Cursor, until: datetime) -> str:
@@ -274,16 +266,6 @@ def _why(transaction: _Transaction) -> str:
     errors = transaction.errors.errors if isinstance(transaction.errors, _Errors) else transaction.errors or []
     said = "; ".join(f"{scrub(one.code)}: {scrub(one.message)}" for one in errors[:5])
     return f"Amazon did not take the acknowledgement: {said or 'it does not say why'}"
-
-
-def _delivery(order: dict[str, JsonValue]) -> Delivery:
-    body = _JSON.dump_json(order)
-    try:
-        state = _State.model_validate(order)
-        name = f"{state.purchaseOrderNumber}@{state.orderDetails.orderStatus}"
-    except ValidationError:
-        name = hashlib.sha256(body).hexdigest()
-    return Delivery(id=name[:200], body=body.decode())
 
 
 def make(connection: Connection, prefix: str) -> AmazonVendorDf:

@@ -47,6 +47,7 @@ from orderack.registry import SourceSpec, settings_config
 from orderack.sources._ebay_order import reading_of
 from orderack.sources._ebay_shapes import EbayOrder
 from orderack.sources._ebay_signature import Keys, PublicKey, check, key_of, signature_of
+from orderack.sources._states import delivery_of
 
 ORDERS = "/sell/fulfillment/v1/order"
 KEYS = "/commerce/notification/v1/public_key"
@@ -120,11 +121,6 @@ class _Cursor(BaseModel):
     since: AwareDatetime
     until: AwareDatetime | None = None
     offset: int = 0
-
-
-class _State(BaseModel):
-    orderId: str
-    lastModifiedDate: str
 
 
 class _Error(BaseModel):
@@ -246,7 +242,9 @@ class Ebay:
         after = _Cursor(since=max(at.since, until - OVERLAP))
         if found.next and found.orders:
             after = _Cursor(since=at.since, until=until, offset=at.offset + len(found.orders))
-        deliveries = tuple(_delivery(order) for order in found.orders)
+        deliveries = tuple(
+            delivery_of(order, order.get("orderId"), order.get("lastModifiedDate")) for order in found.orders
+        )
         return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=after.until is not None)
 
     def _check(self, response: httpx.Response) -> None:
@@ -279,16 +277,6 @@ class Ebay:
 
 def _written(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-
-
-def _delivery(order: dict[str, JsonValue]) -> Delivery:
-    body = _JSON.dump_json(order)
-    try:
-        state = _State.model_validate(order)
-        name = f"{state.orderId}@{state.lastModifiedDate}"
-    except ValidationError:
-        name = hashlib.sha256(body).hexdigest()
-    return Delivery(id=name[:200], body=body.decode())
 
 
 def make(connection: Connection, prefix: str) -> Ebay:

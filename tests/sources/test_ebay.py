@@ -543,7 +543,7 @@ async def looks(peer: Peer, source: Ebay, *times: datetime) -> list[tuple[list[s
         cursor = looked.cursor
         described(peer.received[-1])
         query = parse_qs(urlsplit(peer.received[-1].target).query)
-        found.append(([one.id for one in looked.deliveries], looked.more, query))
+        found.append(([one.id.partition("#")[0] for one in looked.deliveries], looked.more, query))
     return found
 
 
