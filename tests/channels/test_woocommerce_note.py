@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import BaseModel, BeforeValidator
 
-from orderack.channels.woocommerce_note import NOTE_BYTES, REFUSED_CODE, WoocommerceNote, WoocommerceNoteSettings
+from orderack.channels.woocommerce_note import WoocommerceNote, WoocommerceNoteSettings
+from orderack.clients.woocommerce import NOTE_BYTES, REFUSED_CODE
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.order import Order
 from orderack.errors import Misconfigured, Refused, Unavailable, Unsupported
