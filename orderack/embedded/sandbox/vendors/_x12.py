@@ -92,7 +92,12 @@ def _place(role: str, address: Address | None) -> list[str]:
         f"N4*{plain(address.city, 30)}*{plain(address.region, 2)}*{plain(address.postal_code, 15)}*{address.country}"
     )
     streets = f"N3*{plain(address.street, 55)}*{plain(address.street2, 55)}"
-    return [f"N1*{role}*{name}", *([f"N2*{plain(address.name, 60)}"] if address.name else []), streets, where]
+    return [
+        f"N1*{role}*{name}",
+        *([f"N2*{plain(address.name, 60)}"] if address.company and address.name else []),
+        streets,
+        where,
+    ]
 
 
 def _day(qualifier: str, at: datetime) -> str:
