@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
+from orderack import sources
 from orderack.errors import BadSignature
 from orderack.ports import RawRequest, Snapshot
 from orderack.sources._mail import original_of
@@ -42,7 +43,10 @@ def form(fields: dict[str, str | bytes], files: dict[str, tuple[str, bytes]] | N
 SAID = {"from": "Ada Example <ada@example.com>", "SPF": "pass", "dkim": "{@example.com : pass}"}
 ENVELOPE = json.dumps({"to": ["orders@shop.example"], "from": "ada@example.com"})
 POSTED_RAW = form({**SAID, "envelope": ENVELOPE, "email": RAW})
-HEADERS = "From: Ada Example <ada@example.com>\nSubject: Order\nMessage-ID: <5@example.com>\nAuthentication-Results: me; dmarc=pass\n"
+HEADERS = (
+    "From: Ada Example <ada@example.com>\nSubject: Order\nMessage-ID: <5@example.com>\n"
+    "Authentication-Results: me; dmarc=pass\n"
+)
 BINARY = xlsx_of([["sku", "qty", "price"], ["AB-100", 10, 3.5]])
 
 
@@ -82,6 +86,11 @@ class TestSendgridInbound(SourceConformance):
         monkeypatch.delenv("ORDERACK_SOURCE_SHOP_SENDGRID_INBOUND_PASSWORD", raising=False)
         with pytest.raises(ValidationError, match="PUBLIC_KEY"):
             SendgridInboundSettings()
+        spec = sources.load()[self.name]
+        assert spec.adapter is SendgridInbound
+        assert spec.traps
+        assert spec.webhook
+        assert all(one.description for one in spec.variables)
 
     async def test_an_old_signature_is_not_believed(self) -> None:
         with pytest.raises(BadSignature, match="too old"):
