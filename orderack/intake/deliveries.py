@@ -130,7 +130,8 @@ class Intake:
         stands = known.model_copy(update={"at": snapshot.at})
         if snapshot.standing is Standing.CANCELLED:
             outcome = await self._cancel(snapshot, known)
-            return outcome, stands.model_copy(update={"cancelled": True})
+            # what was never taken (a deal that is not won yet) may be cancelled once it has been
+            return outcome, stands.model_copy(update={"cancelled": known.taken})
         outcome = Outcome.NO_NEWS
         if order.content_hash != known.content_hash:
             outcome = await self._submit(order)
