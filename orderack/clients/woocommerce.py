@@ -66,6 +66,7 @@ class _Id(BaseModel):
 
 
 _NOTES = TypeAdapter(tuple[_Found, ...])
+_ID = TypeAdapter(_Id)
 _IDS = TypeAdapter(tuple[_Id, ...])
 _OBJECTS = TypeAdapter(tuple[dict[str, JsonValue], ...])
 
@@ -107,10 +108,15 @@ class Shop:
         return next((note.id for note in notes if note.note.rstrip().endswith(last_line)), None)
 
     async def order(self, order: str) -> bytes:
-        """An order as JSON. Raises Refused (BAD_RECIPIENT) where the shop has none of that id."""
+        """An order as JSON. Raises Refused (BAD_RECIPIENT) where the shop has none of that id, Unavailable where what
+        comes is no order at all."""
         response = await self._reading.send("GET", f"{ROOT}/orders/{order}", auth=self._login())
         if not response.is_success:
             raise self._no(response)
+        try:
+            _ID.validate_json(response.content)
+        except ValidationError:
+            raise Unavailable("WooCommerce answered with what is no order") from None
         return response.content
 
     async def orders(self, asked: Mapping[str, str]) -> tuple[dict[str, JsonValue], ...]:

@@ -1,12 +1,13 @@
 """An order as the Admin API of today gives it, asked for under the names that its webhooks use (GraphQL's aliases)."""
 
+import json
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, JsonValue
+from pydantic import BeforeValidator, JsonValue, TypeAdapter
 
 from orderack.clients.shopify import Admin
-from orderack.clients.wire import Moment
+from orderack.clients.wire import Moment, read
 from orderack.errors import Unavailable
 from orderack.sources._shopify_order import Amount, Buyer, Line, Number, Pair, Read, Said, Shipping, ShopOrder, id_of
 
@@ -124,7 +125,10 @@ class _Order(ShopOrder):
 
 
 class _Found(Read):
-    order: _Order | None = None
+    order: dict[str, JsonValue] | None = None
+
+
+_ORDER = TypeAdapter(_Order)
 
 
 class Changed(Read):
@@ -144,7 +148,8 @@ class _Feed(Read):
 
 
 async def order_of(admin: Admin, gid: str) -> ShopOrder | None:
-    """The order with all of its lines; None: the shop has none of that id. Raises Unavailable, Misconfigured, Refused.
+    """The order with all of its lines; None: the shop has none of that id. Raises Unavailable, Misconfigured, Refused,
+    and InvalidInput where it cannot be read.
 
     An order that changes while its pages are read is no order: it is asked for again.
     """
@@ -152,9 +157,10 @@ async def order_of(admin: Admin, gid: str) -> ShopOrder | None:
     after: str | None = None
     first: _Order | None = None
     for _ in range(MOST_PAGES):
-        order = (await admin.ask(ORDER, {"id": gid, "lines": LINES, "after": after}, _Found)).order
-        if order is None:
+        found = (await admin.ask(ORDER, {"id": gid, "lines": LINES, "after": after}, _Found)).order
+        if found is None:
             return None
+        order = read(_ORDER, json.dumps(found).encode())
         first = first or order
         if order.updated_at != first.updated_at:
             break

@@ -131,7 +131,10 @@ class ShopSuite:
             {"order_type": DIGITAL, "delivery_address": None, "delivery_window": None, "totals": Totals(
                 discount=Decimal(5), tax_basis=TaxBasis.ADDED, total=Decimal(55)
             )},
-            {"customer": Customer(id="77", name="אדה דוגמה")},
+            {
+                "customer": Customer(id="77", name="אדה דוגמה"),
+                "billing_address": PLACE.model_copy(update={"name": "אדה דוגמה"}),
+            },
         ],
     )  # fmt: skip
     async def test_an_order_survives_the_way_there_and_back(self, source, sandbox, gateway, change) -> None:

@@ -1,24 +1,32 @@
-"""A WooCommerce shop's order notes: WordPress's REST API with a key of its own, and its words for no.
+"""A WooCommerce shop: orders are placed in it, its webhooks tell of them, and WordPress's REST API gives them and takes
+notes, with a key of its own and its words for no.
 
-Every order number exists, but those that begin with 404. A customer note would be a mail to the buyer: the look-alike
-writes that mail into the outbox, so that a double acknowledgement shows.
+Every order number takes notes, but those that begin with 404; only orders that were placed here are given. A customer
+note would be a mail to the buyer: the look-alike writes that mail into the outbox, so that a double acknowledgement
+shows. Its webhooks' delivery ids are made of the webhook and the second, as WooCommerce makes them.
 """
 
+import hashlib
+import hmac
+import json
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hmac import compare_digest
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
+from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.look_alike import LookAlike, ShopDeed
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.embedded.sandbox.vendors._woocommerce_shop import TOPICS, Body, Shop
 
 ROOT = "/wp-json/wc/v3"
 UNKNOWN = "404"
@@ -30,10 +38,22 @@ class NewNote(BaseModel):
     customer_note: bool = False
 
 
+class Search(BaseModel):
+    """The arguments of a list of orders that ours are asked for with."""
+
+    modified_after: datetime
+    dates_are_gmt: Literal["true"]
+    orderby: Literal["id"]
+    order: Literal["asc"]
+    per_page: int = Field(ge=1, le=100)
+    page: int = Field(ge=1)
+
+
 class WooCommerce(LookAlike):
     """One shop."""
 
     target: ClassVar[Target] = Target.WOOCOMMERCE
+    source: ClassVar[str] = "woocommerce"
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
@@ -41,13 +61,16 @@ class WooCommerce(LookAlike):
         self._secret = f"cs_{secrets.token_hex(20)}"
         self._notes: dict[str, list[dict[str, JsonValue]]] = {}
         self._last = 280
+        self._orders = Shop()
+        self._webhook_secret = secrets.token_urlsafe(30)
 
     def routes(self) -> Sequence[BaseRoute]:
         notes = f"{ROOT}/orders/{{order:int}}/notes"
         return (
             Route(notes, self.endpoint(Operation.SEND, self._write), methods=["POST"]),
             Route(notes, self.endpoint(Operation.LOOKUP, self._read), methods=["GET"]),
-            Route(f"{ROOT}/orders", self._orders, methods=["GET"]),
+            Route(f"{ROOT}/orders", self.endpoint(Operation.LOOKUP, self._list), methods=["GET"]),
+            Route(f"{ROOT}/orders/{{order:int}}", self.endpoint(Operation.LOOKUP, self._give), methods=["GET"]),
         )
 
     def environment(self, url: str) -> Mapping[str, str]:
@@ -56,6 +79,31 @@ class WooCommerce(LookAlike):
             "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_KEY": self._key,
             "ORDERACK_WOOCOMMERCE_NOTE_CONSUMER_SECRET": self._secret,
         }
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        keys = {"consumer_key": self._key, "consumer_secret": self._secret}
+        return {"base_url": url, **keys, "webhook_secret": self._webhook_secret}
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        body = self._orders.happens(deed, order)
+        return [self._webhook(number, topic, order.store, body) for number, topic in enumerate(TOPICS[deed], 142)]
+
+    def _webhook(self, number: int, topic: str, store: str, body: Body) -> Webhook:
+        raw = json.dumps(body).encode()
+        resource, _, event = topic.partition(".")
+        second = int(datetime.now(UTC).timestamp())
+        headers = {
+            "Content-Type": "application/json",
+            "X-WC-Webhook-Source": "https://shop.example/",
+            "X-WC-Webhook-Topic": topic,
+            "X-WC-Webhook-Resource": resource,
+            "X-WC-Webhook-Event": event,
+            "X-WC-Webhook-Signature": b64encode(hmac.digest(self._webhook_secret.encode(), raw, "sha256")).decode(),
+            "X-WC-Webhook-ID": str(number),
+            "X-WC-Webhook-Delivery-ID": hashlib.md5(f"{number}{second}".encode(), usedforsecurity=False).hexdigest(),
+        }
+        path = f"/intake/{store}/{self.source}"
+        return Webhook(f"woocommerce {topic}", lambda: self.state.callback(path), lambda url: headers, raw)
 
     def refused(self, code: str | None) -> Response:
         return _no(404, code or "woocommerce_rest_shop_order_invalid_id")
@@ -117,8 +165,25 @@ class WooCommerce(LookAlike):
         wanted = [note for note in kept if kind == "any" or note["customer_note"] is (kind == "customer")]
         return JSONResponse(wanted)
 
-    async def _orders(self, request: Request) -> Response:
-        return JSONResponse([{"id": 727}]) if self._signed_in(request) else _no(401, "woocommerce_rest_cannot_view")
+    async def _list(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _no(401, "woocommerce_rest_cannot_view")
+        asked = request.query_params
+        if asked.get("_fields") == "id":
+            return JSONResponse([{"id": 727}])
+        try:
+            search = Search.model_validate(dict(asked))
+        except ValidationError:
+            return _no(400, "rest_invalid_param")
+        found = self._orders.modified_after(search.modified_after.replace(tzinfo=UTC))
+        begin = (search.page - 1) * search.per_page
+        return JSONResponse(list(found[begin : begin + search.per_page]))
+
+    async def _give(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _no(401, "woocommerce_rest_cannot_view")
+        body = self._orders.find(request.path_params["order"])
+        return JSONResponse(body) if body else _no(404, "woocommerce_rest_shop_order_invalid_id")
 
     def _signed_in(self, request: Request) -> bool:
         expected = "Basic " + b64encode(f"{self._key}:{self._secret}".encode()).decode()
