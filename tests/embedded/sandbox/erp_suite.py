@@ -147,6 +147,7 @@ class ErpSandboxSuite(ABC):
                 dying = asyncio.create_task(dies.submit(order, 1))
                 await until(lambda task=dying: task.done() or not sandbox.state.faults.unfired())
                 unfired = sandbox.state.faults.unfired()
+                sandbox.state.faults.clear()
                 dying.cancel()
                 with suppress(asyncio.CancelledError):
                     await dying
