@@ -142,7 +142,7 @@ def _changed_line(item: Item, old: Line, context: Context) -> Line | None:
 
 
 def _quantity(item: Item, old: Line, means: QuantityChange) -> Decimal:
-    """What is ordered now. Raises InvalidInput where a raise lowers it, or the other way round."""
+    """What is ordered now. Raises InvalidInput where a raise raises nothing: then the partner means it otherwise."""
     if item.quantity is None:
         return old.quantity
     signs = {"QI": 1, "QD": -1}
@@ -151,8 +151,8 @@ def _quantity(item: Item, old: Line, means: QuantityChange) -> Decimal:
         if new < 0:
             raise refuse(item.segment.name(3), "takes off more than was ordered", "send the quantity taken off")
         return new
-    wrong = (item.change == "QI" and item.quantity < old.quantity) or (
-        item.change == "QD" and item.quantity > old.quantity
+    wrong = (item.change == "QI" and item.quantity <= old.quantity) or (
+        item.change == "QD" and item.quantity >= old.quantity
     )
     if wrong:
         remedy = "send the quantity ordered from now on; differences have to be agreed on (quantity_changes)"

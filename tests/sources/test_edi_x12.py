@@ -548,6 +548,7 @@ async def test_changes_follow_each_other() -> None:
 UNFIT: Mapping[str, tuple[str, str]] = {
     "a line that is not there": ("POC*9*PC*1**EA*1", "POC01 (segment 3): is no line of the order"),
     "a raise that lowers": ("POC*1*QI*5**EA", "POC03 (segment 3): is no QI"),
+    "a cut that says the old quantity": ("POC*1*QD*10*3*EA", "POC03 (segment 3): is no QD"),
     "a cut that raises": ("POC*1*QD*50**EA", "POC03 (segment 3): is no QD"),
     "an added line that is there": ("POC*1*AI*5**EA*1**VN*X", "POC01 (segment 3): is a line that the order has"),
     "a code nobody knows": ("POC*1*ZZ*5**EA", "POC02 (segment 3): is none of"),
