@@ -41,33 +41,33 @@ class Outbound:
 
     async def send(self, partner: str, profile: PartnerProfile, document: str, control: int, text: str) -> None:
         """Hand it over. Raises Unavailable to be tried again, Refused, Misconfigured."""
-        body = text.encode()
-        if profile.outbound == DIRECTORY:
-            await self._drop(partner, f"{control:09d}-{document}.edi", body)
+        way, body = self.way(partner, profile), text.encode()
+        if isinstance(way, Path):
+            await self._drop(partner, way, f"{control:09d}-{document}.edi", body)
         else:
-            await self._post(partner, profile, control, body)
+            await self._post(partner, way, "" if profile.outbound else f"/{segment(partner)}", control, body)
 
-    async def _post(self, partner: str, profile: PartnerProfile, control: int, body: bytes) -> None:
-        http, path = self._http(partner, profile)
-        headers = {
-            "Content-Type": MEDIA_TYPE,
-            "Idempotency-Key": f"{control:09d}",
-            **self._proof(partner, control, body),
-        }
+    def way(self, partner: str, profile: PartnerProfile) -> str | Path:
+        """The address or the directory. Raises Misconfigured where there is neither."""
+        if profile.outbound == DIRECTORY:
+            if self.ways.directory is None:
+                raise Misconfigured(f"{self.ways.prefix}DROP_DIRECTORY is missing, and partners.{partner} goes there")
+            return self.ways.directory / segment(partner)
+        if (url := profile.outbound or self.ways.url) is None:
+            hint = f"{self.ways.prefix}OUTBOUND_URL is missing, and partners.{partner} names no outbound"
+            raise Misconfigured(f"there is no way to {partner}: {hint}")
+        return url.rstrip("/")
+
+    async def _post(self, partner: str, base: str, path: str, control: int, body: bytes) -> None:
+        if base not in self._open:
+            self._open[base] = Http("the EDI gateway", base, repeatable=True, clock=self.clock)
+        http, proof = self._open[base], self._proof(partner, control, body)
+        headers = {"Content-Type": MEDIA_TYPE, "Idempotency-Key": f"{control:09d}", **proof}
         response = await http.send("POST", path, content=body, headers=headers)
         if response.is_success or response.status_code == httpx.codes.CONFLICT:
             return  # 409: it has this control number already, and it is ours for these bytes alone
         http.ours_to_mend(response, f"{self.ways.prefix}OUTBOUND_URL and the secrets, or partners.{partner}.outbound")
         raise Refused(f"the gateway of {partner} answered {response.status_code}: {scrub(response.text)}")
-
-    def _http(self, partner: str, profile: PartnerProfile) -> tuple[Http, str]:
-        base = profile.outbound or self.ways.url
-        if base is None:
-            hint = f"{self.ways.prefix}OUTBOUND_URL is missing, and partners.{partner} names no outbound"
-            raise Misconfigured(f"there is no way to {partner}: {hint}")
-        if base not in self._open:
-            self._open[base] = Http("the EDI gateway", base.rstrip("/"), repeatable=True, clock=self.clock)
-        return self._open[base], "" if profile.outbound else f"/{segment(partner)}"
 
     def _proof(self, partner: str, control: int, body: bytes) -> Mapping[str, str]:
         secret = self.ways.own_secrets.get(partner) or self.ways.secret
@@ -80,11 +80,9 @@ class Outbound:
             f"{partner}-{control:09d}", self.clock(), body, standard_webhooks.secrets_of(text)
         )
 
-    async def _drop(self, partner: str, name: str, body: bytes) -> None:
-        if self.ways.directory is None:
-            raise Misconfigured(f"{self.ways.prefix}DROP_DIRECTORY is missing, and partners.{partner} goes there")
+    async def _drop(self, partner: str, folder: Path, name: str, body: bytes) -> None:
         try:
-            await asyncio.to_thread(_place, self.ways.directory / segment(partner), name, body)
+            await asyncio.to_thread(_place, folder, name, body)
         except OSError as error:
             raise Unavailable(f"the directory of {partner} cannot be written ({type(error).__name__})") from None
 

@@ -312,6 +312,12 @@ class EdiX12:
             state=AnswerState.ACCEPTED, reference=f"{given.number:09d}", detail=f"{document.code} sent", at=answer.now
         )
 
+    async def check(self) -> str:
+        """Whether there is a way to every partner. Nothing is sent: a gateway has no such question."""
+        for partner, profile in self._partners.items():
+            self._outbound.way(partner, profile)
+        return f"{len(self._partners)} partners, and a way to each; whether it works shows when something goes out"
+
     async def aclose(self) -> None:
         """Close the connection pools."""
         await self._outbound.aclose()

@@ -809,6 +809,14 @@ async def test_a_directory_takes_whole_files_named_by_their_number(tmp_path: Pat
         await bare.source.answer(answer(order, SAID))
 
 
+async def test_the_doctor_says_which_partner_there_is_no_way_to() -> None:
+    assert "1 partners" in await Partner().source.check()
+    with pytest.raises(Misconfigured, match=r"OUTBOUND_URL is missing, and partners\.acme"):
+        await Partner(settings={"outbound_url": None}).source.check()
+    with pytest.raises(Misconfigured, match="DROP_DIRECTORY"):
+        await Partner({"outbound": "directory"}).source.check()
+
+
 async def test_a_997_goes_out_as_well_where_the_partner_wants_it(sent: Sent) -> None:
     partner = Partner({"functional_ack": True})
     greeting, deliveries = partner.post(edi.one(edi.order()))
