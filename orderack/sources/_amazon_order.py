@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
+from babel.numbers import get_territory_currencies
+
 from orderack.domain.order import (
     Address,
     Contacts,
@@ -85,7 +87,7 @@ def _fields(found: AmazonOrder, connection: Connection, standing: Standing) -> M
     fetched = "IN_STORE_PICK_UP" in found.programs
     buyer = found.buyer or Buyer()
     email = email_of(buyer.buyerEmail)
-    currency = _currency(found)
+    currency = _currency(found, standing, connection)
     lines = [_line(item, currency) for item in found.orderItems if item.quantityOrdered > 0]
     return {
         "store": connection.store,
@@ -146,9 +148,15 @@ def _billing(found: AmazonOrder, connection: Connection) -> Address | None:
     return next((_address(place, connection) for place in places if place), None)
 
 
-def _currency(found: AmazonOrder) -> str:
-    """The one currency of everything in it. Raises InvalidInput where there are two, or none."""
+def _currency(found: AmazonOrder, standing: Standing, connection: Connection) -> str:
+    """The one currency of everything in it. Raises InvalidInput where there are two, or none.
+
+    An order that is not paid for, or is cancelled, may show no money at all. It is not taken, so nobody reckons with
+    it: the store's own currency stands there.
+    """
     seen = {money.currencyCode for money in _all_money(found)}
+    if not seen and standing is not Standing.OPEN:
+        seen = set(get_territory_currencies(connection.country)[:1])
     if len(seen) != 1:
         raise refuse("currency", "is not one and the same for all amounts", "see the order at Amazon")
     return seen.pop()

@@ -208,9 +208,15 @@ async def test_what_is_not_the_sellers_to_fulfil_is_skipped_saying_why(path: str
 
 
 async def test_a_pending_order_without_money_waits_and_an_open_one_without_a_total_is_refused() -> None:
-    pending = changed("fulfillment.fulfillmentStatus", "PENDING")
-    pending["proceeds"] = None
-    assert (await snapshot(pending)).standing is Standing.NOT_YET
+    for status, standing in (("PENDING", Standing.NOT_YET), ("CANCELLED", Standing.CANCELLED)):
+        bare = changed("fulfillment.fulfillmentStatus", status)
+        bare["proceeds"] = None
+        for item in bare["orderItems"]:
+            item["proceeds"] = item["product"]["price"] = None
+        assert (await snapshot(bare)).standing is standing
+        bare["fulfillment"]["fulfillmentStatus"] = "UNSHIPPED"
+        with pytest.raises(InvalidInput, match="currency"):
+            await read(bare)
     with pytest.raises(InvalidInput, match=r"proceeds.grandTotal"):
         await read(changed("proceeds.grandTotal", None))
 

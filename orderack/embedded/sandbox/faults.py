@@ -45,6 +45,7 @@ class Target(StrEnum):
     BIGCOMMERCE = "bigcommerce"
     MAGENTO = "magento"
     AMAZON = "amazon"
+    AMAZON_VENDOR_DF = "amazon_vendor_df"
     WALMART = "walmart"
     EBAY = "ebay"
     NETSUITE = "netsuite"

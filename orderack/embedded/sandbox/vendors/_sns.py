@@ -27,12 +27,12 @@ XML = "text/xml"
 
 
 class Topic:
-    """Posts what is published to `path` of the gateway, signed by the certificate that it shows."""
+    """Posts what is published to `path` of the gateway, signed by the certificate that it shows. `path` may change."""
 
     def __init__(self, state: SandboxState, arn: str, path: str) -> None:
         self._state = state
         self._arn = arn
-        self._path = path
+        self.path = path
         self._token = secrets.token_hex(64)
         self._certificate = f"/SimpleNotificationService-{secrets.token_hex(16)}.pem"
         self._asked_at = 0.0
@@ -83,7 +83,7 @@ class Topic:
                 "Timestamp": _now(),
             },
         )
-        asked = Webhook("sns confirmation", lambda: self._state.callback(self._path), lambda url: _headers(body), body)
+        asked = Webhook("sns confirmation", lambda: self._state.callback(self.path), lambda url: _headers(body), body)
         self._state.courier.post(asked, 0)
 
     def published(self, name: str, url: str, message: str) -> Webhook:
@@ -101,7 +101,7 @@ class Topic:
         )
         return Webhook(
             name=name,
-            url=lambda: self._state.callback(self._path) if self.confirmed else None,
+            url=lambda: self._state.callback(self.path) if self.confirmed else None,
             signed=lambda to: _headers(body),
             body=body,
         )
