@@ -29,7 +29,9 @@ from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, new_revision, take_receipt, work_gate
 from workflows._telling import WAITING, by_key, say, say_again, supersede, take_outcome
 
-RECHECKED = frozenset({FlagName.INCOMPLETE, FlagName.TOTALS_MISMATCH, FlagName.STOCK_GONE, FlagName.ERP_REFUSED})
+RECHECKED = frozenset(
+    {FlagName.INCOMPLETE, FlagName.TOTALS_MISMATCH, FlagName.STOCK_GONE, FlagName.ERP_REFUSED, FlagName.PRICE_CHANGED}
+)
 """Flags that an amendment is meant to cure: they are looked at again, never waived with it."""
 
 NOT_APPROVABLE = frozenset({FlagName.INCOMPLETE})

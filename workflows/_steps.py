@@ -9,7 +9,7 @@ from orderack.domain.assessment import Assessment, ErpMode, Flag, FlagName, Gate
 from orderack.domain.evidence import Grade, stronger
 from orderack.domain.order import Order, PaymentStatus
 from orderack.domain.receipt import ErpReceipt
-from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person
+from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person, priced_otherwise
 from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
 from workflows._state import Handoff, OrderState
@@ -181,10 +181,8 @@ def confirm_if_booked(state: OrderState, now: datetime) -> None:
     if state.stage is not Stage.AWAITING_ERP or state.receipt is None or state.assessment is None:
         return
     verdicts = answers(state)
-    if needs_a_person(verdicts) and FlagName.STOCK_GONE not in state.waived:
-        gone = [a.line_id for a in verdicts if a.outcome in (Outcome.REJECT, Outcome.HOLD)]
-        flag = Flag(name=FlagName.STOCK_GONE, why=f"the ERP has no stock for line {', '.join(gone)}")
-        open_review(state, now, (flag,))
+    if flags := _unlike_the_order(state, verdicts):
+        open_review(state, now, flags)
         return
     state.stage = Stage.CONFIRMED
     state.note(now, Event.CONFIRMED, state.receipt.document_id)
@@ -204,6 +202,19 @@ def confirm_if_booked(state: OrderState, now: datetime) -> None:
         owner=turn(rota(state), 0),
     )
     say(state, now, [Kind.CONFIRMATION], facts)
+
+
+def _unlike_the_order(state: OrderState, verdicts: tuple[LineAnswer, ...]) -> tuple[Flag, ...]:
+    """What a person has to see before it is confirmed, unless one has."""
+    flags = []
+    if needs_a_person(verdicts):
+        gone = [a.line_id for a in verdicts if a.outcome in (Outcome.REJECT, Outcome.HOLD) or a.rejected]
+        flags.append(Flag(name=FlagName.STOCK_GONE, why=f"the ERP has no stock for line {', '.join(gone)}"))
+    if priced := priced_otherwise(verdicts):
+        lines = ", ".join(a.line_id for a in priced)
+        why = f"the ERP booked line {lines} at another price: mend it there, or ask the buyer"
+        flags.append(Flag(name=FlagName.PRICE_CHANGED, why=why))
+    return tuple(flag for flag in flags if flag.name not in state.waived)
 
 
 def _hold_due(state: OrderState, now: datetime) -> datetime:

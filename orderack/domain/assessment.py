@@ -47,8 +47,8 @@ class FlagName(StrEnum):
     RULE = "rule"
     DOUBTFUL = "doubtful"
     """It was read from something that is no form, and not every field is sure."""
-    SOURCE_REFUSED = "source_refused"
-    """The partner it came from does not take our answer."""
+    PRICE_CHANGED = "price_changed"
+    """The ERP booked a line at another price than the buyer agreed to."""
 
 
 class Flag(Value):

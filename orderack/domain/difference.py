@@ -25,6 +25,8 @@ class Changed(StrEnum):
     DISCOUNT = "discount"
     SHIPPING = "shipping"
     TAX = "tax"
+    FEES = "fees"
+    CREDIT = "credit"
     TOTAL = "total"
     TERMS = "terms"
 
@@ -53,6 +55,8 @@ _IN_THE_ORDER: Mapping[Changed, Callable[[Order], object]] = {
     Changed.DISCOUNT: lambda order: order.totals.discount,
     Changed.SHIPPING: lambda order: order.totals.shipping,
     Changed.TAX: lambda order: order.totals.tax,
+    Changed.FEES: lambda order: order.totals.fees,
+    Changed.CREDIT: lambda order: order.totals.credit,
     Changed.TOTAL: lambda order: (order.totals.total, order.currency),
     Changed.TERMS: lambda order: order.payment.terms or "",
 }

@@ -2,11 +2,12 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from orderack.domain.order import Name, Quantity, Text
-from orderack.domain.value import Value
+from orderack.domain.order import Amount, Name, Quantity, Text
+from orderack.domain.value import Value, is_none
 
 
 class StockVerdict(StrEnum):
@@ -20,7 +21,7 @@ class StockVerdict(StrEnum):
 
 
 class LineVerdict(Value):
-    """The ERP's answer for one line; `quantity` is what it can supply now (partial), else all or none."""
+    """The ERP's answer for one line; `quantity`: what it can supply now (partial), or all it booked (available)."""
 
     line_id: Name
     verdict: StockVerdict
@@ -28,6 +29,8 @@ class LineVerdict(Value):
     expected_on: date | None = None
     substitute_sku: Name | None = None
     note: Text | None = None
+    unit_price: Annotated[Amount | None, Field(exclude_if=is_none)] = None
+    """The price that it booked, where it says one."""
 
 
 class ErpReceipt(Value):

@@ -12,3 +12,8 @@ class Value(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def is_none(value: object) -> bool:
+    """For fields that came later: none is left out (`exclude_if`), so that what was written before still compares."""
+    return value is None

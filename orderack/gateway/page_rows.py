@@ -21,6 +21,7 @@ from orderack.messages.formats import Formats, locale_for, zone_for
 from orderack.messages.labels import Labels, fill
 from orderack.messages.lines import LineWriter, title
 from orderack.messages.page_labels import Deed, PageLabels, PageWording, Taken
+from orderack.messages.totals import totals_rows
 from orderack.messages.view import ChangeView, LineView, Row
 from orderack.ports import Channel, StoredRevision
 
@@ -121,7 +122,7 @@ def shown(state: PageState, tongue: Tongue, channels: Mapping[str, Channel]) -> 
         troubles=tuple(_troubles(order, state, tongue)) if order and state.answers else (),
         lines=tuple(_lines(order, state, tongue)) if order else (),
         answered=bool(state.answers),
-        totals=tuple(_totals(order, tongue)) if order else (),
+        totals=totals_rows(order, labels, formats) if order else (),
         total=Row(labels.total, formats.rounded(order.totals.total, order.currency)) if order else None,
         details=tuple(_details(order, state, tongue)) if order else (),
         pay_url=pay_url(rules, state.status, state.facts, state.link.ref.number),
@@ -189,14 +190,6 @@ def _lines(order: Order, state: PageState, tongue: Tongue) -> Iterator[LineRow]:
             answer=tongue.page.answers[outcome] if outcome else "",
             tone=_ANSWERED.get(outcome, "late") if outcome else "",
         )
-
-
-def _totals(order: Order, tongue: Tongue) -> Iterator[Row]:
-    totals, labels, formats = order.totals, tongue.labels, tongue.formats
-    if totals.discount:
-        yield Row(labels.discount, "−" + formats.rounded(totals.discount, order.currency))
-    yield Row(labels.shipping, formats.rounded(totals.shipping, order.currency))
-    yield Row(labels.tax, formats.rounded(totals.tax, order.currency))
 
 
 def _details(order: Order, state: PageState, tongue: Tongue) -> Iterator[Row]:

@@ -66,6 +66,8 @@ _IN_THE_ORDER: Mapping[Changed, _OrderWords] = {
     Changed.DISCOUNT: lambda order, formats: formats.rounded(order.totals.discount, order.currency),
     Changed.SHIPPING: lambda order, formats: formats.rounded(order.totals.shipping, order.currency),
     Changed.TAX: lambda order, formats: formats.rounded(order.totals.tax, order.currency),
+    Changed.FEES: lambda order, formats: formats.rounded(order.totals.fees, order.currency),
+    Changed.CREDIT: lambda order, formats: formats.rounded(order.totals.credit, order.currency),
     Changed.TOTAL: lambda order, formats: formats.rounded(order.totals.total, order.currency),
     Changed.TERMS: lambda order, formats: _text(order.payment.terms),
 }

@@ -16,6 +16,7 @@ from orderack.messages.clean import cut, line, prose, unlinked
 from orderack.messages.formats import Formats, zone_for
 from orderack.messages.labels import Labels, fill
 from orderack.messages.lines import LineWriter
+from orderack.messages.totals import totals_rows
 from orderack.messages.view import Row, View
 from orderack.ports import Content
 
@@ -89,7 +90,7 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
         lines=shown,
         more_lines=_more(len(order.lines) - len(shown), labels, formats) if shown else "",
         of_lines=len(order.lines),
-        totals=_totals(order, labels, formats) if shown else (),
+        totals=totals_rows(order, labels, formats) if shown else (),
         total=Row(labels.total, formats.rounded(order.totals.total, order.currency)) if shown else None,
         address=address_lines(order.delivery_address, formats)
         if Part.DELIVERY in parts and order.delivery_address
@@ -168,13 +169,6 @@ def _alert(content: Content, labels: Labels, formats: Formats) -> tuple[Row, ...
             (labels.due, formats.moment(due) if due else ""),
         ]
     )
-
-
-def _totals(order: Order, labels: Labels, formats: Formats) -> tuple[Row, ...]:
-    totals = order.totals
-    rows = [(labels.discount, totals.discount, "−")] if totals.discount else []
-    rows += [(labels.shipping, totals.shipping, ""), (labels.tax, totals.tax, "")]
-    return tuple(Row(label, sign + formats.rounded(amount, order.currency)) for label, amount, sign in rows)
 
 
 def number_words(order: Order) -> str:

@@ -66,6 +66,10 @@ class Labels(Value):
     discount: Word
     shipping: Word
     tax: Word
+    tax_included: Word
+    """The same where the prices contain it."""
+    fees: Word
+    credit: Word
     total: Word
     sku: Word
     model: Word
@@ -98,6 +102,7 @@ class Labels(Value):
     stock_reject: Word
     stock_hold: Word
     stock_substitute: Word
+    stock_price: Word
     expected: Word
     notice: Word
     """How one line that is not simply in stock is put on top: `{item}`, `{stock}`."""

@@ -80,6 +80,9 @@ class LineWriter:
             words = [labels.stock_all]
         if answer.substitute_sku:
             words = [fill(labels.stock_substitute, sku=unlinked(line(answer.substitute_sku)))]
+        if answer.unit_price is not None:
+            price = self._formats.money(answer.unit_price, self._order.currency)
+            words.append(fill(labels.stock_price, price=price))
         if answer.expected_on:
             words.append(fill(labels.expected, date=self._formats.day(answer.expected_on)))
         return ", ".join(words)
