@@ -150,12 +150,13 @@ _FAILURES: TypeAdapter[tuple[_Failure, ...]] = TypeAdapter(tuple[_Failure, ...])
 
 
 class Salesforce:
-    """One account, for one channel."""
+    """One account, for one channel or one connection."""
 
-    def __init__(self, settings: SalesforceSettings, clock: Clock) -> None:
+    def __init__(self, settings: SalesforceSettings, clock: Clock, prefix: str | None = None) -> None:
+        """`prefix`: of the settings, where it is not the class's own."""
         self._settings = settings
         self._clock = clock
-        self._prefix = str(settings.model_config.get("env_prefix", ""))
+        self._prefix = str(settings.model_config.get("env_prefix", "")) if prefix is None else prefix
         self.http = Http("Salesforce", settings.base_url, clock=clock)
         login = "CLIENT_SECRET" if settings.client_secret else "USERNAME, {}PRIVATE_KEY, {}AUDIENCE"
         self._setting = f"{self._prefix}CLIENT_ID, {self._prefix}{login.format(self._prefix, self._prefix)}"
