@@ -64,6 +64,7 @@ class Deal(Value):
     """What the CRM says that the buyer pays."""
     tax: Decimal | None = None
     shipping: Decimal | None = None
+    fees: Decimal | None = None
     discount: Decimal | None = None
     """Off the whole deal, beside what is off its lines."""
     customer_id: str | None = None
@@ -176,12 +177,13 @@ def _totals(deal: Deal, lines: tuple[Line, ...], currency: str) -> Mapping[str, 
     """The CRM's total stands; only where it says none is it the sum."""
     goods = sum((line.amount for line in lines), ZERO)
     discount = payable(sum((line.discount for line in lines), deal.discount or ZERO), currency)
-    tax, shipping = payable(deal.tax, currency), payable(deal.shipping, currency)
-    summed = (goods - discount + tax + shipping).quantize(minor_unit(currency), ROUND_HALF_UP)
+    tax, shipping, fees = (payable(part, currency) for part in (deal.tax, deal.shipping, deal.fees))
+    summed = (goods - discount + tax + shipping + fees).quantize(minor_unit(currency), ROUND_HALF_UP)
     return {
         "discount": discount,
         "tax": tax,
         "shipping": shipping,
+        "fees": fees,
         "tax_basis": TaxBasis.ADDED,
         "total": summed if deal.amount is None else payable(deal.amount, currency),
     }
