@@ -1,13 +1,13 @@
 """What every look-alike of a shop must do: our source, set up by its settings alone, reads what it posts and gives."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import importlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 import pytest
 
-from orderack import sources
 from orderack.domain.order import (
     DIGITAL,
     Address,
@@ -90,7 +90,8 @@ class ShopSuite:
         for name, value in sandbox.connections([f"shop/{self.name}"]).items():
             monkeypatch.setenv(name, value)
         connection = Connection(store="shop", system=self.name, source="shop")
-        source = build_sources(sources.load(), [connection])[f"shop/{self.name}"]
+        spec = importlib.import_module(f"orderack.sources.{self.name}").SOURCE
+        source = build_sources({self.name: spec}, [connection])[f"shop/{self.name}"]
         yield source
         await source.aclose()
 
@@ -199,6 +200,3 @@ class ShopSuite:
 
     async def test_the_connection_can_be_tried(self, source) -> None:
         assert await source.check()
-
-
-Until = Callable[[Callable[[], object]], Awaitable[None]]
