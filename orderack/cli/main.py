@@ -30,6 +30,7 @@ from orderack.cli.erase_command import erase
 from orderack.cli.erps_command import erps
 from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
 from orderack.cli.find_command import find
+from orderack.cli.phone_command import phone
 from orderack.cli.queue_command import queue
 from orderack.cli.receipt_command import receipt
 from orderack.cli.sandbox_command import sandbox
@@ -60,6 +61,7 @@ app = typer.Typer(
 
 COMMANDS = (
     submit,
+    phone,
     status,
     timeline,
     find,

@@ -29,8 +29,8 @@ def submit(file: File, as_json: AsJson = False) -> None:
     Exit code 0: taken; 1: the order is closed; 2: the order is wrong; 3: nobody answered, so submit it again.
     """
     order = read_order(file)
-    _demand_known(order)
-    reply = run(_submit(order))
+    demand_known(order)
+    reply = run(hand_in(order))
     if reply.verdict is SubmitVerdict.INVALID:
         raise InvalidInput(reply.problems)
     if as_json:
@@ -50,11 +50,12 @@ def submit(file: File, as_json: AsJson = False) -> None:
         raise typer.Exit(NO)
 
 
-async def _submit(order: Order) -> SubmitReply:
+async def hand_in(order: Order) -> SubmitReply:
+    """The door's answer. Raises Unavailable where nobody answers."""
     return await (await orders_door()).submit(order)
 
 
-def _demand_known(order: Order) -> None:
+def demand_known(order: Order) -> None:
     """A store or source without a row in the policy is refused here, where a policy is at hand."""
     folder = Settings().policy_dir
     if not (folder / FILE).is_file():
