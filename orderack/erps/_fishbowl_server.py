@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
 
-from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http
+from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http, retry_after
 from orderack.clients.wire import scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.erps._fishbowl_order import Rows
@@ -163,7 +163,8 @@ class FishbowlServer:
         if response.is_success and said.code in DONE:
             return None
         if said.code in NOT_NOW:
-            return Unavailable(f"{self.erp} is not there for us now ({said.code})")
+            wait = retry_after(response.headers, self._safe.clock())
+            return Unavailable(f"{self.erp} is not there for us now ({said.code})", wait)
         if said.code in OURS:
             return Misconfigured(f"{self.erp} did not let us ({said.code}): check {self._prefix}USER_NAME")
         if not response.is_success and not said.message and not said.code:

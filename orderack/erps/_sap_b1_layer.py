@@ -12,7 +12,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http
+from orderack.clients.http import NO_HEADERS, BaseUrl, Clock, Http, retry_after
 from orderack.clients.wire import scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.erps._sap_b1_order import Json
@@ -143,7 +143,8 @@ class ServiceLayer:
     def _error(self, response: httpx.Response) -> Unavailable | Refused | Misconfigured:
         said = failure(response)
         if said.code in HELD:
-            return Unavailable(f"{self.erp}: somebody else holds the record ({said.code})")
+            wait = retry_after(response.headers, self._safe.clock())
+            return Unavailable(f"{self.erp}: somebody else holds the record ({said.code})", wait)
         if field := self._missing_field(said):
             return Misconfigured(f"{self.erp} has no field {field}: make it there, or check {self._prefix}…_FIELD")
         if not said.code:

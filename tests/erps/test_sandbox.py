@@ -20,9 +20,7 @@ class TestSandboxErp(_HttpErpSuite):
 
     def make(self, base_url: str) -> HttpErp:
         values = {"base_url": base_url, "api_key": API_KEY, "webhook_secret": SECRET}
-        return HttpErp(
-            self.name, SandboxErpSettings.model_validate(values), "ORDERACK_ERP_SANDBOX_", clock=lambda: NOW
-        )
+        return HttpErp(self.name, SandboxErpSettings.model_validate(values), "ORDERACK_ERP_SANDBOX_", clock=lambda: NOW)
 
     async def test_a_receipt_speaks_for_the_erp_that_signed_it_whatever_it_says(self) -> None:
         async with self.erp() as erp:
