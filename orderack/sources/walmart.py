@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -127,9 +127,12 @@ class _WalmartHttp(Http):
         headers: Mapping[str, str] = NO_HEADERS,
         auth: tuple[str, str] | None = None,
         reads_429: bool = False,
+        reads: Collection[int] = (),
     ) -> httpx.Response:
         own = {**headers, "WM_QOS.CORRELATION_ID": str(uuid.uuid4())}
-        return await super().send(method, path, content=content, headers=own, auth=auth, reads_429=reads_429)
+        return await super().send(
+            method, path, content=content, headers=own, auth=auth, reads_429=reads_429, reads=reads
+        )
 
 
 class Walmart:

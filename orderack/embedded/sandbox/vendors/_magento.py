@@ -76,9 +76,8 @@ def _sums(order: Order) -> dict[str, JsonValue]:
         "shipping_incl_tax": totals.shipping,
         "tax_amount": totals.tax,
     }
-    return {name: _number(amount) for name, amount in sums.items()} | {
-        f"base_{name}": _number(amount / RATE) for name, amount in sums.items()
-    }
+    said: dict[str, JsonValue] = {name: _number(amount) for name, amount in sums.items()}
+    return said | {f"base_{name}": _number(amount / RATE) for name, amount in sums.items()}
 
 
 def _number(amount: Decimal) -> float:
