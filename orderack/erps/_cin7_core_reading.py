@@ -1,36 +1,31 @@
 """What Cin7 Core says of a sale: its statuses, and what its lines mean for the buyer."""
 
-import json
-import re
 from collections.abc import Mapping
-from datetime import UTC
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, NaiveDatetime
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from orderack.domain.order import Name, OrderRef
+from orderack.domain.order import Name, OrderRef, Quantity
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
 from orderack.erps._cin7_core_sale import AUTHORISED
-from orderack.erps._marks import Mark, read_mark
+from orderack.erps._cin7_words import Moment, Text
+from orderack.erps._marks import Mark, read_mark, read_tail
+from orderack.erps._stock import whole_parts
 
 VOIDED = "VOIDED"
 NOTHING_LEFT = frozenset({"", "NOT AVAILABLE", "NOT INVOICED", "NOT SHIPPED", "NOT FULFILLED"})
 """Standings of invoices and shipments in which a sale can still be taken back."""
 NONE = Decimal(0)
-_TAIL = re.compile(r"\[orderack (.+)\]\s*\Z", re.DOTALL)
-
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-Moment = Annotated[
-    AwareDatetime | NaiveDatetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))
-]
-"""Times are UTC, with or without saying so (Cin7 Core, "Date Format")."""
 
 
 class LineMark(NamedTuple):
-    line_id: str
-    sku: str
-    quantity: Decimal
+    line_id: Name
+    sku: Name
+    quantity: Quantity
+
+
+_LINE_MARK = TypeAdapter(LineMark)
 
 
 class Line(BaseModel):
@@ -42,12 +37,9 @@ class Line(BaseModel):
     @property
     def mark(self) -> LineMark | None:
         """Which of our lines this is; None: none of ours."""
-        if (found := _TAIL.search(self.comment)) is None:
-            return None
         try:
-            line_id, sku, quantity = json.loads(found[1])
-            return LineMark(str(line_id), str(sku), Decimal(quantity))
-        except (ValueError, TypeError, ArithmeticError):
+            return _LINE_MARK.validate_json(read_tail(self.comment))
+        except ValidationError:
             return None
 
     @property
@@ -63,8 +55,7 @@ class SaleOrder(BaseModel):
 
     @property
     def mark(self) -> Mark | None:
-        found = _TAIL.search(self.memo)
-        return read_mark(found[1]) if found else None
+        return read_mark(read_tail(self.memo))
 
 
 class Sale(BaseModel):
@@ -135,7 +126,7 @@ def receipt(sale: Sale, mark: Mark, erp: str, coming: Mapping[str, Decimal]) -> 
 
 def _verdict(line: Line, wanted: LineMark, coming: Mapping[str, Decimal], *, off: bool) -> LineVerdict:
     """Voided: nobody will send it. Back-ordered in full, and nothing bought for it: nobody can say when."""
-    supplied = min(wanted.quantity, line.quantity - line.back_ordered)
+    supplied = whole_parts(min(wanted.quantity, line.quantity - line.back_ordered))
     if off:
         return LineVerdict(line_id=wanted.line_id, verdict=StockVerdict.UNAVAILABLE)
     if line.sku != wanted.sku:

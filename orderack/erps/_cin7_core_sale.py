@@ -15,7 +15,7 @@ from orderack.clients.http import segment
 from orderack.domain.order import Address, Line, Order, OrderRef, TaxBasis
 from orderack.domain.value import Value
 from orderack.erps._fitting import Fitting
-from orderack.erps._marks import Mark
+from orderack.erps._marks import Mark, tail
 
 AUTHORISED = "AUTHORISED"
 DRAFT = "DRAFT"
@@ -168,7 +168,7 @@ def _charge(house: House, name: str, amount: Decimal) -> Charge:
 
 
 def _line(line: Line, house: House, fitting: Fitting) -> OrderLine:
-    mark = f"[orderack {json.dumps([line.line_id, line.sku, str(line.quantity)])}]"
+    mark = tail(json.dumps([line.line_id, line.sku, str(line.quantity)]))
     said = " · ".join(text for text in (line.unit, line.instructions, line.design, line.dietary) if text)
     room = max(COMMENT - len(mark) - 1, 1)
     price = line.unit_price if line.subtotal is None else line.subtotal / line.quantity
@@ -184,10 +184,10 @@ def _line(line: Line, house: House, fitting: Fitting) -> OrderLine:
 
 
 def _memo(order: Order, told: Sequence[str], mark: Mark) -> str:
-    tail = f"[orderack {mark.model_dump_json()}]"
+    end = tail(mark.model_dump_json())
     parts = (order.instructions or "", _delivery(order), _payment(order), *told)
-    said = Fitting().fit("memo", " · ".join(part for part in parts if part), MEMO - len(tail) - 1)
-    return f"{said}\n{tail}"
+    said = Fitting().fit("memo", " · ".join(part for part in parts if part), MEMO - len(end) - 1)
+    return f"{said}\n{end}"
 
 
 def _delivery(order: Order) -> str:

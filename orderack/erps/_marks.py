@@ -1,5 +1,6 @@
 """What a document in an ERP says of itself where the ERP has no field for it: whose order it is, in which revision."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -22,6 +23,7 @@ class Mark(Value):
 
 
 _MARK = TypeAdapter(Mark)
+_TAIL = re.compile(r"\[orderack (.+)\]\s*\Z", re.DOTALL)
 
 
 def read_mark(text: str) -> Mark | None:
@@ -30,3 +32,13 @@ def read_mark(text: str) -> Mark | None:
         return _MARK.validate_json(text)
     except ValidationError:
         return None
+
+
+def tail(json: str) -> str:
+    """The end of a field that people read too."""
+    return f"[orderack {json}]"
+
+
+def read_tail(text: str) -> str:
+    """What stands in the text's tail; empty where it has none."""
+    return found[1] if (found := _TAIL.search(text)) else ""

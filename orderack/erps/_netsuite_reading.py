@@ -12,6 +12,7 @@ from orderack.domain.order import Name, OrderRef
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
 from orderack.erps._marks import Mark, read_mark
 from orderack.erps._netsuite_ids import LineMark, read_line_mark
+from orderack.erps._stock import whole_parts
 from orderack.ports import Booking
 
 PENDING_APPROVAL = "A"
@@ -105,7 +106,7 @@ def verdict(line: Line, mark: LineMark, *, off: bool = False) -> LineVerdict:
     Closed: nobody will send it. Another item than ours: a person put a substitute there. Less than was ordered,
     because somebody lowered it or it is partly back-ordered: that much can be supplied.
     """
-    supplied = min(mark.quantity, line.quantity - (line.back_ordered or NONE))
+    supplied = whole_parts(min(mark.quantity, line.quantity - (line.back_ordered or NONE)))
     if off or line.closed:
         return LineVerdict(line_id=mark.line_id, verdict=StockVerdict.UNAVAILABLE)
     if line.item.id != mark.item:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from orderack.domain.order import Line
 from orderack.domain.receipt import LineVerdict, StockVerdict
@@ -49,11 +49,16 @@ class Position:
         return None
 
 
+def whole_parts(quantity: Decimal) -> Decimal:
+    """The quantity in as many decimals as orders have; what is beyond them is not there."""
+    return quantity.quantize(_SMALLEST, ROUND_DOWN).normalize() + NONE
+
+
 def at_hand(position: Position, wanted: Decimal) -> Decimal:
     """How much of the wanted quantity can be supplied now."""
     if position.endless:
         return wanted
-    return max(min(position.free, wanted), NONE).quantize(_SMALLEST).normalize() + NONE
+    return whole_parts(max(min(position.free, wanted), NONE))
 
 
 def judge(position: Position, wanted: Decimal) -> StockVerdict:
