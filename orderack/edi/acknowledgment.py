@@ -27,6 +27,10 @@ PRICE_PER: Mapping[str, Decimal] = {"HP": Decimal(100), "TP": Decimal(1_000), "P
 """PO105 (element 639): the price is for so many."""
 
 
+_NO_HEAD = frozenset({Outcome.BACKORDER, Outcome.REJECT, Outcome.HOLD})
+"""Outcomes of a part of the quantity: what is accepted beside it is accepted as ordered."""
+
+
 class DoesNotAddUp(ValueError):
     """A line that is not answered once, or whose quantities are not what was ordered."""
 
@@ -39,8 +43,6 @@ class Answer:
     lines: tuple[LineAnswer, ...]
     document_id: str
     """Our own number of it; empty: it was never booked."""
-    on: date
-    """When we say so."""
     ship_on: date | None
     reason: str
     is_change: bool
@@ -51,10 +53,10 @@ class Answer:
         return "865" if self.is_change else "855"
 
 
-def acknowledgment(answer: Answer, profile: PartnerProfile) -> list[Segment]:
-    """The transaction set, without ST and SE. Raises DoesNotAddUp."""
-    answers = _complete(answer)
-    segments = [_beginning(answer, _type(answers))]
+def acknowledgment(answer: Answer, profile: PartnerProfile, *, on: date) -> list[Segment]:
+    """The transaction set, without ST and SE, as we say it on that day. Raises DoesNotAddUp."""
+    answers = complete(answer)
+    segments = [_beginning(answer, _type(answers), on)]
     if answer.order.currency != profile.currency:
         segments.append(seg("CUR", "SE", answer.order.currency))
     if answer.reason:
@@ -64,19 +66,16 @@ def acknowledgment(answer: Answer, profile: PartnerProfile) -> list[Segment]:
     return [*segments, seg("CTT", str(len(answers)), _number(sum((line.quantity for line, _ in answers), Decimal(0))))]
 
 
-def _complete(answer: Answer) -> list[tuple[Line, LineAnswer]]:
-    """Each ordered line with the one answer to it."""
+def complete(answer: Answer) -> list[tuple[Line, LineAnswer]]:
+    """Each ordered line with the one answer to it. Raises DoesNotAddUp."""
     said: Mapping[str, LineAnswer] = {one.line_id: one for one in answer.lines}
     ordered = [line.line_id for line in answer.order.lines]
     if len(answer.lines) != len(said) or set(said) != set(ordered):
         raise DoesNotAddUp("not every line of the order is answered once")
     for line in answer.order.lines:
         one = said[line.line_id]
-        parts = one.accepted + one.backordered + one.rejected
-        if min(one.accepted, one.backordered, one.rejected) < 0 or parts != (
-            0 if one.outcome is Outcome.HOLD and not parts else line.quantity
-        ):
-            raise DoesNotAddUp(f"line {line.line_id} is answered for {parts} of {line.quantity}")
+        if min(one.accepted, one.backordered, one.rejected, one.held) < 0 or one.quantity != line.quantity:
+            raise DoesNotAddUp(f"line {line.line_id} is answered for {one.quantity} of {line.quantity}")
     return [(line, said[line.line_id]) for line in answer.order.lines]
 
 
@@ -92,13 +91,13 @@ def _type(answers: Sequence[tuple[Line, LineAnswer]]) -> str:
     return "AC"  # with detail and change
 
 
-def _beginning(answer: Answer, kind: str) -> Segment:
+def _beginning(answer: Answer, kind: str, on: date) -> Segment:
     order = answer.order
     kept = {one.system: one.id for one in order.external_ids}
     number = order.purchase_order or order.number
     day = kept.get(PO_DATE) or f"{order.trigger_at:%Y%m%d}"
     release, contract = kept.get(RELEASE, ""), kept.get(CONTRACT, "")
-    today, own = f"{answer.on:%Y%m%d}", answer.document_id
+    today, own = f"{on:%Y%m%d}", answer.document_id
     if answer.is_change:
         return seg("BCA", "00", kind, number, release, kept.get(SEQUENCE, ""), day, "", contract, own, today)
     return seg("BAK", "00", kind, number, day, release, "", contract, own, today)
@@ -115,34 +114,34 @@ def _line(answer: Answer, number: int, line: Line, said: LineAnswer, profile: Pa
     ] or ["VN", line.sku]
     own_id = line.line_id or str(number)
     basis = codes.get(BASIS, "")
-    quantity, price = _number(line.quantity), _number(_price(line, basis))
+    quantity, price = _number(line.quantity), _number(_price(line, said, basis))
     if answer.is_change:
         change = "DI" if said.outcome is Outcome.REJECT else "NC" if said.outcome is Outcome.ACCEPT else "CA"
         head = seg("POC", own_id, change, quantity, quantity, unit, price, basis, *items[:20])
     else:
         head = seg("PO1", own_id, quantity, unit, price, basis, *items[:20])
-    segments = [head, *_schedule(said, line, unit, answer.ship_on, profile)]
+    segments = [head, *_schedule(said, unit, answer.ship_on, profile)]
     if said.note:
         segments += [seg("N9", "L1", "", "NOTE"), *_messages(said.note)]
     return segments
 
 
-def _price(line: Line, basis: str) -> Decimal:
-    """For as many as the buyer's own basis says."""
-    return (line.amount / line.quantity * PRICE_PER.get(basis, Decimal(1))).quantize(Decimal("0.000001"))
+def _price(line: Line, said: LineAnswer, basis: str) -> Decimal:
+    """What it will cost, for as many as the buyer's own basis says."""
+    each = line.amount / line.quantity if said.unit_price is None else said.unit_price
+    return (each * PRICE_PER.get(basis, Decimal(1))).quantize(Decimal("0.000001"))
 
 
-def _schedule(said: LineAnswer, line: Line, unit: str, ship_on: date | None, profile: PartnerProfile) -> list[Segment]:
-    """One ACK for each part of the quantity: what goes out, what comes later, what never comes."""
-    if said.outcome is Outcome.HOLD:
-        return [seg("ACK", profile.status(Outcome.HOLD), _number(line.quantity), unit)]
-    head = Outcome.ACCEPT if said.outcome in (Outcome.BACKORDER, Outcome.REJECT) else said.outcome
+def _schedule(said: LineAnswer, unit: str, ship_on: date | None, profile: PartnerProfile) -> list[Segment]:
+    """One ACK for each part of the quantity: what goes out, what comes later, what never comes, what is open."""
+    head = Outcome.ACCEPT if said.outcome in _NO_HEAD else said.outcome
     later = said.expected_on
     first = later if later and not said.backordered else ship_on
     parts = (
         (head, said.accepted, first),
         (Outcome.BACKORDER, said.backordered, later),
         (Outcome.REJECT, said.rejected, None),
+        (Outcome.HOLD, said.held, None),
     )
     return [
         _ack(outcome, quantity, unit, on, said.substitute_sku if outcome is head else None, profile)

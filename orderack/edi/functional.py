@@ -11,6 +11,9 @@ from orderack.edi.syntax import Segment, seg
 
 ACCEPTED, PARTLY, REJECTED = "A", "P", "R"
 
+_OF_PEOPLE = frozenset({"93", "166", "364", "352", "933"})
+"""Elements that name people and where they live: name, address, communication number, free text."""
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -47,8 +50,13 @@ def _details(findings: Sequence[Finding]) -> list[Segment]:
         ours = list(group)
         whole = next((one.code for one in ours if isinstance(one.code, WrongSegment)), WrongSegment.ELEMENTS)
         found.append(seg("AK3", tag, str(place), "", whole))
-        found += [seg("AK4", str(one.element), one.reference, one.code, one.value) for one in ours if one.element]
+        found += [seg("AK4", str(one.element), one.reference, one.code, _copy(one)) for one in ours if one.element]
     return found
+
+
+def _copy(finding: Finding) -> str:
+    """AK404: the bad element again; nobody's name, address or number goes into what we keep of an interchange."""
+    return "" if finding.reference in _OF_PEOPLE else finding.value
 
 
 def report(interchange: Interchange, note: str, at: datetime) -> Segment:

@@ -144,6 +144,8 @@ class PartnerProfile(Value):
     quantity_changes: QuantityChange = QuantityChange.TOTAL
     hash_total: bool = True
     """CTT02 is the sum of the quantities and is held against them."""
+    control_numbers_from: Annotated[int, Field(gt=0, le=900_000_000)] = 1
+    """The lowest control number (ISA13, GS06) of what goes out from now on: lower ones were used elsewhere."""
     outbound: Annotated[str, AfterValidator(_outbound)] | None = None
     """Where what we send goes: an https address, or `directory`. None: to the connection's own `OUTBOUND_URL`."""
 

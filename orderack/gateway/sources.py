@@ -16,7 +16,7 @@ from orderack.gateway.limits import PROVED
 from orderack.gateway.parts import GatewayParts, Parts
 from orderack.gateway.paths import StoreName
 from orderack.gateway.requests import raw_request, read_body
-from orderack.ports import Delivery, Greeting, Greets, InboxEvent, RawRequest, Recorded, Responds, Source
+from orderack.ports import Delivery, Greeting, Greets, InboxEvent, RawRequest, Responds, Source
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ async def from_source(
     rows = [await parts.intake.record(source, delivery) for delivery in deliveries]
     await _tell(parts, [row for row in rows if row.announced_at is None])
     if isinstance(source, Responds):
-        return _response(source.respond(raw, _recorded(deliveries, rows)))
+        return _response(await source.respond(raw, _recorded(deliveries, rows)))
     return DeliveriesReply(deliveries=len(rows))
 
 
@@ -112,13 +112,10 @@ async def _announce(parts: GatewayParts, rows: Sequence[InboxEvent]) -> None:
             log.exception("delivery cannot be told", row=row.id, source=row.source)
 
 
-def _recorded(deliveries: Sequence[Delivery], rows: Sequence[InboxEvent]) -> Sequence[Recorded]:
+def _recorded(deliveries: Sequence[Delivery], rows: Sequence[InboxEvent]) -> Sequence[Delivery]:
     """Each as it stands in the record; one whose content has been erased since is taken to be what came now."""
     stored = (Delivery.model_validate_json(row.body) if row.body else None for row in rows)
-    return [
-        Recorded(delivery=then or now, number=row.id, at=row.received_at)
-        for now, then, row in zip(deliveries, stored, rows, strict=True)
-    ]
+    return [then or now for now, then in zip(deliveries, stored, strict=True)]
 
 
 def _response(greeting: Greeting) -> Response:

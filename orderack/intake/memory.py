@@ -7,7 +7,17 @@ from orderack.contracts.journal import Stage
 from orderack.domain.order import OrderRef
 from orderack.errors import Unavailable
 from orderack.intake.deliveries import KIND, inbox_of
-from orderack.ports import Connection, Delivery, Given, Ledger, Recalls, Recorded, Source, Stands, StoredRevision
+from orderack.ports import (
+    Connection,
+    Delivery,
+    Given,
+    InboxEvent,
+    Ledger,
+    Recalls,
+    Source,
+    Stands,
+    StoredRevision,
+)
 
 SOON = timedelta(seconds=5)
 """When to look again for a revision that is being assessed."""
@@ -26,7 +36,7 @@ def recall(sources: Mapping[str, Source], ledger: Ledger, now: Callable[[], date
 
 
 class ConnectionMemory:
-    """Numbers are ids of rows in the inbox: no two are the same, and a row that is there stays as it is."""
+    """Numbers are rows of the inbox: one for what a number is for, and one for the place that it has in its series."""
 
     def __init__(self, ledger: Ledger, connection: Connection, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
@@ -53,17 +63,52 @@ class ConnectionMemory:
             latest, said = found, said or found.order.content_hash == content_hash
         return latest, said
 
-    async def delivery(self, delivery_id: str) -> Recorded | None:
+    async def delivery(self, delivery_id: str) -> Delivery | None:
         """See `orderack.ports.Memory.delivery`."""
         rows = await self._ledger.received(self._inbox, delivery_id)
         row = next((row for row in rows if row.external_id == delivery_id and row.kind == KIND and row.body), None)
-        if row is None:
-            return None
-        return Recorded(delivery=Delivery.model_validate_json(row.body), number=row.id, at=row.received_at)
+        return Delivery.model_validate_json(row.body) if row is not None else None
 
-    async def number(self, purpose: str) -> Given:
-        """See `orderack.ports.Memory.number`."""
-        row = await self._ledger.receive(f"numbers/{self._inbox}", purpose, NUMBER, None, "", self._now())
-        if row.announced_at is None:
-            await self._ledger.announced(row.id, "given", self._now())
-        return Given(number=row.id, at=row.received_at)
+    async def number(self, purpose: str, series: str, first: int = 1) -> Given:
+        """See `orderack.ports.Memory.number`.
+
+        Whoever takes a place first sees to it that the one before it is written down for what it is for. So a process
+        that dies between the two leaves no gap, and of several that ask for the same at once, each gets the same.
+        """
+        while True:
+            last = await self._last_place(series)
+            rows = await self._ledger.received(self._given, purpose)
+            if (known := next((row for row in rows if row.external_id == purpose), None)) is not None:
+                return _given_by(known)
+            number = f"{max(last + 1, first):09d}"
+            place = await self._ledger.receive(self._places(series), number, NUMBER, None, purpose, self._now())
+            owner = await self._written_down(place)
+            if place.body == purpose:
+                return _given_by(owner)
+
+    async def _last_place(self, series: str) -> int:
+        """The last number that was taken; by now it is written down for what it is for. 0: none was."""
+        rows = await self._ledger.received(self._places(series), "", 1)
+        for last in rows:
+            await self._written_down(last)
+        return max((int(row.external_id) for row in rows), default=0)
+
+    async def _written_down(self, place: InboxEvent) -> InboxEvent:
+        owner = await self._ledger.receive(self._given, place.body, NUMBER, None, place.external_id, self._now())
+        for row in (owner, place):
+            if row.announced_at is None:  # nobody is to be told of it: the sweep has no business with it
+                await self._ledger.announced(row.id, "given", self._now())
+        return owner
+
+    @property
+    def _given(self) -> str:
+        """Purpose → number."""
+        return f"numbers/{self._inbox}"
+
+    def _places(self, series: str) -> str:
+        """Number → purpose."""
+        return f"{self._given}/{series}"
+
+
+def _given_by(row: InboxEvent) -> Given:
+    return Given(number=int(row.body), at=row.received_at)

@@ -212,21 +212,15 @@ class Answers(Protocol):
         ...
 
 
-class Recorded(Value):
-    """A delivery as it stands in our record, which may have had one of that id before."""
-
-    delivery: Delivery
-    number: int
-    """Of no other delivery, and the same for ever."""
-    at: AwareDatetime
-
-
 @runtime_checkable
 class Responds(Protocol):
     """A source that is owed an answer in the very response (EDI's 997)."""
 
-    def respond(self, request: RawRequest, recorded: Sequence[Recorded]) -> Greeting:
-        """What the sender of this verified request is answered, whose deliveries are recorded, in their order."""
+    async def respond(self, request: RawRequest, recorded: Sequence[Delivery]) -> Greeting:
+        """What the sender of this verified request is answered. `recorded`: its deliveries as they stand in our record.
+
+        The record may have had one of that id before, with other content.
+        """
         ...
 
 
@@ -254,12 +248,16 @@ class Memory(Protocol):
         """The order as it stands; None: we never took it. Raises Unavailable while its last change is on its way."""
         ...
 
-    async def delivery(self, delivery_id: str) -> Recorded | None:
+    async def delivery(self, delivery_id: str) -> Delivery | None:
         """What was recorded first under this id; None too where it has been erased."""
         ...
 
-    async def number(self, purpose: str) -> Given:
-        """A number for this purpose: asked again, the same one."""
+    async def number(self, purpose: str, series: str, first: int = 1) -> Given:
+        """A number for this purpose: asked again, the same one.
+
+        Those of a series follow each other without a gap, whoever asks at once and whatever dies meanwhile. `first`
+        is the lowest that may be given from now on: others have been used where no record of ours is.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Interchanges on their way out: posted to the partner's gateway, or dropped into a directory."""
 
 import asyncio
+import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -62,10 +63,10 @@ class Outbound:
         if base not in self._open:
             self._open[base] = Http("the EDI gateway", base, repeatable=True, clock=self.clock)
         http, proof = self._open[base], self._proof(partner, control, body)
-        headers = {"Content-Type": MEDIA_TYPE, "Idempotency-Key": f"{control:09d}", **proof}
+        headers = {"Content-Type": MEDIA_TYPE, "Idempotency-Key": _key(control, body), **proof}
         response = await http.send("POST", path, content=body, headers=headers)
         if response.is_success or response.status_code == httpx.codes.CONFLICT:
-            return  # 409: it has this control number already, and it is ours for these bytes alone
+            return  # 409: it has these very bytes already
         http.ours_to_mend(response, f"{self.ways.prefix}OUTBOUND_URL and the secrets, or partners.{partner}.outbound")
         raise Refused(f"the gateway of {partner} answered {response.status_code}: {scrub(response.text)}")
 
@@ -77,7 +78,7 @@ class Outbound:
         if not text.startswith("whsec_"):
             return {"Authorization": f"Bearer {text}"}
         return standard_webhooks.sign(
-            f"{partner}-{control:09d}", self.clock(), body, standard_webhooks.secrets_of(text)
+            f"{partner}-{_key(control, body)}", self.clock(), body, standard_webhooks.secrets_of(text)
         )
 
     async def _drop(self, partner: str, folder: Path, name: str, body: bytes) -> None:
@@ -90,6 +91,11 @@ class Outbound:
         """Close the connection pools."""
         for http in self._open.values():
             await http.aclose()
+
+
+def _key(control: int, body: bytes) -> str:
+    """The control number, and what stands under it: a record that was restored may give a number a second time."""
+    return f"{control:09d}-{hashlib.sha256(body).hexdigest()[:16]}"
 
 
 def _place(folder: Path, name: str, body: bytes) -> None:

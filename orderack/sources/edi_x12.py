@@ -24,9 +24,9 @@ from orderack.domain.problem import Problem
 from orderack.domain.response import LineAnswer, Outcome
 from orderack.domain.source import Answered, AnswerStage, AnswerState
 from orderack.domain.value import Value
-from orderack.edi.acknowledgment import Answer, DoesNotAddUp, acknowledgment
-from orderack.edi.envelope import Envelope, Group, Interchange, SetError, alone, clock_of, day_of, wrap
-from orderack.edi.functional import Said, acknowledge, read_acknowledgement, read_report, report
+from orderack.edi.acknowledgment import Answer, DoesNotAddUp, acknowledgment, complete
+from orderack.edi.envelope import Group, Interchange, SetError, alone, clock_of, day_of, wrap
+from orderack.edi.functional import Said, read_acknowledgement
 from orderack.edi.partner import PartnerProfile, read_profiles
 from orderack.edi.purchase import CANCELS, Purchase, read_purchase
 from orderack.edi.syntax import Malformed
@@ -39,7 +39,6 @@ from orderack.ports import (
     Memory,
     RawRequest,
     Reading,
-    Recorded,
     Skipped,
     Snapshot,
     SourceAnswer,
@@ -49,6 +48,7 @@ from orderack.ports import (
     Stands,
 )
 from orderack.registry import SourceSpec, settings_config
+from orderack.sources._edi_x12_account import Account, account_of, envelope, owed, refused
 from orderack.sources._edi_x12_change import APPLIED, changed
 from orderack.sources._edi_x12_judge import Judged, fingerprint, interchanges, judge, ordered, problems_with
 from orderack.sources._edi_x12_order import NAME, Context
@@ -57,7 +57,6 @@ from orderack.sources._edi_x12_out import MEDIA_TYPE, Outbound, Ways
 PATIENCE = timedelta(hours=1)
 """How long a change waits for the order that it is about: they may come by different interchanges."""
 
-LONGEST_RESPONSE = 10_000
 INTERCHANGE, UNREADABLE, REPEATED = "interchange", "unreadable", "repeated"
 """Topics of deliveries that are no transaction set, or one whose number (ST02) an earlier one of its group has."""
 DUPLICATE = Malformed("ISA13 (segment 1)", "was used before for another interchange", "025")
@@ -168,19 +167,19 @@ class EdiX12:
         return judge(interchange, self._partners, self.connection, self._clock())
 
     def _parts(self, judged: Judged, now: datetime) -> list[Delivery]:
-        text = judged.interchange.tokens.text
-        own = fingerprint(text)
+        account = account_of(judged, now)
         begin = f"{judged.partner}/{judged.interchange.control}" if judged.partner else "stranger"
         if judged.refusal:  # its number is not used up by it: what was cut off on its way comes again whole
-            begin = f"{begin}/{own}"
-        parts = [Delivery(id=f"{begin}/{INTERCHANGE}", topic=INTERCHANGE, body=text, sent_at=now)]
+            begin = f"{begin}/{account.fingerprint}"
+        whole = Delivery(id=f"{begin}/{INTERCHANGE}", topic=INTERCHANGE, body=account.model_dump_json(), sent_at=now)
+        parts = [whole]
         for at, (group, verdict) in enumerate(judged.taken, 1):
             body = alone(judged.interchange, group, verdict.of)
             topic = REPEATED if SetError.REPEATED_CONTROL_NUMBER in verdict.errors else verdict.of.code[:20] or "set"
-            parts.append(Delivery(id=f"{begin}/{own}/{at}", topic=topic, body=body, sent_at=now))
+            parts.append(Delivery(id=f"{begin}/{account.fingerprint}/{at}", topic=topic, body=body, sent_at=now))
         return parts
 
-    def respond(self, request: RawRequest, recorded: Sequence[Recorded]) -> Greeting:
+    async def respond(self, request: RawRequest, recorded: Sequence[Delivery]) -> Greeting:
         """997s; TA1 where it is asked for or the interchange is refused (422, so that the gateway notices too)."""
         try:
             found = [self._judged(one) for one in interchanges(_text(request.body))]
@@ -188,36 +187,37 @@ class EdiX12:
             return Greeting(status=422, body=f"{malformed}\n")
         texts, status, rest = list[str](), 200, list(recorded)
         for judged in found:
-            count = len(self._parts(judged, self._clock()))
+            count = 1 + sum(1 for _ in judged.taken)
             mine, rest = rest[:count], rest[count:]
-            stands = mine[0]
-            if stands.delivery.body != judged.interchange.tokens.text:
-                judged.refusal, stands = DUPLICATE, mine[-1]
-            own_number = judged.refusal is not DUPLICATE or len(mine) > 1
-            texts.append(self._owed(judged, stands) if own_number else f"{DUPLICATE}\n")
-            status = 422 if judged.refusal else status
+            account, own = Account.model_validate_json(mine[0].body), mine[0].id
+            if account.fingerprint != fingerprint(judged.interchange.tokens.text):
+                account, own = refused(account, DUPLICATE, judged, self._clock()), mine[-1].id if count > 1 else ""
+            texts.append(await self._owed(account, own) or account.refusal + "\n" * bool(account.refusal))
+            status = 422 if account.refusal else status
         return Greeting(status=status, body="".join(texts), media_type=MEDIA_TYPE)
 
-    def _owed(self, judged: Judged, recorded: Recorded) -> str:
+    async def _owed(self, account: Account, own: str) -> str:
         """The interchange of what we owe for this one, the same for ever; empty where that is nothing."""
-        given = Given(number=recorded.number, at=recorded.at)
-        text = self._acknowledgement(judged, given, details=True)
-        return text if len(text) < LONGEST_RESPONSE else self._acknowledgement(judged, given, details=False)
-
-    def _acknowledgement(self, judged: Judged, given: Given, *, details: bool) -> str:
-        note = judged.refusal.note if judged.refusal else "000"
-        reports = [report(judged.interchange, note, given.at)] if judged.refusal or judged.interchange.wants_ta1 else []
-        groups = [] if judged.refusal else judged.acknowledged
-        sets = [acknowledge(group, found, details=details) for group, found in groups]
-        if not reports and not sets:
+        if not (account.is_owed and own):
             return ""
-        if judged.profile is None:
-            return f"{judged.refusal}\n"
-        profile = judged.profile
-        return wrap("997", sets, _envelope(profile, given), profile.delimiters, reports)
+        given = await self._number(account.partner, f"997/{own}")
+        return owed(account, self._profile(account.partner), given)
+
+    async def _number(self, partner: str, purpose: str) -> Given:
+        """The control number of what goes out to the partner for this, for ever."""
+        if self._memory is None:
+            raise Misconfigured("edi_x12 has no record to keep its control numbers in")
+        return await self._memory.number(purpose, partner, self._profile(partner).control_numbers_from)
+
+    def _profile(self, partner: str) -> PartnerProfile:
+        if (profile := self._partners.get(partner)) is None:
+            raise Misconfigured(f"partners.{partner} is no longer in the policy, and something is to be sent there")
+        return profile
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """Orders and changes; what partners say of our answers. Raises InvalidInput naming segment and element."""
+        if delivery.topic == INTERCHANGE:
+            return [await self._whole(Account.model_validate_json(delivery.body), delivery.id)]
         try:
             (interchange, *more) = interchanges(delivery.body)
         except Malformed as malformed:
@@ -227,27 +227,20 @@ class EdiX12:
         judged = judge(interchange, self._partners, self.connection, delivery.sent_at or self._clock())
         if judged.refusal is not None:
             raise _refusal([str(judged.refusal)])
-        if delivery.topic == INTERCHANGE:
-            return [await self._whole(judged, delivery)]
         return [await self._one(judged, delivery)]
 
-    async def _whole(self, judged: Judged, delivery: Delivery) -> Reading:
+    async def _whole(self, account: Account, own: str) -> Reading:
         """The interchange itself: its orders are deliveries of their own."""
-        assert judged.profile is not None
-        if judged.profile.functional_ack and judged.acknowledged and self._memory is not None:
-            if (stands := await self._memory.delivery(delivery.id)) is None:
-                raise Unavailable(f"{delivery.id} is not in the record")
-            await self._outbound.send(judged.partner, judged.profile, "997", stands.number, self._owed(judged, stands))
-        said = [read_report(segment) for segment in judged.interchange.reports]
-        refused = [f"TA1: {one}" for one in said if not one.accepted]
-        if refused or judged.wrong_groups:
-            raise _refusal([*refused, *judged.wrong_groups])
-        if judged.is_test:
+        if account.refusal:
+            raise _refusal([account.refusal])
+        if account.groups and (profile := self._profile(account.partner)).functional_ack:
+            given = await self._number(account.partner, f"997/{own}")
+            await self._outbound.send(account.partner, profile, "997", given.number, owed(account, profile, given))
+        if account.problems:
+            raise _refusal(account.problems)
+        if account.is_test:
             return Skipped(why="a test interchange (ISA15)")
-        sets = sum(1 for _ in judged.taken)
-        return Skipped(
-            why=f"interchange {judged.interchange.control}: {sets} transaction sets, each recorded by itself"
-        )
+        return Skipped(why=f"interchange {account.control}: {account.sets} transaction sets, each recorded by itself")
 
     async def _one(self, judged: Judged, delivery: Delivery) -> Reading:
         group, verdict = next(judged.taken, (None, None))
@@ -273,7 +266,7 @@ class EdiX12:
         """Raise InvalidInput for a set of an interchange whose control number another one had."""
         begin = f"{judged.partner}/{judged.interchange.control}"
         stands = await self._memory.delivery(f"{begin}/{INTERCHANGE}") if self._memory else None
-        if stands is not None and fingerprint(stands.delivery.body) not in delivery.id.split("/"):
+        if stands is not None and Account.model_validate_json(stands.body).fingerprint not in delivery.id.split("/"):
             raise _refusal([str(DUPLICATE)])
 
     def _change(
@@ -295,18 +288,15 @@ class EdiX12:
         Raises Refused where the lines do not add up, or the gateway says no; Unavailable to be tried again.
         """
         partner = answer.external_id.split("/", 1)[0]
-        profile = self._partners.get(partner)
-        if profile is None:
-            raise Misconfigured(f"partners.{partner} is no longer in the policy, and its order is to be answered")
-        if self._memory is None:
-            raise Misconfigured("edi_x12 has no record to keep its control numbers in")
-        given = await self._memory.number(str(answer.key))
-        document = _document(answer, given)
+        profile = self._profile(partner)
+        document = _document(answer)
         try:
-            body = acknowledgment(document, profile)
+            complete(document)
         except DoesNotAddUp as no:
             raise Refused(f"{document.code} is not sent: {no}") from None
-        text = wrap(document.code, [body], _envelope(profile, given), profile.delimiters)
+        given = await self._number(partner, str(answer.key))
+        body = acknowledgment(document, profile, on=given.at.date())
+        text = wrap(document.code, [body], envelope(profile, given), profile.delimiters)
         await self._outbound.send(partner, profile, document.code, given.number, text)
         return Answered(
             state=AnswerState.ACCEPTED, reference=f"{given.number:09d}", detail=f"{document.code} sent", at=answer.now
@@ -369,20 +359,7 @@ def _order(purchase: Purchase, stands: Stands | None, at: datetime, context: Con
     return Snapshot(external_id=external_id, at=at, order=order)
 
 
-def _envelope(profile: PartnerProfile, given: Given) -> Envelope:
-    return Envelope(
-        sender=profile.ours.party,
-        receiver=profile.theirs.party,
-        group_sender=profile.ours.group_id,
-        group_receiver=profile.theirs.group_id,
-        version=profile.version,
-        usage=profile.usage,
-        control=given.number,
-        at=given.at.astimezone(UTC),
-    )
-
-
-def _document(answer: SourceAnswer, given: Given) -> Answer:
+def _document(answer: SourceAnswer) -> Answer:
     lines = answer.lines
     if answer.key.stage is not AnswerStage.CONFIRMED:
         said = {one.line_id: one for one in lines}
@@ -391,7 +368,6 @@ def _document(answer: SourceAnswer, given: Given) -> Answer:
         order=answer.order,
         lines=lines,
         document_id=answer.document_id or "",
-        on=given.at.date(),
         ship_on=answer.promise_on,
         reason=answer.reason,
         is_change=answer.key.revision > 1 or answer.key.stage is AnswerStage.CANCELLED,

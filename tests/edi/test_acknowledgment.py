@@ -29,7 +29,7 @@ def answers(draw: st.DrawFn, line_id: str, quantity: Decimal) -> LineAnswer:
     outcome = draw(st.sampled_from(list(Outcome)))
     note = draw(st.none() | st.text(min_size=1, max_size=30))
     if outcome is Outcome.HOLD:
-        return LineAnswer(line_id=line_id, outcome=outcome, note=note)
+        return LineAnswer(line_id=line_id, outcome=outcome, held=quantity, note=note)
     accepted = draw(st.sampled_from([NO, quantity / 2, quantity]).map(lambda part: part.quantize(Decimal("0.0001"))))
     accepted = min(accepted, quantity)
     later = draw(st.booleans())
@@ -59,8 +59,8 @@ def test_what_was_answered_is_what_the_partner_reads(
     order = order_of(read_purchase(incoming), Context(connection(), "acme", PROFILE, NOW))
     assert [line.quantity for line in order.lines] == ordered
     said = tuple(data.draw(answers(line.line_id, line.quantity)) for line in order.lines)
-    answer = Answer(order, said, "SO-1", date(2026, 11, 21), None, "", is_change)
-    text = wrap(answer.code, [acknowledgment(answer, PROFILE)], ENVELOPE, marks)
+    answer = Answer(order, said, "SO-1", None, "", is_change)
+    text = wrap(answer.code, [acknowledgment(answer, PROFILE, on=date(2026, 11, 21))], ENVELOPE, marks)
     assert _read_back(text) == [
         (one.line_id, {STATUS[Outcome.HOLD]: line.quantity}) if one.outcome is Outcome.HOLD else (one.line_id, _by(one))
         for one, line in zip(said, order.lines, strict=True)

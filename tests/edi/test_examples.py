@@ -26,7 +26,7 @@ def test_every_example_is_expected() -> None:
 async def test_an_example_is_an_order_that_adds_up(name: str) -> None:
     number, currency, total, lines = WANTED[name]
     partner, body = Partner(), (EXAMPLES / f"{name}.edi").read_bytes()
-    assert said(partner.post(body)[0].body, "AK5") == [["AK5", "A"]]
+    assert said((await partner.post(body))[0].body, "AK5") == [["AK5", "A"]]
     order = await partner.order(body)
     assert (order.number, order.currency, f"{order.totals.total:.2f}") == (number, currency, total)
     assert [f"{line.sku} {line.quantity:f}" for line in order.lines] == lines

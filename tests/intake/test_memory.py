@@ -1,7 +1,11 @@
 """What the record holds of a connection, over a real ledger: EDI's changes and control numbers rest upon it."""
 
+import asyncio
+import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -9,9 +13,9 @@ from orderack.contracts.journal import Journal, Stage
 from orderack.domain.order import Order
 from orderack.errors import Unavailable
 from orderack.intake.deliveries import Intake
-from orderack.intake.memory import recall
+from orderack.intake.memory import ConnectionMemory, recall
 from orderack.ledger.repository import SqlLedger
-from orderack.ports import Delivery, RawRequest, Recorded, Snapshot
+from orderack.ports import Delivery, Ledger, RawRequest, Snapshot
 from orderack.sources.edi_x12 import EdiX12, EdiX12Settings
 from tests.edi import interchanges as edi
 from tests.gateway.fakes import ScriptedOrders
@@ -41,11 +45,8 @@ class Shop:
         deliveries = self.source.deliveries(request)
         rows = [await self.intake.record(self.source, one) for one in deliveries]
         outcomes = [await self.intake.announce(row) for row in rows]
-        recorded = [
-            Recorded(delivery=type(one).model_validate_json(row.body), number=row.id, at=row.received_at)
-            for one, row in zip(deliveries, rows, strict=True)
-        ]
-        return self.source.respond(request, recorded).status, outcomes[1:]
+        recorded = [Delivery.model_validate_json(row.body) for row in rows]
+        return (await self.source.respond(request, recorded)).status, outcomes[1:]
 
     async def assess(self, order: Order, revision: int) -> None:
         """As the workflow does with what it took."""
@@ -127,12 +128,72 @@ async def test_a_control_number_used_again_for_other_content_reaches_no_order(sh
     assert len(shop.orders.submitted) == 1
 
 
+def purposes(count: int) -> list[str]:
+    return [f"shop/PO-{at}/1/confirmed" for at in range(1, count + 1)]
+
+
+def memory_of(ledger: Ledger) -> ConnectionMemory:
+    return ConnectionMemory(ledger, connection(), lambda: datetime.now(UTC))
+
+
 async def test_a_number_is_given_once_and_kept(shop: Shop) -> None:
-    memory = shop.source._memory
-    assert memory is not None
-    first = await memory.number("shop/PO-1/1/confirmed")
-    other = await memory.number("shop/PO-1/2/confirmed")
-    again = await Shop(shop.ledger).source._memory.number("shop/PO-1/1/confirmed")  # type: ignore[union-attr]
+    memory = memory_of(shop.ledger)
+    first, other = [await memory.number(purpose, "acme") for purpose in purposes(2)]
+    again = await memory_of(shop.ledger).number(purposes(2)[0], "acme")
     assert first == again
-    assert first.number != other.number
+    assert (first.number, other.number) == (1, 2)
     assert not await shop.ledger.unannounced(datetime.now(UTC) + timedelta(days=1))
+
+
+async def test_each_partner_has_numbers_of_its_own_that_go_on_after_those_used_elsewhere(shop: Shop) -> None:
+    memory = memory_of(shop.ledger)
+    given = [await memory.number("997/a", "acme"), await memory.number("997/b", "globex", 7_001)]
+    given += [await memory.number("997/c", "acme", 500), await memory.number("997/d", "acme", 1)]
+    assert [one.number for one in given] == [1, 7_001, 500, 501]
+    assert (await memory.number("997/a", "acme", 500)).number == 1
+
+
+async def test_numbers_asked_for_at_once_follow_each_other_without_a_gap(shop: Shop) -> None:
+    """Eight processes, each asking for each number, in orders of their own."""
+    wanted, draw = purposes(12), random.Random(12)
+
+    async def one_process() -> dict[str, int]:
+        memory = memory_of(shop.ledger)
+        order = draw.sample(wanted, len(wanted))
+        return {purpose: (await memory.number(purpose, "acme")).number for purpose in order}
+
+    first, *others = await asyncio.gather(*(one_process() for _ in range(8)))
+    assert sorted(first.values()) == [*range(1, 13)]
+    assert all(other == first for other in others)
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+class Dying:
+    """A ledger whose process dies at one of its calls."""
+
+    def __init__(self, ledger: SqlLedger, after: int) -> None:
+        self._ledger = ledger
+        self._left = after
+
+    def __getattr__(self, name: str) -> object:
+        self._left -= 1
+        if self._left < 0:
+            raise Died
+        return getattr(self._ledger, name)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+@pytest.mark.parametrize("after", range(8))
+async def test_a_process_that_dies_while_a_number_is_given_leaves_no_gap(shop: Shop, after: int, swept: bool) -> None:
+    wanted = purposes(3)
+    await memory_of(shop.ledger).number(wanted[0], "acme")
+    with suppress(Died):
+        await memory_of(cast(Ledger, Dying(shop.ledger, after))).number(wanted[1], "acme")
+    for row in await shop.ledger.unannounced(datetime.now(UTC) + timedelta(days=1)) if swept else ():
+        await shop.ledger.announced(row.id, "unreadable", datetime.now(UTC))
+    numbers = [(await memory_of(shop.ledger).number(purpose, "acme")).number for purpose in (wanted[2], *wanted)]
+    assert sorted(set(numbers)) == [1, 2, 3]
+    assert numbers[0] == numbers[3]

@@ -29,7 +29,6 @@ from orderack.ports import (
     Given,
     Greeting,
     RawRequest,
-    Recorded,
     Skipped,
     Snapshot,
     SourceAnswer,
@@ -62,22 +61,21 @@ class Notebook:
     """A memory as the record is one."""
 
     orders: dict[str, Stands] = field(default_factory=dict)
-    recorded: dict[str, Recorded] = field(default_factory=dict)
-    numbers: dict[str, Given] = field(default_factory=dict)
+    recorded: dict[str, Delivery] = field(default_factory=dict)
+    numbers: dict[str, dict[str, Given]] = field(default_factory=dict)
 
     async def order(self, external_id: str) -> Stands | None:
         return self.orders.get(external_id)
 
-    async def delivery(self, delivery_id: str) -> Recorded | None:
+    async def delivery(self, delivery_id: str) -> Delivery | None:
         return self.recorded.get(delivery_id)
 
-    async def number(self, purpose: str) -> Given:
-        return self.numbers.setdefault(purpose, Given(number=5_000 + len(self.numbers), at=NOW))
+    async def number(self, purpose: str, series: str, first: int = 1) -> Given:
+        given = self.numbers.setdefault(series, {})
+        return given.setdefault(purpose, Given(number=first + len(given), at=NOW))
 
-    def record(self, delivery: Delivery) -> Recorded:
-        return self.recorded.setdefault(
-            delivery.id, Recorded(delivery=delivery, number=100 + len(self.recorded), at=NOW)
-        )
+    def record(self, delivery: Delivery) -> Delivery:
+        return self.recorded.setdefault(delivery.id, delivery)
 
     def take(self, snapshot: Snapshot) -> None:
         order = snapshot.order
@@ -99,16 +97,16 @@ class Partner:
         self.source = EdiX12(connection(**self.over), settings, "ORDERACK_SOURCE_", lambda: self.now)
         self.source.recall(self.book)
 
-    def post(self, body: bytes) -> tuple[Greeting, list[Delivery]]:
+    async def post(self, body: bytes) -> tuple[Greeting, list[Delivery]]:
         """As the gateway does it: record, then respond."""
         request = RawRequest(url="https://us.example/intake", headers={}, body=body)
         deliveries = list(self.source.deliveries(request))
-        return self.source.respond(request, [self.book.record(one) for one in deliveries]), deliveries
+        return await self.source.respond(request, [self.book.record(one) for one in deliveries]), deliveries
 
     async def readings(self, body: bytes) -> list[Snapshot | Skipped | str]:
         """What became of each transaction set; a refusal in words. Orders are taken."""
         found: list[Snapshot | Skipped | str] = []
-        for delivery in self.post(body)[1]:
+        for delivery in (await self.post(body))[1]:
             if delivery.topic == "interchange":
                 continue
             try:
@@ -296,7 +294,7 @@ async def test_a_997_names_segment_and_element_of(case: str) -> None:
     lines, words, elements = WRONG[case]
     partner = Partner()
     body = edi.one(edi.order(lines=lines, tail=[f"CTT*{sum(line.startswith('PO1') for line in lines)}"]))
-    greeting, _ = partner.post(body)
+    greeting, _ = await partner.post(body)
     assert greeting.status == 200
     assert greeting.media_type == "application/edi-x12"
     assert said(greeting.body, "AK4") == elements
@@ -308,23 +306,23 @@ async def test_a_997_names_segment_and_element_of(case: str) -> None:
     assert "850 0001" in refusal
 
 
-def _ak5(body: bytes) -> list[list[str]]:
-    return said(Partner().post(body)[0].body, "AK5")
+async def _ak5(body: bytes) -> list[list[str]]:
+    return said((await Partner().post(body))[0].body, "AK5")
 
 
 async def test_counts_that_do_not_fit_are_refused_for_a_part_of_the_order_is_missing() -> None:
-    assert _ak5(edi.one(edi.order(tail=["CTT*4"]))) == [["AK5", "R", "5"]]
-    assert _ak5(edi.one(edi.order(tail=["CTT*3*999"]))) == [["AK5", "R", "5"]]
-    lenient = Partner({"hash_total": False}).post(edi.one(edi.order(tail=["CTT*3*999"])))[0]
+    assert await _ak5(edi.one(edi.order(tail=["CTT*4"]))) == [["AK5", "R", "5"]]
+    assert await _ak5(edi.one(edi.order(tail=["CTT*3*999"]))) == [["AK5", "R", "5"]]
+    lenient = (await Partner({"hash_total": False}).post(edi.one(edi.order(tail=["CTT*3*999"]))))[0]
     assert said(lenient.body, "AK5") == [["AK5", "A"]]
     short = edi.one(edi.transaction("850", [*edi.HEADING, *edi.LINES], count=9))
-    assert _ak5(short) == [["AK5", "R", "4"]]
+    assert await _ak5(short) == [["AK5", "R", "4"]]
 
 
 async def test_an_order_that_is_well_formed_and_none_is_refused_in_the_997_and_not_after_it() -> None:
     body = edi.one(edi.order(["BEG*00*SA*PO-1**20261120", "CUR*BY*ZZZ"], tail=["CTT*3"]))
     partner = Partner()
-    assert said(partner.post(body)[0].body, "AK5") == [["AK5", "R", "5"]]
+    assert said((await partner.post(body))[0].body, "AK5") == [["AK5", "R", "5"]]
     (refusal,) = await partner.readings(body)
     assert "currency is not a currency" in str(refusal)
 
@@ -334,7 +332,7 @@ async def test_the_good_orders_of_an_interchange_are_taken_beside_the_bad_ones()
     other = edi.order([edi.HEADING[0].replace("4711", "4712"), *edi.HEADING[1:]], control="0001")
     body = edi.interchange([edi.group([good, bad], control="17"), edi.group([other], control="18")])
     partner = Partner()
-    greeting, _ = partner.post(body)
+    greeting, _ = await partner.post(body)
     assert said(greeting.body, "AK9") == [["AK9", "P", "2", "2", "1"], ["AK9", "A", "1", "1", "1"]]
     assert [segment[2] for segment in said(greeting.body, "AK1")] == ["17", "18"]
     first, second, third = await partner.readings(body)
@@ -348,7 +346,7 @@ async def test_a_set_whose_number_an_earlier_one_has_is_refused_in_both_places()
     twin = edi.order([edi.HEADING[0].replace("4711", "4712"), *edi.HEADING[1:]])
     body = edi.interchange([edi.group([edi.order(), twin])])
     partner = Partner()
-    assert said(partner.post(body)[0].body, "AK5") == [["AK5", "A"], ["AK5", "R", "23"]]
+    assert said((await partner.post(body))[0].body, "AK5") == [["AK5", "A"], ["AK5", "R", "23"]]
     first, second = await partner.readings(body)
     assert isinstance(first, Snapshot)
     assert "ST02 is that of an earlier set" in str(second)
@@ -371,7 +369,7 @@ async def test_an_interchange_with(case: str) -> None:
     body = edi.one(edi.order())
     assert old in body
     partner = Partner()
-    greeting, deliveries = partner.post(body.replace(old, new))
+    greeting, deliveries = await partner.post(body.replace(old, new))
     assert greeting.status == 422
     if note in ("006", "008"):
         assert where in greeting.body
@@ -385,13 +383,13 @@ async def test_an_interchange_with(case: str) -> None:
 
 async def test_what_was_cut_off_may_come_again_whole_under_its_number() -> None:
     partner, body = Partner(), edi.one(edi.order())
-    partner.post(body.replace(b"IEA*1*000000905~\n", b""))
-    assert partner.post(body)[0].status == 200
+    await partner.post(body.replace(b"IEA*1*000000905~\n", b""))
+    assert (await partner.post(body))[0].status == 200
     assert isinstance((await partner.readings(body))[0], Snapshot)
 
 
 async def test_text_that_breaks_off_in_a_segment_is_named_by_its_place() -> None:
-    greeting, (delivery,) = Partner().post(edi.one(edi.order())[:-20] + b"SE*1")
+    greeting, (delivery,) = await Partner().post(edi.one(edi.order())[:-20] + b"SE*1")
     assert greeting.status == 422
     assert "has no end" in greeting.body
     assert delivery.topic == "unreadable"
@@ -399,9 +397,9 @@ async def test_text_that_breaks_off_in_a_segment_is_named_by_its_place() -> None
 
 async def test_a_version_or_a_document_that_was_not_agreed_on_is_refused_by_its_group() -> None:
     newer = edi.one(edi.order()).replace(b"*X*004010", b"*X*003040")
-    assert said(Partner().post(newer)[0].body, "AK9") == [["AK9", "R", "1", "1", "0", "2"]]
+    assert said((await Partner().post(newer))[0].body, "AK9") == [["AK9", "R", "1", "1", "0", "2"]]
     invoice = edi.one(edi.transaction("810", ["BIG*20261121*1"]), kind="IN")
-    greeting, (delivery,) = Partner().post(invoice)
+    greeting, (delivery,) = await Partner().post(invoice)
     assert said(greeting.body, "AK9") == [["AK9", "R", "1", "1", "0", "1"]]
     with pytest.raises(InvalidInput, match="GS01 is no kind of document"):
         await Partner().source.read(delivery)
@@ -409,14 +407,14 @@ async def test_a_version_or_a_document_that_was_not_agreed_on_is_refused_by_its_
 
 async def test_a_test_interchange_is_acknowledged_and_is_no_order() -> None:
     partner = Partner()
-    greeting, (delivery,) = partner.post(edi.interchange([edi.group([edi.order()])], usage="T"))
+    greeting, (delivery,) = await partner.post(edi.interchange([edi.group([edi.order()])], usage="T"))
     assert said(greeting.body, "AK5") == [["AK5", "A"]]
     (reading,) = await partner.source.read(delivery)
     assert reading == Skipped(why="a test interchange (ISA15)")
 
 
 async def test_a_ta1_is_sent_where_it_is_asked_for() -> None:
-    greeting, _ = Partner().post(edi.interchange([edi.group([edi.order()])], wants_ta1="1"))
+    greeting, _ = await Partner().post(edi.interchange([edi.group([edi.order()])], wants_ta1="1"))
     assert said(greeting.body, "TA1") == [["TA1", "000000905", "261121", "0930", "A", "000"]]
     assert said(greeting.body, "AK5") == [["AK5", "A"]]
 
@@ -426,9 +424,9 @@ async def test_a_ta1_is_sent_where_it_is_asked_for() -> None:
 
 async def test_the_same_interchange_twice_is_once_and_is_answered_in_the_same_bytes() -> None:
     partner, body = Partner(), edi.one(edi.order())
-    first, deliveries = partner.post(body)
+    first, deliveries = await partner.post(body)
     partner.now += timedelta(hours=3)
-    second, again = partner.post(body)
+    second, again = await partner.post(body)
     assert [one.id for one in deliveries] == [one.id for one in again]
     assert first == second
     assert len(partner.book.recorded) == 2
@@ -438,14 +436,14 @@ async def test_a_control_number_with_other_content_is_refused() -> None:
     partner, body = Partner(), edi.one(edi.order())
     await partner.readings(body)
     other = edi.one(edi.order([edi.HEADING[0].replace("4711", "4799"), *edi.HEADING[1:]]))
-    greeting, _ = partner.post(other)
+    greeting, _ = await partner.post(other)
     assert greeting.status == 422
     assert said(greeting.body, "TA1")[0][4:] == ["R", "025"]
     (refusal,) = await partner.readings(other)
     assert "ISA13 (segment 1) was used before" in str(refusal)
     assert "acme/PO-4799" not in partner.book.orders
-    assert partner.post(body)[0].status == 200
-    numbers = {said(partner.post(one)[0].body, "ISA")[0][13] for one in (body, other)}
+    assert (await partner.post(body))[0].status == 200
+    numbers = {said((await partner.post(one))[0].body, "ISA")[0][13] for one in (body, other)}
     assert len(numbers) == 2
 
 
@@ -567,7 +565,7 @@ async def test_an_860_is_refused_for(case: str) -> None:
 
 async def test_an_860_waits_for_its_order_and_not_for_ever() -> None:
     partner = Partner()
-    deliveries = partner.post(edi.one(edi.change(["POC*2*DI"]), "PC"))[1]
+    deliveries = (await partner.post(edi.one(edi.change(["POC*2*DI"]), "PC")))[1]
     with pytest.raises(Unavailable):
         await partner.source.read(deliveries[1])
     partner.now += timedelta(hours=2)
@@ -656,7 +654,7 @@ async def test_an_855_says_of_every_line_what_the_erp_said(sent: Sent) -> None:
     partner = Partner()
     order = await partner.order(edi.one(edi.order()))
     answered = await partner.source.answer(answer(order, SAID))
-    assert (answered.state, answered.reference) == (AnswerState.ACCEPTED, "000005000")
+    assert (answered.state, answered.reference) == (AnswerState.ACCEPTED, "000000002")
     golden("855.edi", sent.texts[0])
     assert said(sent.texts[0], "BAK")[0][2] == "AC"
     assert str(sent.requests[0].url) == f"{GATEWAY}/acme"
@@ -700,11 +698,9 @@ async def test_the_855_of_an_order_with(case: str, sent: Sent) -> None:
     outcome, kind, status = KINDS[case]
     partner = Partner()
     order = await partner.order(edi.one(edi.order()))
-    part = {Outcome.REJECT: "rejected", Outcome.HOLD: ""}.get(outcome, "accepted")
+    part = {Outcome.REJECT: "rejected", Outcome.HOLD: "held"}.get(outcome, "accepted")
     lines = [
-        LineAnswer.model_validate(
-            {"line_id": one.line_id, "outcome": outcome, **({part: one.quantity} if part else {})}
-        )
+        LineAnswer.model_validate({"line_id": one.line_id, "outcome": outcome, part: one.quantity})
         for one in order.lines
     ]
     await partner.source.answer(answer(order, lines))
@@ -784,7 +780,10 @@ async def test_what_goes_out_is_proved_by_the_secret_that_is_set(sent: Sent) -> 
     partner = Partner(settings={"outbound_secret": SECRET})
     await partner.source.answer(answer(await partner.order(edi.one(edi.order())), SAID))
     request = sent.requests[-1]
-    expected = standard_webhooks(SECRET, "acme-000005000", int(NOW.timestamp()), request.content)
+    own = request.headers["webhook-id"]
+    assert own == f"acme-{request.headers['idempotency-key']}"
+    assert own.startswith("acme-000000002-")
+    expected = standard_webhooks(SECRET, own, int(NOW.timestamp()), request.content)
     assert request.headers["webhook-signature"] == expected["webhook-signature"]
 
 
@@ -802,7 +801,7 @@ async def test_a_directory_takes_whole_files_named_by_their_number(tmp_path: Pat
     for _ in range(2):
         await partner.source.answer(answer(order, SAID))
     (file,) = (tmp_path / "acme").iterdir()
-    assert file.name == "000005000-855.edi"
+    assert file.name == "000000002-855.edi"
     golden("855.edi", file.read_text())
     bare = Partner({"outbound": "directory"})
     with pytest.raises(Misconfigured, match="DROP_DIRECTORY"):
@@ -819,7 +818,7 @@ async def test_the_doctor_says_which_partner_there_is_no_way_to() -> None:
 
 async def test_a_997_goes_out_as_well_where_the_partner_wants_it(sent: Sent) -> None:
     partner = Partner({"functional_ack": True})
-    greeting, deliveries = partner.post(edi.one(edi.order()))
+    greeting, deliveries = await partner.post(edi.one(edi.order()))
     for _ in range(2):
         await partner.source.read(deliveries[0])
     assert sent.texts == [greeting.body, greeting.body]
@@ -835,7 +834,7 @@ def acknowledged(*segments: str) -> bytes:
 
 async def test_a_997_of_the_partners_is_read() -> None:
     body = acknowledged("AK2*855*0001", "AK5*A", "AK9*A*1*1*1")
-    greeting, _ = Partner().post(body)
+    greeting, _ = await Partner().post(body)
     assert greeting.body == ""  # an acknowledgement is not acknowledged
     (reading,) = await Partner().readings(body)
     assert reading == Skipped(why="855 5000 accepted by the partner")
@@ -853,7 +852,7 @@ async def test_a_997_that_rejects_an_855_is_seen() -> None:
 async def test_a_ta1_that_rejects_an_interchange_of_ours_is_seen() -> None:
     for status, wanted in (("A*000", None), ("R*006", "interchange 000005000 rejected")):
         partner = Partner()
-        _, (delivery,) = partner.post(
+        _, (delivery,) = await partner.post(
             edi.interchange([[f"TA1*000005000*261121*0930*{status}"]]).replace(b"IEA*1", b"IEA*0")
         )
         if wanted is None:
@@ -920,7 +919,7 @@ GOOD = edi.one(edi.order(), control="000000905")
 
 async def _survives(body: bytes) -> None:
     partner = Partner()
-    greeting, deliveries = partner.post(body)
+    greeting, deliveries = await partner.post(body)
     assert greeting.status in (200, 422)
     rejected = "".join(greeting.body.split("AK5*A"))
     for delivery in deliveries:
