@@ -1,12 +1,13 @@
 """The system that an order came from hears what became of it by its own call, in time, and once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from orderack.contracts.activities import ErpAnswer, ErpSubmission, Invoiced
+from orderack.contracts.activities import AnswerSourceRequest, ErpAnswer, ErpSubmission, Invoiced
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.updates import CancelRequest, ChangeRequest, Reply, ReviewDecision, ReviewVerdict
 from orderack.domain.assessment import AnswerCall, SourceCall
 from orderack.domain.source import Answered, AnswerStage, AnswerState
+from orderack.errors import Unavailable
 from tests.workflows.beginnings import begin, booked, changed, confirmed
 from tests.workflows.orders import HIGH_VALUE, HOUR, MINUTE, a_decision, an_assessment, an_order
 from tests.workflows.world import Story, World, a_number, submit
@@ -91,6 +92,28 @@ async def test_an_order_under_review_is_acknowledged_to_walmart_before_its_four_
     await story.settle()
     await booked(story)
     assert told(story) == ["1/received"], "the call says no more than that we have it: it is not made twice"
+
+
+async def test_a_walmart_that_is_out_of_reach_is_asked_on_up_to_its_four_hours_and_kept_at_3_h_59(world: World) -> None:
+    story = await of_partner(world, WALMART, 4 * HOUR, flagged=True)
+    back = story.order.trigger_at + 4 * HOUR - 2 * MINUTE
+    asked: list[datetime] = []
+
+    def answer(request: AnswerSourceRequest) -> Answered:
+        asked.append(story.script.answers[-1][0])
+        if asked[-1] < back:
+            raise Unavailable("Walmart answered 503")
+        return Answered(state=AnswerState.ACCEPTED)
+
+    story.script.answer = answer
+    await story.sleep(4 * HOUR + MINUTE)
+    await story.settle()
+    assert len(asked) > 25, "it is asked about once a minute from half an hour before the deadline on"
+    assert set(told(story)) == {"1/received"}
+    (clock,) = [clock for clock in (await story.status()).clocks if clock.name is ClockName.PARTNER]
+    assert clock.breached_at is None
+    assert clock.met_at is not None
+    assert back <= clock.met_at < story.order.trigger_at + 4 * HOUR
 
 
 async def test_the_buyers_confirmation_does_not_keep_the_partners_deadline_but_its_own_call_does(world: World) -> None:
