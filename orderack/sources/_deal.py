@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
-from orderack.domain.money import minor_unit
 from orderack.domain.order import Address, ExternalId, Line, TaxBasis
 from orderack.domain.validation import problems_of
 from orderack.domain.value import Value
@@ -35,7 +34,7 @@ from orderack.sources._reading import (
 
 
 class DealLine(Value):
-    """One line as the CRM has it; `amount`: what it costs in all after its discount, where the CRM says."""
+    """One line as the CRM has it. What it costs in all goes before what is said to be off it."""
 
     id: str
     sku: str | None = None
@@ -45,8 +44,11 @@ class DealLine(Value):
     quantity: Decimal | None = None
     price: Decimal | None = None
     amount: Decimal | None = None
+    """In all, after its discount and before taxes."""
     discount: Decimal | None = None
     """Off the whole line."""
+    percent: Decimal | None = None
+    """Off the whole line, where no amount is said."""
 
 
 class Deal(Value):
@@ -55,6 +57,7 @@ class Deal(Value):
     id: str
     won: bool
     stage: str
+    """Where it stands, in the CRM's word."""
     at: datetime
     """Last modified."""
     won_at: datetime | None = None
@@ -63,6 +66,8 @@ class Deal(Value):
     amount: Decimal | None = None
     """What the CRM says that the buyer pays."""
     tax: Decimal | None = None
+    taxed: Decimal | None = None
+    """What the lines cost with their taxes, where the CRM says: so it is seen whether `amount` has them."""
     shipping: Decimal | None = None
     fees: Decimal | None = None
     discount: Decimal | None = None
@@ -114,7 +119,7 @@ def _made(deal: Deal, connection: Connection, system: str, default_terms: str | 
     if currency is None:
         raise refuse("currency", "is missing", "give the deal its currency, or set CURRENCY")
     extras = extras_of(deal.own, connection.fields, connection.time_zone)
-    lines = tuple(_line(line, system) for line in deal.lines)
+    lines, given = _lines(deal, system)
     won_at = deal.won_at if deal.won_at and deal.won_at <= deal.at else deal.at
     email = email_of(deal.email)
     pickup = {"location": extras.pickup_location, "at": extras.pickup_at} if extras.pickup_location else None
@@ -140,53 +145,102 @@ def _made(deal: Deal, connection: Connection, system: str, default_terms: str | 
         "delivery_window": extras.window,
         "payment": {"terms": terms},
         "currency": currency,
-        "totals": _totals(deal, lines, currency),
-        "instructions": prose_of(without_markup(deal.description or ""), *extras.instructions),
+        "totals": _totals(deal, lines, given, currency),
+        "instructions": prose_of(without_markup(deal.description or ""), *extras.instructions, *given),
         "purchase_order": extras.purchase_order or name_of(deal.purchase_order),
         "external_ids": _ids(deal, system),
     }
 
 
-def _line(line: DealLine, system: str) -> Line:
-    """At its price before discounts. A discount that the CRM tells only by the line's amount is what is missing."""
-    quantity = Decimal(1) if line.quantity is None else line.quantity
-    price = line.price
-    if price is None:
-        if line.amount is None or not quantity:
-            raise refuse(f"line {line.id}", "has no price", "give the line its price in the CRM")
-        price = (line.amount + (line.discount or ZERO)) / quantity
-    goods = (price * quantity).quantize(FOUR, ROUND_HALF_UP)
-    discount = line.discount
-    if discount is None:
-        discount = max(goods - line.amount, ZERO) if line.amount is not None else ZERO
+def _lines(deal: Deal, system: str) -> tuple[tuple[Line, ...], Mapping[str, Decimal]]:
+    """Those that are ordered; and what is given as a line below nothing, by its name: it lowers the total.
+
+    A line of none of a thing is no line.
+    """
+    lines, given = [], dict[str, Decimal]()
+    for place, line in enumerate(deal.lines):
+        costs = line.amount if line.amount is not None else (line.price or ZERO) * _pieces(line)
+        if costs < 0:
+            given[f"{line_of(line.name) or 'discount'} ({place + 1}): {costs:f}"] = -costs
+        elif _pieces(line) or costs:
+            lines.append(_line(place, line, system))
+    return tuple(lines), given
+
+
+def _pieces(line: DealLine) -> Decimal:
+    return Decimal(1) if line.quantity is None else line.quantity
+
+
+def _line(place: int, line: DealLine, system: str) -> Line:
+    """At its price before discounts."""
+    goods, discount = _cost(place, line, _pieces(line))
     codes = ((f"{system}_line", line.id), (f"{system}_product", line.product))
-    made = Line(
-        line_id=line.id,
-        sku=sku_of(line.sku, ("product", line.product), ("line", line.id)),
-        description=line_of(line.name) or "",
-        quantity=quantity,
-        unit_price=ZERO,
-        instructions=prose_of(line.note),
-        discount=discount.quantize(FOUR, ROUND_HALF_UP),
-        codes=tuple(ExternalId(system=name, id=found) for name, value in codes if (found := name_of(value))),
-    )
-    return priced(made, goods)
+    try:
+        made = Line(
+            line_id=line.id,
+            sku=sku_of(line.sku, ("product", line.product), ("line", line.id)),
+            description=line_of(line.name) or "",
+            quantity=_pieces(line).quantize(FOUR, ROUND_HALF_UP),
+            unit_price=ZERO,
+            instructions=prose_of(line.note),
+            discount=discount.quantize(FOUR, ROUND_HALF_UP),
+            codes=tuple(ExternalId(system=name, id=found) for name, value in codes if (found := name_of(value))),
+        )
+    except ValidationError as error:
+        wrong = [one.model_copy(update={"field": f"lines[{place}].{one.field}"}) for one in problems_of(error)]
+        raise InvalidInput(wrong) from None
+    return priced(made, goods.quantize(FOUR, ROUND_HALF_UP))
 
 
-def _totals(deal: Deal, lines: tuple[Line, ...], currency: str) -> Mapping[str, object]:
+def _cost(place: int, line: DealLine, quantity: Decimal) -> tuple[Decimal, Decimal]:
+    """Before its discount, and the discount."""
+    if line.price is None and line.amount is None:
+        raise refuse(f"lines[{place}].price", "is missing", "give the line its price in the CRM")
+    net, price = line.amount, line.price
+    if price is None:
+        off = line.discount or ZERO
+        return (net or ZERO) + off, off
+    goods = price * quantity
+    if net is not None:
+        return max(goods, net), max(goods - net, ZERO)
+    off = goods * (line.percent or ZERO) / 100 if line.discount is None else line.discount
+    return goods, off
+
+
+def _totals(deal: Deal, lines: tuple[Line, ...], given: Mapping[str, Decimal], currency: str) -> Mapping[str, object]:
     """The CRM's total stands; only where it says none is it the sum."""
     goods = sum((line.amount for line in lines), ZERO)
-    discount = payable(sum((line.discount for line in lines), deal.discount or ZERO), currency)
-    tax, shipping, fees = (payable(part, currency) for part in (deal.tax, deal.shipping, deal.fees))
-    summed = (goods - discount + tax + shipping + fees).quantize(minor_unit(currency), ROUND_HALF_UP)
+    off = sum((line.discount for line in lines), sum(given.values(), deal.discount or ZERO))
+    discount, tax, shipping, fees = (payable(part, currency) for part in (off, deal.tax, deal.shipping, deal.fees))
+    net = payable(goods - discount, currency)
+    taxed = None if deal.taxed is None else payable(deal.taxed, currency)
+    basis = TaxBasis.INCLUDED if tax and taxed == net else TaxBasis.ADDED
+    summed = net + shipping + fees + (tax if basis is TaxBasis.ADDED else ZERO)
+    total = summed if deal.amount is None else payable(deal.amount, currency)
+    if taxed == net + tax and total == summed - tax:
+        total = summed  # the CRM says what the lines cost with their taxes, and that its own sum is without
     return {
         "discount": discount,
         "tax": tax,
         "shipping": shipping,
         "fees": fees,
-        "tax_basis": TaxBasis.ADDED,
-        "total": summed if deal.amount is None else payable(deal.amount, currency),
+        "tax_basis": basis,
+        "total": total,
     }
+
+
+def plain(value: JsonValue) -> str | None:
+    """A field of the shop's own as text: the ticked of several, a looked-up record's name; None for what is none."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value).strip() or None
+        case list():
+            return ", ".join(text for one in value if (text := plain(one))) or None
+        case {"name": name}:
+            return plain(name)
+    return None
 
 
 def _ids(deal: Deal, system: str) -> list[ExternalId]:

@@ -9,15 +9,17 @@ from pydantic import BaseModel, Field, TypeAdapter
 from orderack.clients.wire import not_an_event, read
 from orderack.domain.order import Address
 from orderack.sources._deal import Deal, DealLine
-from orderack.sources._loose import Said, first
-from orderack.sources._reading import address_of, amount, language_of
+from orderack.sources._loose import ZERO, Said, first
+from orderack.sources._reading import address_of, amount, language_of, prose_of
 
 DEAL = (
     "amount", "closedate", "deal_currency_code", "dealname", "dealstage", "description", "hs_lastmodifieddate",
+    "hs_merged_object_ids",
 )  # fmt: skip
 LINE = (
-    "amount", "description", "hs_discount_percentage", "hs_line_item_currency_code", "hs_product_id", "hs_sku",
-    "hs_tax_amount", "hs_total_discount", "name", "price", "quantity",
+    "amount", "description", "hs_discount_percentage", "hs_line_item_currency_code", "hs_post_tax_amount",
+    "hs_product_id", "hs_recurring_billing_period", "hs_sku", "hs_tax_amount", "hs_total_discount", "name", "price",
+    "quantity", "recurringbillingfrequency",
 )  # fmt: skip
 CONTACT = (
     "address", "city", "company", "country", "email", "firstname", "hs_language", "lastname", "mobilephone", "phone",
@@ -26,13 +28,33 @@ CONTACT = (
 COMPANY = ("address", "address2", "city", "country", "name", "phone", "state", "zip")
 
 
-class Ref(BaseModel):
+class _Ref(BaseModel):
     id: Said = None
     to: Said = Field(default=None, alias="toObjectId")
 
 
-class _Refs(BaseModel):
-    results: tuple[Ref, ...] = ()
+class _Next(BaseModel):
+    after: Said = None
+
+
+class _Paging(BaseModel):
+    next: _Next | None = None
+
+
+class Refs(BaseModel):
+    """What is associated, or a page of it."""
+
+    results: tuple[_Ref, ...] = ()
+    paging: _Paging | None = None
+
+    @property
+    def after(self) -> str | None:
+        """Where the next page begins; None where there is none."""
+        return self.paging.next.after if self.paging and self.paging.next else None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(one for ref in self.results if (one := ref.id or ref.to))
 
 
 class Thing(BaseModel):
@@ -40,7 +62,7 @@ class Thing(BaseModel):
 
     id: Said = Field(default=None, max_length=100)
     properties: Mapping[str, Said] = {}
-    associations: Mapping[str, _Refs] | None = None
+    associations: Mapping[str, Refs] | None = None
     archived: bool = False
 
     def __getitem__(self, name: str) -> str | None:
@@ -50,16 +72,24 @@ class Thing(BaseModel):
         value = self[name]
         return None if value is None else amount(value, name)
 
-    def refs(self, kind: str) -> tuple[str, ...]:
-        """The ids of what is associated, each once, in order; HubSpot names one kind in several spellings."""
-        found = (self.associations or {}).items()
+    def number(self, name: str) -> Decimal | None:
+        """With every decimal."""
+        return None if self.money(name) is None else Decimal(str(self[name]))
+
+    def refs(self, kind: str) -> tuple[Refs, ...]:
+        """What is associated; HubSpot names one kind in several spellings."""
         names = {kind, kind.replace("_", " ")}
-        ids = (ref.id for name, refs in found if name in names for ref in refs.results)
-        return tuple(dict.fromkeys(one for one in ids if one))
+        return tuple(refs for name, refs in (self.associations or {}).items() if name in names)
+
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """The deals that this one was made of."""
+        return tuple(filter(None, (part.strip() for part in (self["hs_merged_object_ids"] or "").split(";"))))
 
 
 class Things(BaseModel):
     results: tuple[Thing, ...] = ()
+    paging: _Paging | None = None
 
 
 THING: TypeAdapter[Thing] = TypeAdapter(Thing)
@@ -110,7 +140,8 @@ def deal_of(
         number=named.get("number"),
         currency=first(thing["deal_currency_code"], *(line["hs_line_item_currency_code"] for line in lines), currency),
         amount=thing.money("amount"),
-        tax=sum((line.money("hs_tax_amount") or Decimal(0) for line in lines), Decimal(0)),
+        tax=sum((line.money("hs_tax_amount") or ZERO for line in lines), ZERO),
+        taxed=_taxed(lines),
         customer_id=first(firm.id, person.id),
         customer_name=first(firm["name"], full_name, person["company"]),
         email=person["email"],
@@ -127,17 +158,28 @@ def deal_of(
     )
 
 
+def _taxed(lines: Sequence[Thing]) -> Decimal | None:
+    """What the lines cost with their taxes; None where HubSpot does not say it of each."""
+    each = [line.money("hs_post_tax_amount") for line in lines]
+    said = [one for one in each if one is not None]
+    return sum(said, ZERO) if said and len(said) == len(each) else None
+
+
 def _line(line: Thing) -> DealLine:
+    """A recurring one at what a period costs, and how often that is in words."""
+    often, until = line["recurringbillingfrequency"], line["hs_recurring_billing_period"]
+    billed = f"billed {often}" + (f" for {until}" if until else "") if often else None
     return DealLine(
         id=line.id or "",
         sku=line["hs_sku"],
         product=line["hs_product_id"],
         name=line["name"],
-        note=line["description"],
-        quantity=line.money("quantity"),
-        price=line.money("price"),
+        note=prose_of(line["description"], billed),
+        quantity=line.number("quantity"),
+        price=line.number("price"),
         amount=line.money("amount"),
         discount=line.money("hs_total_discount"),
+        percent=line.number("hs_discount_percentage"),
     )
 
 

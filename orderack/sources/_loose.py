@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from orderack.clients.wire import read
 from orderack.domain.money import minor_unit
+from orderack.domain.order import Name
 from orderack.errors import Unavailable
 from orderack.sources._reading import FOUR
 
@@ -32,6 +33,13 @@ def _money(value: object) -> Decimal | None:
     return exact.quantize(FOUR, ROUND_HALF_UP)
 
 
+def _exact(value: object) -> Decimal | None:
+    """As `_money`, with every decimal that was written."""
+    if _money(value) is None:
+        return None
+    return Decimal(str(value).strip())
+
+
 def _text(value: object) -> str | None:
     if value is None:
         return None
@@ -45,6 +53,9 @@ def _flag(value: object) -> bool:
 
 
 def _many(value: object) -> object:
+    """PHP writes a list with a gap in it as an object of its numbers."""
+    if isinstance(value, dict) and value and all(str(key).isdecimal() for key in value):
+        return list(value.values())
     return [] if value in (None, "", {}) else value
 
 
@@ -54,8 +65,12 @@ def _object(value: object) -> object:
 
 Money = Annotated[Decimal | None, BeforeValidator(_money)]
 """An amount or a quantity to four decimals."""
+Exact = Annotated[Decimal | None, BeforeValidator(_exact)]
+"""A price or a quantity of which no decimal may be lost before it is multiplied."""
 Said = Annotated[str | None, BeforeValidator(_text)]
 """Text or a number as text; None where it is empty."""
+Id = Annotated[Name, BeforeValidator(_text)]
+"""An id that has to be there, as text or as a number."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 MANY = BeforeValidator(_many)
 """For a list that is null where it is empty."""
@@ -74,6 +89,15 @@ def answered(adapter: TypeAdapter[T], vendor: str, body: bytes) -> T:
     if body.lstrip()[:1] not in (b"{", b"["):
         raise Unavailable(f"{vendor} answered with something that is no JSON")
     return read(adapter, body)
+
+
+def iso_8601(text: str | None) -> datetime | None:
+    """A moment such as `2026-11-21 09:00:00`, which is UTC where it names no zone; None for what is none."""
+    try:
+        at = datetime.fromisoformat(text or "")
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def rfc_2822(text: str | None) -> datetime | None:

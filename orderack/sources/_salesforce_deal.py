@@ -1,16 +1,16 @@
 """An Opportunity as one SOQL query brings it: with its lines, its account and the people in it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from orderack.clients.wire import Moment, not_an_event
 from orderack.domain.order import Address
-from orderack.sources._deal import Deal, DealLine
-from orderack.sources._loose import Money, Said, first
+from orderack.sources._deal import Deal, DealLine, plain
+from orderack.sources._loose import Exact, Money, Said, first
 from orderack.sources._reading import address_of
 
 _ADDRESS = ("Street", "City", "State", "PostalCode", "Country")
@@ -18,6 +18,7 @@ _ACCOUNT = (
     *("Id", "Name", "AccountNumber", "Phone"),
     *(f"{kind}{part}" for kind in ("Shipping", "Billing") for part in _ADDRESS),
 )
+_LOCATOR = re.compile(r"/query/([A-Za-z0-9]{15,18}-\d{1,6})$")
 _LINE = ("Id", "Quantity", "UnitPrice", "TotalPrice", "Description", "ProductCode", "Product2Id", "Product2.Name")
 _PERSON = ("ContactId", "IsPrimary", "Contact.Name", "Contact.Email", "Contact.Phone", "Contact.MobilePhone")
 _OPPORTUNITY = (
@@ -42,14 +43,41 @@ def _records(value: object) -> object:
     return value or ()
 
 
+class Page(BaseModel):
+    """Records, or the first of them."""
+
+    records: tuple[JsonValue, ...] = ()
+    done: bool = True
+    next: str | None = Field(default=None, alias="nextRecordsUrl")
+
+    @property
+    def rest(self) -> str | None:
+        """Where the rest is to be had, below the API's version; None: this is all.
+
+        Only the locator is taken of the address: where to send a login is for the settings to say.
+        """
+        if self.done:
+            return None
+        found = _LOCATOR.search(self.next or "")
+        if found is None:
+            raise not_an_event("nextRecordsUrl", "is not as documented", "see the opportunity in Salesforce")
+        return f"/query/{found.group(1)}"
+
+
+class Family(BaseModel):
+    """An opportunity's sub-queries, of which Salesforce may hand out only the beginning."""
+
+    lines: Page | None = Field(default=None, alias="OpportunityLineItems")
+
+
 class _Product(BaseModel):
     name: Said = Field(default=None, alias="Name")
 
 
 class _Line(BaseModel):
     id: str = Field(alias="Id", max_length=18)
-    quantity: Money = Field(default=None, alias="Quantity")
-    price: Money = Field(default=None, alias="UnitPrice")
+    quantity: Exact = Field(default=None, alias="Quantity")
+    price: Exact = Field(default=None, alias="UnitPrice")
     total: Money = Field(default=None, alias="TotalPrice")
     note: Said = Field(default=None, alias="Description")
     code: Said = Field(default=None, alias="ProductCode")
@@ -116,10 +144,7 @@ class Opportunity(BaseModel):
 
     def own(self, name: str | None) -> str | None:
         """A field of the shop's own, as text."""
-        value = (self.__pydantic_extra__ or {}).get(name) if name else None
-        if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
-            return str(value).strip() or None
-        return None
+        return plain((self.__pydantic_extra__ or {}).get(name)) if name else None
 
 
 def deal_of(

@@ -1,18 +1,21 @@
 """A deal as Zoho CRM says it (v8), with the sales order that was made of it, its account and its contact."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from orderack.clients.wire import Moment
 from orderack.domain.order import Address
-from orderack.sources._deal import Deal, DealLine
-from orderack.sources._loose import MANY, OBJECT, ZERO, Money, Said, first
-from orderack.sources._reading import address_of
+from orderack.sources._deal import Deal, DealLine, plain
+from orderack.sources._loose import MANY, OBJECT, ZERO, Exact, Money, Said, first
+from orderack.sources._reading import address_of, amount
 
-_ID = r"^\d{10,25}$"
+_Id = Annotated[str, BeforeValidator(lambda given: str(given) if type(given) is int else given)]
+"""Text, however it was written; Zoho's ids are beyond 2^53."""
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
 _PARTS = ("Street", "City", "State", "Code", "Country")
 _ADDRESS = {"Mailing": ("Mailing_Street", "Mailing_City", "Mailing_State", "Mailing_Zip", "Mailing_Country")} | {
     kind: tuple(f"{kind}_{part}" for part in _PARTS) for kind in ("Shipping", "Billing")
@@ -32,14 +35,11 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    id: str = Field(pattern=_ID)
+    id: _Id = Field(pattern=r"^\d{10,25}$")
 
     def said(self, name: str | None) -> str | None:
         """A field as text; None for what is none."""
-        value: JsonValue = (self.__pydantic_extra__ or {}).get(name) if name else None
-        if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
-            return str(value).strip() or None
-        return None
+        return plain((self.__pydantic_extra__ or {}).get(name)) if name else None
 
     def address(self, kind: str, *, name: str | None, company: str | None, country: str) -> Address | None:
         street, city, state, code, land = (self.said(part) for part in _ADDRESS[kind])
@@ -57,14 +57,26 @@ class Record(BaseModel):
         )
 
 
+class _Tax(BaseModel):
+    value: Money = None
+
+
 class _Item(BaseModel):
-    id: str = Field(max_length=30)
+    id: _Id = Field(max_length=30)
     product: Annotated[Named | None, OBJECT] = Field(default=None, alias="Product_Name")
-    quantity: Money = Field(default=None, alias="Quantity")
-    price: Money = Field(default=None, alias="List_Price")
-    discount: Money = Field(default=None, alias="Discount")
+    quantity: Exact = Field(default=None, alias="Quantity")
+    price: Exact = Field(default=None, alias="List_Price")
+    after: Money = Field(default=None, alias="Total_After_Discount")
+    discount: Said = Field(default=None, alias="Discount")
+    """An amount, or `10 %`."""
     tax: Money = Field(default=None, alias="Tax")
+    taxes: Annotated[tuple[_Tax, ...], MANY] = Field(default=(), alias="Line_Tax")
     note: Said = Field(default=None, alias="Description")
+
+    @property
+    def taxed(self) -> Decimal:
+        """Its tax, or what its several taxes come to."""
+        return sum((one.value or ZERO for one in self.taxes), ZERO) if self.tax is None else self.tax
 
 
 class SalesOrder(Record):
@@ -76,6 +88,8 @@ class SalesOrder(Record):
     discount: Money = Field(default=None, alias="Discount")
     adjustment: Money = Field(default=None, alias="Adjustment")
     """Added to the total; it may be negative."""
+    at: Moment | None = Field(default=None, alias="Modified_Time")
+    deal: Annotated[Named | None, OBJECT] = Field(default=None, alias="Deal_Name")
 
 
 class ZohoDeal(Record):
@@ -107,15 +121,16 @@ def deal_of(
     person = found.contact.name if found.contact else None
     sold = order.said if order else found.said
     adjustment = (order.adjustment if order else None) or ZERO
+    descriptions = filter(None, (found.description, order.said("Description") if order else None))
     return Deal(
         id=found.id,
         won=found.stage in stages,
         stage=found.stage or "none",
-        at=found.at,
-        number=first(found.said(names.get("number")), sold("SO_Number") if names.get("number") else None),
+        at=max(found.at, order.at) if order and order.at else found.at,
+        number=found.said(names.get("number")),
         currency=first(sold("Currency"), found.currency, currency),
         amount=order.total if order and order.total is not None else found.amount,
-        tax=sum((item.tax or ZERO for item in order.items), order.tax or ZERO) if order else None,
+        tax=sum((item.taxed for item in order.items), order.tax or ZERO) if order else None,
         discount=((order.discount or ZERO) if order else ZERO) - min(adjustment, ZERO),
         fees=max(adjustment, ZERO),
         customer_id=first(found.account.id if found.account else None, found.contact.id if found.contact else None),
@@ -130,8 +145,8 @@ def deal_of(
         bill_to=_where("Billing", order, account, contact, person, firm, country),
         terms=found.said(names.get("terms")),
         purchase_order=first(found.said(names.get("purchase_order")), order.said("Purchase_Order") if order else None),
-        description=found.description,
-        own=tuple((name, found.said(name)) for name in own),
+        description="\n".join(dict.fromkeys(descriptions)),
+        own=tuple((name, first(found.said(name), order.said(name) if order else None)) for name in own),
         lines=tuple(_line(item) for item in order.items) if order else (),
         ids=(
             ("zoho_sales_order", order.id if order else None),
@@ -159,6 +174,7 @@ def _where(
 
 
 def _line(item: _Item) -> DealLine:
+    percent = _PERCENT.fullmatch(item.discount or "")
     return DealLine(
         id=item.id,
         sku=item.product.code if item.product else None,
@@ -167,5 +183,7 @@ def _line(item: _Item) -> DealLine:
         note=item.note,
         quantity=item.quantity,
         price=item.price,
-        discount=item.discount or ZERO,
+        amount=item.after,
+        discount=amount(item.discount, "Discount") if item.discount and not percent else None,
+        percent=Decimal(percent.group(1)) if percent else None,
     )

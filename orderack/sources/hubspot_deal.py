@@ -15,7 +15,7 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter
+from pydantic import Field, JsonValue, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import Clock, Http, segment, utc_now
@@ -29,6 +29,7 @@ from orderack.ports import (
     Delivery,
     Hint,
     Looked,
+    Memory,
     RawRequest,
     Reading,
     Skipped,
@@ -44,6 +45,7 @@ from orderack.sources._hubspot_deal import (
     DEAL,
     LINE,
     Event,
+    Refs,
     Thing,
     Things,
     deal_of,
@@ -51,18 +53,21 @@ from orderack.sources._hubspot_deal import (
     thing_of,
 )
 from orderack.sources._look_cursor import LookCursor
-from orderack.sources._reading import line_of, name_of
+from orderack.sources._reading import line_of, name_of, refuse
 from orderack.sources._storefront_note import marker, note_of
 
 SYSTEM = "hubspot"
 """How an order names its id in HubSpot (`external_ids[].system`)."""
 WINDOW = timedelta(minutes=5)
 PAGE = 100
+MOST_PAGES = 20
 NOTE_TO_DEAL = 214
 """HubSpot's own type of the association from a note to a deal."""
-MOST_NOTES = 100
+MOST_NOTES = 1_000
 NOT_NOW = frozenset({423, 477})
 """Locked; the account is being moved between data centres."""
+WRONG = frozenset({400, 409, 422})
+"""What is written as it is will never be taken."""
 
 
 class HubspotDealSettings(BaseSettings):
@@ -78,24 +83,15 @@ class HubspotDealSettings(BaseSettings):
     client_secret: SecretStr | None = Field(
         default=None, description="client secret of the app that posts the events; empty: deals are only looked for"
     )
+    portal_id: str | None = Field(
+        default=None, description="the account's Hub ID: events of other accounts that use the same app are passed over"
+    )
     currency: str | None = Field(default=None, description="of deals that name none (accounts with one currency)")
     terms: str | None = Field(default=None, description="payment terms of deals that name none, e.g. net 30")
     terms_property: str | None = Field(default=None, description="the deal's property that holds its payment terms")
     number_property: str | None = Field(default=None, description="the one with the number that the buyer knows")
     purchase_order_property: str | None = Field(default=None, description="the one with the buyer's own number")
     base_url: SecureUrl = Field(default="https://api.hubapi.com", description="the sandbox's address in tests")
-
-
-class _Next(BaseModel):
-    after: str = ""
-
-
-class _Paging(BaseModel):
-    next: _Next | None = None
-
-
-class _Found(Things):
-    paging: _Paging | None = None
 
 
 _EVENTS: TypeAdapter[tuple[JsonValue, ...]] = TypeAdapter(tuple[JsonValue, ...])
@@ -119,6 +115,7 @@ class HubspotDeal:
         self.connection = connection
         self._settings = settings
         self._clock = clock
+        self._memory: Memory | None = None
         self._setting = f"{prefix}TOKEN, its scopes and {prefix}BASE_URL"
         self._won = frozenset(part.strip() for part in settings.won_stages.split(",") if part.strip())
         headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
@@ -127,6 +124,10 @@ class HubspotDeal:
 
     def __repr__(self) -> str:
         return f"HubspotDeal({self.connection})"
+
+    def recall(self, memory: Memory) -> None:
+        """See `orderack.ports.Recalls`: which of the deals that were merged is an order of ours."""
+        self._memory = memory
 
     async def verify(self, request: RawRequest) -> None:
         """X-HubSpot-Signature-v3: HMAC-SHA256 over method, address, body and time, in base64; five minutes."""
@@ -154,6 +155,8 @@ class HubspotDeal:
         named = name_of(event.object)
         if named is None or not event.kind.startswith("deal."):
             return [Skipped(why=f"{line_of(event.kind, 60) or 'an event'} is about no deal")]
+        if self._settings.portal_id and event.portal and event.portal != self._settings.portal_id:
+            return [Skipped(why="it is about another account's deal")]
         return [Hint(external_id=named)]
 
     async def fetch(self, external_id: str) -> Sequence[Reading]:
@@ -164,7 +167,7 @@ class HubspotDeal:
         won = found["dealstage"] in self._won and not found.archived
         deal = deal_of(
             found,
-            await self._read("line_items", found.refs("line_items"), LINE) if won else (),
+            await self._lines(found) if won else (),
             await self._first("contacts", found, CONTACT) if won else None,
             await self._first("companies", found, COMPANY) if won else None,
             won_stages=self._won,
@@ -174,7 +177,24 @@ class HubspotDeal:
             language=self.connection.language,
             currency=own.currency,
         )
+        deal = deal.model_copy(update={"id": await self._known_as(found, deal.id)})
         return [snapshot_of(deal, self.connection, SYSTEM, own.terms)]
+
+    async def _known_as(self, deal: Thing, own: str) -> str:
+        """The id under which we took this deal: once deals are merged HubSpot answers for them with a new one.
+
+        Raises InvalidInput where several of them are orders of ours: which of these stands, only a person can say.
+        """
+        memory = self._memory
+        if memory is None or not deal.merged:
+            return own
+        ids = dict.fromkeys((own, *deal.merged))
+        taken = [one for one in ids if await memory.order(one) is not None]
+        if len(taken) > 1:
+            raise refuse(
+                "deal", f"was made of deals that are orders already ({', '.join(taken)})", "cancel all but one"
+            )
+        return taken[0] if taken else own
 
     @property
     def _names(self) -> Mapping[str, str | None]:
@@ -198,7 +218,7 @@ class HubspotDeal:
             "limit": PAGE,
             "after": str((at.page - 1) * PAGE),
         }  # fmt: skip
-        found = self._http.read(_Found, await self._post("/crm/v3/objects/deals/search", body))
+        found = self._http.read(Things, await self._post("/crm/v3/objects/deals/search", body))
         times = [time for one in found.results if (time := moment(one["hs_lastmodifieddate"]))]
         deliveries = tuple(_looked(one) for one in found.results if one.id)
         more = found.paging is not None and found.paging.next is not None
@@ -211,7 +231,7 @@ class HubspotDeal:
         if deal is None:
             return Answered(state=AnswerState.REFUSED, detail="HubSpot has no such deal")
         mark = marker(answer.key)
-        notes = await self._read("notes", deal.refs("notes")[-MOST_NOTES:], ("hs_note_body",))
+        notes = await self._read("notes", (await self._linked("notes", deal))[-MOST_NOTES:], ("hs_note_body",))
         there = next((note for note in notes if mark in (note["hs_note_body"] or "")), None)
         if there is not None:
             return Answered(state=AnswerState.ACCEPTED, reference=there.id or "", detail="it was there already")
@@ -220,13 +240,15 @@ class HubspotDeal:
             "properties": {"hs_timestamp": str(round(answer.now.timestamp() * 1000)), "hs_note_body": text},
             "associations": [
                 {
-                    "to": {"id": answer.external_id},
+                    "to": {"id": deal.id or answer.external_id},
                     "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": NOTE_TO_DEAL}],
                 }
             ],
         }
-        response = await self._post("/crm/v3/objects/notes", body)
-        return Answered(state=AnswerState.ACCEPTED, reference=self._http.read(Thing, response).id or "")
+        response = await self._send("/crm/v3/objects/notes", body)
+        if response.status_code in WRONG:
+            return Answered(state=AnswerState.REFUSED, detail=f"HubSpot refused the note ({response.status_code})")
+        return Answered(state=AnswerState.ACCEPTED, reference=self._http.read(Thing, self._taken(response)).id or "")
 
     async def _deal(self, external_id: str) -> Thing | None:
         entered = (f"hs_v2_date_entered_{stage}" for stage in sorted(self._won))
@@ -239,9 +261,31 @@ class HubspotDeal:
             return None
         return thing_of(self._taken(response).content)
 
+    async def _lines(self, deal: Thing) -> tuple[Thing, ...]:
+        """All of them, or none: an order that lacks one looks whole."""
+        ids = await self._linked("line_items", deal)
+        found = await self._read("line_items", ids, LINE)
+        if len(found) < len(ids):
+            raise Unavailable(f"HubSpot gave {len(found)} of the deal's {len(ids)} line items")
+        return found
+
     async def _first(self, kind: str, deal: Thing, properties: Sequence[str]) -> Thing | None:
-        found = await self._read(kind, deal.refs(kind)[:1], properties)
+        found = await self._read(kind, (await self._linked(kind, deal))[:1], properties)
         return found[0] if found else None
+
+    async def _linked(self, kind: str, deal: Thing) -> tuple[str, ...]:
+        """The ids of what is associated, each once, in order: as the deal says, or page by page where that is more."""
+        pages = list(deal.refs(kind))
+        if any(one.after for one in pages):
+            path, after = f"/crm/v4/objects/deals/{segment(deal.id or '')}/associations/{kind}?limit=500", ""
+            pages = []
+            while len(pages) < MOST_PAGES:
+                response = await self._http.send("GET", f"{path}{after}")
+                pages.append(self._http.read(Refs, self._taken(response)))
+                if pages[-1].after is None:
+                    break
+                after = f"&after={segment(pages[-1].after)}"
+        return tuple(dict.fromkeys(one for page in pages for one in page.ids))
 
     async def _read(self, kind: str, ids: Sequence[str], properties: Sequence[str]) -> tuple[Thing, ...]:
         """These objects in this order, a hundred at a time."""
@@ -254,9 +298,11 @@ class HubspotDeal:
         return tuple(found[one] for one in ids if one in found)
 
     async def _post(self, path: str, body: JsonValue) -> httpx.Response:
+        return self._taken(await self._send(path, body))
+
+    async def _send(self, path: str, body: JsonValue) -> httpx.Response:
         content = json.dumps(body, separators=(",", ":")).encode()
-        headers = {"Content-Type": "application/json"}
-        return self._taken(await self._http.send("POST", path, content=content, headers=headers))
+        return await self._http.send("POST", path, content=content, headers={"Content-Type": "application/json"})
 
     def _taken(self, response: httpx.Response) -> httpx.Response:
         if response.is_success:
@@ -312,5 +358,6 @@ SOURCE: SourceSpec = SourceSpec(
         "HubSpot's workflows may mail the buyer when a deal is won: let that mail say no more than that it was "
         "received.",
         "A deal that was deleted is not cancelled here: move it out of its stage instead.",
+        "Of deals that are merged at most one may be an order already: merge before they are won.",
     ),
 )

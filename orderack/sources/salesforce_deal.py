@@ -39,7 +39,7 @@ from orderack.registry import SourceSpec, settings_config
 from orderack.sources._deal import snapshot_of
 from orderack.sources._look_cursor import LookCursor
 from orderack.sources._reading import name_of
-from orderack.sources._salesforce_deal import Opportunity, checked, deal_of, query, soql_time
+from orderack.sources._salesforce_deal import Family, Opportunity, Page, checked, deal_of, query, soql_time
 from orderack.sources._storefront_note import marker, note_of
 
 T = TypeVar("T", bound=BaseModel)
@@ -47,6 +47,7 @@ T = TypeVar("T", bound=BaseModel)
 SYSTEM = "salesforce"
 """How an order names its id in Salesforce (`external_ids[].system`)."""
 PAGE = 200
+MOST_ROWS = 2_000
 LAST_PAGE = 10
 """SOQL skips 2000 records at most."""
 _ID = re.compile(r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$")
@@ -90,10 +91,6 @@ class _Change(BaseModel):
     records: tuple[_Changed, ...]
 
 
-class _Whole(BaseModel):
-    records: tuple[JsonValue, ...]
-
-
 class _Note(BaseModel):
     id: str = Field(alias="Id", max_length=18)
 
@@ -108,6 +105,7 @@ class _Created(BaseModel):
 
 
 _TOLD: TypeAdapter[_Told] = TypeAdapter(_Told)
+_FAMILY: TypeAdapter[Family] = TypeAdapter(Family)
 _OPPORTUNITY: TypeAdapter[Opportunity] = TypeAdapter(Opportunity)
 
 
@@ -158,10 +156,10 @@ class SalesforceDeal:
         names = self._names
         extra = [checked(name, "fields") for name in self.connection.fields]
         asked = query(external_id, [*filter(None, names.values()), *extra], with_currency=own.currency is None)
-        found = (await self._query(_Whole, asked)).records
+        found = (await self._query(Page, asked)).records
         if not found:
             return [Skipped(why="Salesforce has no such opportunity")]
-        opportunity = read(_OPPORTUNITY, json.dumps(found[0]).encode())
+        opportunity = read(_OPPORTUNITY, json.dumps(await self._whole(found[0])).encode())
         deal = deal_of(
             opportunity,
             stages=self._stages,
@@ -171,6 +169,18 @@ class SalesforceDeal:
             currency=own.currency,
         )
         return [snapshot_of(deal, self.connection, SYSTEM, own.terms)]
+
+    async def _whole(self, record: JsonValue) -> JsonValue:
+        """The record with all of its lines, of which the query's answer holds the first few hundred."""
+        page = read(_FAMILY, json.dumps(record).encode()).lines
+        rest = page.rest if page else None
+        if page is None or rest is None or not isinstance(record, dict):
+            return record
+        rows = list(page.records)
+        while rest is not None and len(rows) < MOST_ROWS:
+            page = await self._got(Page, rest)
+            rows, rest = [*rows, *page.records], page.rest
+        return {**record, "OpportunityLineItems": {"records": rows}}
 
     @property
     def _names(self) -> Mapping[str, str | None]:
@@ -212,9 +222,12 @@ class SalesforceDeal:
         return Answered(state=AnswerState.ACCEPTED, reference=created.id)
 
     async def _query(self, kind: type[T], soql: str) -> T:
-        """A query may be asked again, so doubt about it is none."""
+        return await self._got(kind, f"/query?q={quote(soql, safe='')}")
+
+    async def _got(self, kind: type[T], path: str) -> T:
+        """What is only read may be asked for again, so doubt about it is none."""
         try:
-            response: httpx.Response = await self._salesforce.send("GET", f"/query?q={quote(soql, safe='')}")
+            response: httpx.Response = await self._salesforce.send("GET", path)
             if not response.is_success:
                 raise self._salesforce.refusal(response)
             return self._salesforce.http.read(kind, response)

@@ -9,16 +9,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import LONGEST_WAIT, Clock, Http, segment, utc_now
 from orderack.clients.oauth import SignedIn, Tokens
 from orderack.clients.secure_url import SecureUrl
-from orderack.clients.wire import Moment, read, same, scrub
+from orderack.clients.wire import MOST_UNPROVED, Moment, read, same, scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.assessment import AnswerCall
 from orderack.domain.source import Answered, AnswerStage, AnswerState
@@ -64,6 +64,12 @@ OURS_TO_MEND = frozenset(
         "OAUTH_SCOPE_MISMATCH",
     }
 )
+NOT_THERE = frozenset({"INVALID_DATA", "RESOURCE_NOT_FOUND"})
+"""An id that is none, or not any longer."""
+GONE = frozenset({"Cancelled", "Canceled"})
+"""Sales orders that stand for nothing."""
+HINTS: Mapping[str, str] = {"Deals": "", "Sales_Orders": "Sales_Orders/"}
+"""What we are told of → how a hint names it."""
 R = TypeVar("R", bound=Record)
 
 
@@ -93,11 +99,16 @@ class ZohoDealSettings(BaseSettings):
     login_url: SecureUrl = Field(default="https://accounts.zoho.com", description="of the same data centre")
 
 
+def _several(ids: object) -> object:
+    """One id by itself is a list of one."""
+    return [ids] if isinstance(ids, str | int) else ids
+
+
 class _Told(BaseModel):
     """A notification, or what the workflow's webhook is set up to send."""
 
     module: str = Field(default="", max_length=100)
-    ids: tuple[Said, ...] = Field(default=(), max_length=500)
+    ids: Annotated[tuple[Said, ...], BeforeValidator(_several)] = Field(default=(), max_length=500)
     token: str = Field(default="", max_length=500)
     channel: Said = Field(default=None, alias="channel_id", max_length=40)
     server_time: Said = Field(default=None, max_length=40)
@@ -109,7 +120,7 @@ class _Info(BaseModel):
 
 
 class _Changed(BaseModel):
-    id: str = Field(max_length=30)
+    id: str = Field(pattern=r"^\d{1,30}$")
     at: Moment = Field(alias="Modified_Time")
 
 
@@ -172,30 +183,34 @@ class ZohoDeals:
     async def verify(self, request: RawRequest) -> None:
         """The header's secret, or the body's token: Zoho signs nothing, so no more than the deal's id is believed."""
         own = self._settings
+        if len(request.body) > MOST_UNPROVED:
+            raise BadSignature("a body of this size is read only once it is proved")
         offered = [(own.webhook_secret, request.headers.get(HEADER, "")), (own.notify_token, _told(request.body).token)]
         if not any(secret is not None and same(secret.get_secret_value(), given) for secret, given in offered):
             raise BadSignature("neither the webhook's secret nor the notification's token fits")
 
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
-        """One for each deal that is named. The token is a secret and is not kept."""
+        """One for each record that is named. The token is a secret and is not kept."""
         told = _told(request.body)
         digest = hashlib.sha256(request.body).hexdigest()[:40]
-        first = f"{told.channel}/{told.server_time}" if told.channel and told.server_time else f"body/{digest}"
-        names = dict.fromkeys(name for one in told.ids if (name := name_of(one))) or {"": None}
+        if not told.ids:
+            return [Delivery(id=f"body/{digest}", body=_unnamed(request.body, told))]
+        first = name_of(f"{told.channel}/{told.server_time}") if told.channel and told.server_time else f"body/{digest}"
+        names = dict.fromkeys(name for one in told.ids if (name := name_of(one)))
         return [
-            Delivery(id=f"{first}/{one}"[:200], body=json.dumps({"module": told.module, "ids": [one] if one else []}))
-            for one in names
+            Delivery(id=f"{first}/{one}"[:200], body=json.dumps({"module": told.module, "ids": [one]})) for one in names
         ]
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         told = read(_TOLD, delivery.body.encode("utf-8", "replace"))
         ids = [name for one in told.ids if (name := name_of(one)) and name.isascii() and name.isdigit()]
-        if told.module != "Deals" or not ids:
+        if told.module not in HINTS or not ids:
             return [Skipped(why="it is about no deal")]
-        return [Hint(external_id=one) for one in ids]
+        return [Hint(external_id=f"{HINTS[told.module]}{one}") for one in ids]
 
     async def fetch(self, external_id: str) -> Sequence[Reading]:
-        found = await self._record(ZohoDeal, f"/crm/v8/Deals/{segment(external_id)}")
+        named = await self._deal_of(external_id)
+        found = await self._record(ZohoDeal, f"/crm/v8/Deals/{named}") if named else None
         if found is None:
             return [Skipped(why="Zoho CRM has no such deal")]
         own, won = self._settings, found.stage in self._stages
@@ -212,20 +227,33 @@ class ZohoDeals:
         )
         return [snapshot_of(deal, self.connection, SYSTEM, own.terms)]
 
+    async def _deal_of(self, external_id: str) -> str | None:
+        """The deal that is meant: of a sales order, the one that it was made of."""
+        record = external_id.removeprefix(HINTS["Sales_Orders"])
+        if not (record.isascii() and record.isdigit()):
+            return None
+        if record == external_id:
+            return record
+        order = await self._record(SalesOrder, f"/crm/v8/Sales_Orders/{record}")
+        return order.deal.id if order and order.deal else None
+
     async def _sales_order(self, deal: str) -> SalesOrder | None:
-        """The newest one that was made of the deal; its lines are in the record alone."""
-        path = f"/crm/v8/Deals/{deal}/SalesOrders?fields=id&sort_by=id&sort_order=desc&per_page=1"
-        newest = await self._record(Record, path)
+        """The newest one that was made of the deal and stands; its lines are in the record alone."""
+        path = f"/crm/v8/Deals/{deal}/SalesOrders?fields=id,Status&sort_by=id&sort_order=desc&per_page=10"
+        made = (one for one in await self._records(Record, path) if one.said("Status") not in GONE)
+        newest = next(made, None)
         return await self._record(SalesOrder, f"/crm/v8/Sales_Orders/{newest.id}") if newest else None
 
     async def _linked(self, module: str, record: str | None) -> Record | None:
+        """An account or a contact; without one, where Zoho has it no longer."""
         return await self._record(Record, f"/crm/v8/{module}/{segment(record)}") if record else None
 
     async def look(self, cursor: str, now: datetime) -> Looked:
         """Deals that were modified, oldest first, whatever their stage: one may have left it. 304: none were."""
         at = LookCursor.of(cursor, now)
         path = f"/crm/v8/Deals?fields=Modified_Time&sort_by=Modified_Time&sort_order=asc&per_page={PAGE}&page={at.page}"
-        since = {"If-Modified-Since": at.asked.isoformat(timespec="seconds")}
+        # a second earlier: whether that very second is among what came after it, Zoho does not say
+        since = {"If-Modified-Since": (at.asked - timedelta(seconds=1)).isoformat(timespec="seconds")}
         response = await self._signed_in.send("GET", path, headers=since)
         found = _Changes() if response.status_code in (204, 304) else self._http.read(_Changes, self._taken(response))
         deliveries = tuple(
@@ -256,21 +284,20 @@ class ZohoDeals:
 
     async def _noted(self, path: str, title: str) -> str | None:
         """The id of the note of this title."""
-        response = await self._signed_in.send("GET", path)
-        if response.status_code == httpx.codes.NO_CONTENT:
-            return None
-        notes = self._http.read(_Records, self._taken(response)).data
-        return next((note.id for one in notes if (note := _as(Record, one)).said("Note_Title") == title), None)
+        notes = await self._records(Record, path)
+        return next((note.id for note in notes if note.said("Note_Title") == title), None)
 
     async def _record(self, kind: type[R], path: str) -> R | None:
-        """The first record; None where there is none (204)."""
+        """The one record; None where there is none (204), or the id is none of theirs."""
+        found = await self._records(kind, path, NOT_THERE)
+        return found[0] if found else None
+
+    async def _records(self, kind: type[R], path: str, not_there: frozenset[str] = frozenset()) -> Sequence[R]:
         response = await self._signed_in.send("GET", path)
-        if response.status_code in (httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND):
-            return None
-        if response.status_code == httpx.codes.BAD_REQUEST and _code(response) == "INVALID_DATA":
-            return None  # an id that is none
+        if response.status_code == httpx.codes.NO_CONTENT or _code(response) in not_there:
+            return ()
         found = self._http.read(_Records, self._taken(response)).data
-        return _as(kind, found[0]) if found else None
+        return [read(TypeAdapter(kind), json.dumps(one).encode()) for one in found]
 
     def _taken(self, response: httpx.Response) -> httpx.Response:
         if response.is_success:
@@ -305,8 +332,9 @@ def _told(body: bytes) -> _Told:
         return _Told()
 
 
-def _as(kind: type[R], record: JsonValue) -> R:
-    return read(TypeAdapter(kind), json.dumps(record).encode())
+def _unnamed(body: bytes, told: _Told) -> str:
+    """What names no record, as it came; but for what holds a token."""
+    return json.dumps({"module": told.module}) if told.token else body.decode("utf-8", "replace").replace("\x00", "")
 
 
 def _code(response: httpx.Response) -> str:
@@ -329,7 +357,8 @@ SOURCE: SourceSpec = SourceSpec(
     make=make,
     trigger="The deal reaches a stage that counts as won (its modified time)",
     webhook=(
-        f"A workflow rule on Deals with a webhook to our address: POST, header {HEADER}, and the JSON body "
+        "A workflow rule on Deals, and one on Sales Orders, with a webhook to our address: POST, header "
+        f"{HEADER}, and the JSON body "
         '{"module": "Deals", "ids": ["${Deals.Deal Id}"], "time": "${Deals.Modified Time}"}; or notifications '
         "(/crm/v8/actions/watch) with a token of your own"
     ),
