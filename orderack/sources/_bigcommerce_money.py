@@ -1,6 +1,7 @@
 """What a BigCommerce order costs, and what is left of it after refunds (commerce.md §10)."""
 
 from decimal import Decimal
+from itertools import product
 
 from orderack.domain.money import minor_unit
 from orderack.domain.order import TaxBasis
@@ -14,7 +15,8 @@ class BigCommerceMoney:
 
     Prices stand in it with and without tax, and BigCommerce's rounding makes one of the two re-add: the shop's own
     (`is_tax_inclusive_pricing`) wherever that does. Gift certificates and store credit are payments there:
-    `total_inc_tax` contains them, unless only the sum without them re-adds.
+    `total_inc_tax` contains them, unless only the sum without them re-adds. `coupon_discount` is a discount beside
+    `discount_amount`, unless only the sum with the greater of the two re-adds.
     """
 
     def __init__(self, whole: Whole) -> None:
@@ -28,7 +30,9 @@ class BigCommerceMoney:
         for item in (item for refund in self._refunds for item in refund.items if item.item_type == "PRODUCT"):
             self._back[item.item_id] = self._back.get(item.item_id, ZERO) + (item.quantity or ZERO)
         self._credit = (head.store_credit_amount or ZERO) + (head.gift_certificate_amount or ZERO)
-        self._included, self._takes_credit = self._fitting()
+        own, given, coupon = head.is_tax_inclusive_pricing, head.discount_amount or ZERO, head.coupon_discount or ZERO
+        self._discounts = tuple(dict.fromkeys((given + coupon, max(given, coupon))))
+        self._included, self._discount, self._taken = self._fitting() or (own, given + coupon, ZERO)
 
     def left(self, one: Product) -> Decimal:
         """How many are still ordered. Raises InvalidInput for a quantity that is none."""
@@ -41,12 +45,17 @@ class BigCommerceMoney:
         whole = self._full(one, self._included)
         return whole if not one.quantity else (whole * self.left(one) / one.quantity).quantize(FOUR)
 
+    def discount(self, one: Product) -> Decimal:
+        """That many pieces' part of the discount."""
+        whole = sum((discount.amount or ZERO for discount in one.applied_discounts), ZERO)
+        return whole if not one.quantity else (whole * self.left(one) / one.quantity).quantize(FOUR)
+
     @property
     def totals(self) -> dict[str, object]:
         head, refunded = self._head, sum((refund.total_amount or ZERO for refund in self._refunds), ZERO)
         tax = (head.total_tax or ZERO) - sum((refund.total_tax or ZERO for refund in self._refunds), ZERO)
-        discount = (head.discount_amount or ZERO) + (head.coupon_discount or ZERO)
-        if self._refunds and self._fits(self._included, self._credit if self._takes_credit else ZERO):
+        discount = self._discount
+        if self._refunds and self._fits(self._included, self._discount, self._taken):
             discount = max(ZERO, discount + self._given_back(refunded, tax))
         total = self._total - refunded
         parts = {
@@ -54,7 +63,7 @@ class BigCommerceMoney:
             "tax": tax,
             "shipping": self._shipping(self._included),
             "fees": self._fees(self._included),
-            "credit": self._credit if self._takes_credit else ZERO,
+            "credit": self._taken,
             "total": total,
         }
         rounded = {name: payable(amount, self.currency) for name, amount in parts.items()}
@@ -67,23 +76,21 @@ class BigCommerceMoney:
         taxes = ZERO if self._included else (self._head.total_tax or ZERO) - tax
         return refunded - (before - after) - taxes
 
-    def _fitting(self) -> tuple[bool, bool]:
+    def _fitting(self) -> tuple[bool, Decimal, Decimal] | None:
+        """Tax included or added, the discount and the credit with which everything re-adds to the total."""
         own = self._head.is_tax_inclusive_pricing
-        for included in (own, not own):
-            for credit in (ZERO, self._credit):
-                if self._fits(included, credit):
-                    return included, bool(credit)
-        return own, False
+        readings = product(self._discounts, (own, not own), dict.fromkeys((ZERO, self._credit)))
+        tried = ((included, discount, credit) for discount, included, credit in readings)
+        return next((reading for reading in tried if self._fits(*reading)), None)
 
-    def _fits(self, included: bool, credit: Decimal) -> bool:
+    def _fits(self, included: bool, discount: Decimal, credit: Decimal) -> bool:
         head = self._head
         lines = sum((self._full(one, included) for one in self._products), ZERO)
         tax = ZERO if included else payable(head.total_tax, self.currency)
         rest = (
             self._shipping(included),
             self._fees(included),
-            -(head.discount_amount or ZERO),
-            -(head.coupon_discount or ZERO),
+            -discount,
             -credit,
         )
         whole = lines + tax + sum((payable(part, self.currency) for part in rest), ZERO)

@@ -1,6 +1,7 @@
 """A BigCommerce order, with what has to be fetched beside it, as one of ours (commerce.md §10)."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from pydantic import JsonValue, ValidationError
 
@@ -9,8 +10,8 @@ from orderack.domain.validation import problems_of
 from orderack.errors import InvalidInput
 from orderack.ports import Connection, Snapshot, Standing
 from orderack.sources._bigcommerce_money import BigCommerceMoney
-from orderack.sources._bigcommerce_wire import Coupon, FormField, Head, Location, Party, Product, Whole
-from orderack.sources._loose import ZERO, by_word, first, rfc_2822
+from orderack.sources._bigcommerce_wire import Coupon, FormField, Head, Option, Party, Product, Whole
+from orderack.sources._loose import ZERO, by_word, first, iso_8601, rfc_2822
 from orderack.sources._reading import (
     Extras,
     address_of,
@@ -30,8 +31,26 @@ from orderack.sources._reading import (
 
 SYSTEM = "bigcommerce"
 
+STATUSES = (
+    "incomplete",
+    "pending",
+    "shipped",
+    "partially shipped",
+    "refunded",
+    "cancelled",
+    "declined",
+    "awaiting payment",
+    "awaiting pickup",
+    "awaiting shipment",
+    "completed",
+    "awaiting fulfillment",
+    "manual verification required",
+    "disputed",
+    "partially refunded",
+)
+"""BigCommerce's own list: a status's place in it is its id."""
 CANCELLED: Mapping[str, str] = {"4": "Refunded", "5": "Cancelled", "6": "Declined"}
-"""`status_id` of an order that is none any more (the ids: BigCommerce's own list of statuses)."""
+"""`status_id` of an order that is none any more."""
 NOT_YET = frozenset({"0", "1"})
 """Incomplete; pending: "started the checkout process, but did not complete it"."""
 DONE = frozenset({"2", "3", "10", "14"})
@@ -40,6 +59,8 @@ CONFIRMED = DONE | {"8", "9", "11"}
 """Statuses at which "payment has been confirmed"."""
 FLAGGED = frozenset({"12", "13"})
 """Manual verification required; disputed."""
+NOT_SHIPPED = frozenset({"digital", "giftcertificate"})
+"""`type` of a product that goes by e-mail."""
 
 PAYMENT: Mapping[str, PaymentStatus] = {
     "captured": PaymentStatus.CONFIRMED,
@@ -59,7 +80,7 @@ PAYMENT: Mapping[str, PaymentStatus] = {
 def snapshot_of(whole: Whole, connection: Connection) -> Snapshot:
     """How the order stands. Raises InvalidInput naming every field that cannot be taken."""
     head = whole.order
-    placed, changed = rfc_2822(head.date_created), rfc_2822(head.date_modified)
+    placed, changed = moment(head.date_created), moment(head.date_modified)
     if placed is None:
         raise refuse("date_created", "is no date", "see the order in BigCommerce")
     try:
@@ -71,8 +92,19 @@ def snapshot_of(whole: Whole, connection: Connection) -> Snapshot:
     return Snapshot(external_id=head.id, at=changed or placed, order=order, standing=standing, reason=reason)
 
 
+def moment(text: str | None) -> datetime | None:
+    """RFC 2822, as it is documented; or ISO 8601, as orders from elsewhere are sometimes given."""
+    return rfc_2822(text) or iso_8601(text)
+
+
+def _status(head: Head) -> str:
+    """Its number, by its name where there is none; nothing for a name of the shop's own."""
+    name = (head.status or "").casefold()
+    return head.status_id or (str(STATUSES.index(name)) if name in STATUSES else "")
+
+
 def _standing(head: Head) -> tuple[Standing, str]:
-    status = head.status_id or ""
+    status = _status(head)
     if status in CANCELLED:
         return Standing.CANCELLED, head.status or CANCELLED[status]
     if head.is_deleted and status not in DONE:
@@ -82,10 +114,11 @@ def _standing(head: Head) -> tuple[Standing, str]:
 
 def _order(whole: Whole, connection: Connection) -> dict[str, object]:
     head, billing = whole.order, whole.order.billing_address or Party()
-    places = whole.addresses or (head.consignments.shipping if head.consignments else ())
+    places = _places(whole)
     extras = _extras(places, billing, connection)
     pickup = _pickup(head, extras)
-    digital = head.order_is_digital and not places
+    by_mail = bool(whole.products) and all(one.type in NOT_SHIPPED for one in whole.products)
+    digital = (head.order_is_digital or by_mail) and not places
     country = name_of(billing.country_iso2) or connection.country
     money = BigCommerceMoney(whole)
     email = email_of(first(billing.email, *(place.email for place in places)))
@@ -100,7 +133,7 @@ def _order(whole: Whole, connection: Connection) -> dict[str, object]:
             "phone": phone_of(first(billing.phone, *(place.phone for place in places)), country),
             "language": language_of(head.customer_locale, connection.language),
         },
-        "lines": [_line(one, money, places, connection) for one in whole.products if money.left(one) > 0],
+        "lines": [_line(one, money, whole, connection) for one in whole.products if money.left(one) > 0],
         "delivery_address": delivery,
         "pickup": pickup,
         "delivery_window": extras.window or _event(whole.products, connection),
@@ -115,13 +148,16 @@ def _order(whole: Whole, connection: Connection) -> dict[str, object]:
     }
 
 
+def _places(whole: Whole) -> tuple[Party, ...]:
+    return whole.addresses or (whole.order.consignments.shipping if whole.order.consignments else ())
+
+
 def _customer(head: Head, billing: Party, email: str | None) -> dict[str, object]:
     """Guests have the customer number 0."""
     account = head.customer_id if head.customer_id not in (None, "0") else None
     return {
         "id": account or guest_id(email, head.id),
         "name": first(billing.name, billing.company),
-        "relation": "repeat" if account else "new",
     }
 
 
@@ -156,10 +192,7 @@ def _pickup(head: Head, extras: Extras) -> dict[str, object] | None:
     consignments = head.consignments
     if consignments is None or not consignments.pickups or consignments.shipping:
         return None
-    one = consignments.pickups[0]
-    spot = one.location or Location()
-    parts = (first(spot.name, one.pickup_method_display_name), spot.address_line_1, spot.city)
-    return {"location": line_of(", ".join(part for part in parts if part)) or "pickup", "at": extras.pickup_at}
+    return {"location": consignments.pickups[0].where, "at": extras.pickup_at}
 
 
 def _address(party: Party, connection: Connection) -> Address | None:
@@ -178,7 +211,7 @@ def _address(party: Party, connection: Connection) -> Address | None:
 
 def _payment(head: Head) -> dict[str, object]:
     """R55: what was paid at the checkout is prepaid; what is not says by which method it is due."""
-    status = head.status_id or ""
+    status = _status(head)
     by_status = PaymentStatus.CONFIRMED if status in CONFIRMED else PaymentStatus.PENDING
     paid = PaymentStatus.FLAGGED if status in FLAGGED else by_word(PAYMENT, head.payment_status, by_status)
     credits = {"gift certificate": head.gift_certificate_amount, "store credit": head.store_credit_amount}
@@ -197,32 +230,40 @@ def _event(products: tuple[Product, ...], connection: Connection) -> object:
     return None
 
 
-def _line(one: Product, money: BigCommerceMoney, places: tuple[Party, ...], connection: Connection) -> Line:
-    pairs = [
-        (first(option.display_name, option.name), first(option.display_value, _plain(option.value)))
-        for option in one.product_options
-    ]
+def _line(one: Product, money: BigCommerceMoney, whole: Whole, connection: Connection) -> Line:
+    pairs = [*map(_chosen, one.product_options), *_pairs(one.configurable_fields)]
     said = extras_of(pairs, connection.fields, connection.time_zone)
     wrapping = f"gift wrapping: {one.wrapping_name}" if one.wrapping_name else None
     event = f"{one.event_name or 'wanted on'}: {one.event_date}" if one.event_date else None
     cost = money.cost(one)
     line = Line(
         line_id=one.id,
-        sku=sku_of(one.sku, ("variant", one.variant_id), ("product", one.product_id)),
-        description=prose_of(one.name) or "",
+        sku=sku_of(one.sku, *((kind, found) for kind, found in _catalogue(one) if found != "0")),
+        description=prose_of(first(one.name, one.name_customer)) or "",
         quantity=money.left(one),
         unit_price=ZERO,
-        instructions=prose_of(*said.instructions, wrapping, one.wrapping_message, event, _elsewhere(one, places)),
+        instructions=prose_of(*said.instructions, wrapping, one.wrapping_message, event, _elsewhere(one, whole)),
         design=said.design,
         dietary=said.dietary,
-        discount=min(cost, sum((discount.amount or ZERO for discount in one.applied_discounts), ZERO)),
+        discount=min(cost, money.discount(one)),
         codes=_codes(one),
     )
     return priced(line, cost)
 
 
+def _catalogue(one: Product) -> tuple[tuple[str, str | None], ...]:
+    """What it is in the catalogue. A product that was made up for the order is number 0."""
+    return ("variant", one.variant_id), ("product", one.product_id)
+
+
+def _chosen(option: Option) -> tuple[object, object]:
+    """What the buyer chose or wrote, in the words that the buyer saw."""
+    value = first(option.display_value, option.display_value_customer)
+    return first(option.display_name, option.display_name_customer, option.name), value or _plain(option.value)
+
+
 def _plain(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) else None
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _codes(one: Product) -> list[dict[str, str]]:
@@ -230,10 +271,18 @@ def _codes(one: Product) -> list[dict[str, str]]:
     return [{"system": system, "id": number} for system, number in found if number and number != "0"]
 
 
-def _elsewhere(one: Product, places: tuple[Party, ...]) -> str | None:
-    """Where this line goes, if not to the order's first address."""
+def _elsewhere(one: Product, whole: Whole) -> str | None:
+    """Where this line goes or is fetched, if that is not where the order is said to go."""
+    places = _places(whole)
     place = next((place for place in places[1:] if place.id and place.id == one.order_address_id), None)
-    if place is None:
-        return None
+    if place is not None:
+        return f"deliver to: {_spelled(place)}" if _spelled(place) != _spelled(places[0]) else None
+    pickups = whole.order.consignments.pickups if whole.order.consignments else ()
+    spot = next((spot for spot in pickups if one.id in {line.product for line in spot.line_items}), None)
+    is_the_orders = spot is None or (not places and spot.where == pickups[0].where)
+    return None if spot is None or is_the_orders else f"to be fetched: {spot.where}"
+
+
+def _spelled(place: Party) -> str:
     parts = (place.name, place.company, place.street_1, place.street_2, place.zip, place.city, place.country)
-    return f"deliver to: {', '.join(part for part in parts if part)}"
+    return ", ".join(part for part in parts if part)

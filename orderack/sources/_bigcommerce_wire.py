@@ -2,10 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, BeforeValidator, JsonValue
 
 from orderack.sources._loose import MANY, OBJECT, Flag, Money, Said
 from orderack.sources._reading import line_of
+
+
+def _one_object(value: object) -> object:
+    """Consignments in the structure that is no longer supported: an array of one such object."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+class LineItem(BaseModel):
+    """A line of a consignment: a link to it, or the line itself."""
+
+    id: Said = None
+    resource: Said = None
+
+    @property
+    def product(self) -> str | None:
+        """The line's id."""
+        return self.id or (self.resource or "").rpartition("/")[2] or None
 
 
 class FormField(BaseModel):
@@ -39,19 +56,29 @@ class Party(BaseModel):
 class Location(BaseModel):
     name: Said = None
     address_line_1: Said = None
+    address_line_2: Said = None
     city: Said = None
 
 
 class PickupConsignment(BaseModel):
     pickup_method_display_name: Said = None
-    collection_instructions: Said = None
     location: Annotated[Location | None, OBJECT] = None
+    line_items: Annotated[tuple[LineItem, ...], MANY] = ()
+
+    @property
+    def where(self) -> str:
+        """Where it is fetched; "pickup" where that is all that is said."""
+        spot = self.location or Location()
+        name = spot.name or self.pickup_method_display_name
+        return line_of(", ".join(filter(None, (name, spot.address_line_1, spot.address_line_2, spot.city)))) or "pickup"
 
 
 class Option(BaseModel):
     display_name: Said = None
+    display_name_customer: Said = None
     name: Said = None
     display_value: Said = None
+    display_value_customer: Said = None
     value: JsonValue = None
 
 
@@ -64,6 +91,8 @@ class Product(BaseModel):
 
     id: str
     name: Said = None
+    name_customer: Said = None
+    type: Said = None
     sku: Said = None
     upc: Said = None
     product_id: Said = None
@@ -72,25 +101,23 @@ class Product(BaseModel):
     quantity: Money = None
     total_ex_tax: Money = None
     total_inc_tax: Money = None
+    quantity_refunded: Money = None
     wrapping_name: Said = None
     wrapping_message: Said = None
     event_name: Said = None
     event_date: Said = None
     applied_discounts: Annotated[tuple[Discount, ...], MANY] = ()
     product_options: Annotated[tuple[Option, ...], MANY] = ()
+    configurable_fields: Annotated[tuple[FormField, ...], MANY] = ()
 
     model_config = {"coerce_numbers_to_str": True}
-
-
-class Shipping(Party):
-    line_items: Annotated[tuple[Product, ...], MANY] = ()
 
 
 class Consignments(BaseModel):
     """Where the goods go (`include=consignments`); else a link to it, which says nothing here."""
 
     pickups: Annotated[tuple[PickupConsignment, ...], MANY] = ()
-    shipping: Annotated[tuple[Shipping, ...], MANY] = ()
+    shipping: Annotated[tuple[Party, ...], MANY] = ()
 
 
 class Fee(BaseModel):
@@ -134,9 +161,10 @@ class Head(BaseModel):
     customer_locale: Said = None
     external_id: Said = None
     external_order_id: Said = None
+    external_source: Said = None
     ebay_order_id: Said = None
     billing_address: Annotated[Party | None, OBJECT] = None
-    consignments: Annotated[Consignments | None, OBJECT] = None
+    consignments: Annotated[Consignments | None, BeforeValidator(_one_object), OBJECT] = None
     fees: Annotated[tuple[Fee, ...] | dict[str, JsonValue], MANY] = ()
     """The fees, or a link to them."""
 

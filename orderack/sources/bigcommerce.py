@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
 from orderack.clients import standard_webhooks
@@ -51,8 +51,11 @@ SCOPES = frozenset(
 PAGE = 250
 NAMESPACE = "orderack"
 _JSON = {"Accept": "application/json"}
-PARTLY_REFUNDED = "14"
+REFUNDED, PARTLY_REFUNDED = "4", "14"
 """`status_id`. An order that is refunded as a whole is cancelled, with all that it was."""
+MIGRATED = "M-MIG"
+"""`external_source` of a historical order from the shop's system before this one: nobody waits for an answer to it."""
+_NUMBER = re.compile("[0-9]{1,20}")
 
 
 class BigCommerceSettings(BaseSettings):
@@ -127,7 +130,7 @@ class _Made(BaseModel):
 
 _EVENT, _HEAD, _LISTED = TypeAdapter(_Event), TypeAdapter(Head), TypeAdapter(tuple[_Listed, ...])
 _PRODUCTS, _PARTIES, _COUPONS = TypeAdapter(list[Product]), TypeAdapter(list[Party]), TypeAdapter(list[Coupon])
-_REFUNDS = TypeAdapter(_Refunds)
+_REFUNDS, _BODIES = TypeAdapter(_Refunds), TypeAdapter(list[JsonValue])
 
 
 def _own_wait(response: httpx.Response) -> timedelta | None:
@@ -195,13 +198,15 @@ class BigCommerce:
     async def fetch(self, external_id: str) -> Sequence[Reading]:
         """The order, its lines, and its coupons and refunds where it has any: two to five calls."""
         path = f"/v2/orders/{external_id}"
-        if not external_id.isdecimal():
+        if not _NUMBER.fullmatch(external_id):
             return (Skipped(why="no number of a BigCommerce order"),)
         found = await self._get(f"{path}?include=consignments,fees&consignment_structure=object")
         if found is None:
             return (Skipped(why="BigCommerce has no such order"),)
         head = answered(_HEAD, "BigCommerce", found)
-        products = await self._all(f"{path}/products", _PRODUCTS)
+        if head.external_source == MIGRATED:
+            return (Skipped(why="a historical order that was migrated into the store"),)
+        products = await self._all(f"{path}/products", _PRODUCTS, needed=True)
         addresses = [] if _has_places(head) else await self._all(f"{path}/shipping_addresses", _PARTIES)
         coupons = await self._all(f"{path}/coupons", _COUPONS) if head.coupon_discount else []
         whole = Whole(
@@ -209,13 +214,14 @@ class BigCommerce:
             products=tuple(products),
             addresses=tuple(addresses),
             coupons=tuple(coupons),
-            refunds=await self._refunds(head),
+            refunds=await self._refunds(head, products),
         )
         return (snapshot_of(whole, self.connection),)
 
-    async def _refunds(self, head: Head) -> tuple[Refund, ...]:
+    async def _refunds(self, head: Head, products: Sequence[Product]) -> tuple[Refund, ...]:
         """`refunded_amount` "always returns 0" (orders.v2.oas2.yml): what was given back is asked for."""
-        if head.status_id != PARTLY_REFUNDED and head.payment_status != "partially refunded":
+        said = {head.status_id == PARTLY_REFUNDED, head.payment_status in ("partially refunded", "refunded")}
+        if head.status_id == REFUNDED or (True not in said and not any(one.quantity_refunded for one in products)):
             return ()
         found = await self._get(f"/v3/orders/{head.id}/payment_actions/refunds")
         return () if found is None else answered(_REFUNDS, "BigCommerce", found).data
@@ -231,7 +237,7 @@ class BigCommerce:
         }
         found = await self._get(f"/v2/orders?{urlencode(asked)}")
         listed = answered(_LISTED, "BigCommerce", found) if found else ()
-        bodies = json.loads(found) if found else []
+        bodies = answered(_BODIES, "BigCommerce", found) if found else []
         deliveries = tuple(
             Delivery(
                 id=f"look:{one.id}:{_digest(json.dumps(body, sort_keys=True).encode())}"[:200],
@@ -248,7 +254,7 @@ class BigCommerce:
     async def answer(self, answer: SourceAnswer) -> Answered:
         """A metafield of the order, by stage and revision: looked for first, and BigCommerce keeps a second one out."""
         path = f"/v3/orders/{answer.external_id}/metafields"
-        if not answer.external_id.isdecimal():
+        if not _NUMBER.fullmatch(answer.external_id):
             return Answered(state=AnswerState.REFUSED, detail="no number of a BigCommerce order")
         key = _key(answer.key)
         found = await self._get(f"{path}?{urlencode({'namespace': NAMESPACE, 'key': key})}")
@@ -286,11 +292,13 @@ class BigCommerce:
             raise Misconfigured(f"no BigCommerce store answers: check {self._check}")
         return "the store's orders can be read; whether the account may write shows with the first answer"
 
-    async def _all(self, path: str, adapter: TypeAdapter[list[T]]) -> list[T]:
-        """Every page. BigCommerce answers 204 where there is nothing."""
+    async def _all(self, path: str, adapter: TypeAdapter[list[T]], *, needed: bool = False) -> list[T]:
+        """Every page. BigCommerce answers 204 where there is nothing. `needed`: an order without is being deleted."""
         whole: list[T] = []
         for page in range(1, 41):
             found = await self._get(f"{path}?limit={PAGE}&page={page}")
+            if found is None and needed:
+                raise Unavailable("BigCommerce has the order and not its lines: it is read again")
             part = answered(adapter, "BigCommerce", found) if found else []
             whole += part
             if len(part) < PAGE:
