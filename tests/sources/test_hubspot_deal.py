@@ -17,7 +17,7 @@ from orderack.domain.money import add_up
 from orderack.domain.order import PaymentStatus
 from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
 from orderack.errors import BadSignature, InvalidInput, Misconfigured, Unavailable
-from orderack.ports import Connection, Hint, RawRequest, Skipped, Snapshot, SourceAnswer, Standing
+from orderack.ports import Connection, Hint, RawRequest, Recalls, Skipped, Snapshot, SourceAnswer, Standing, Stands
 from orderack.sources._deal import snapshot_of
 from orderack.sources._hubspot_deal import Thing, deal_of
 from orderack.sources.hubspot_deal import HubspotDeal, HubspotDealSettings
@@ -187,6 +187,178 @@ class TestWhatADealSays:
             await source.aclose()
 
 
+def line(**properties: object) -> dict:
+    named = {"name": "Lampe", "quantity": "2", "price": "45", "amount": None, "hs_sku": "LMP-1"}
+    return {"id": "1", "properties": named | properties}
+
+
+ONE_LINE = {**DEAL, "associations": {"line items": {"results": [{"id": "1"}]}}}
+
+
+async def with_lines(*lines: dict, **deal: object) -> Snapshot:
+    refs = [{"id": str(n + 1)} for n in range(len(lines))]
+    numbered = [{**one, "id": ref["id"]} for one, ref in zip(lines, refs, strict=True)]
+    made = {**changed(**({"amount": None} | deal)), "associations": {"line items": {"results": refs}}}
+    return await fetched(json_answer(200, made), json_answer(200, {"results": numbered}))
+
+
+class TestWhatALineCosts:
+    @pytest.mark.parametrize(
+        ("said", "price", "discount"),
+        [
+            ({"amount": "80.00"}, 45, 10),
+            ({"hs_total_discount": "10"}, 45, 10),
+            ({"hs_discount_percentage": "12.5"}, 45, Decimal("11.25")),
+            ({"hs_discount_percentage": "12.5", "amount": "78.75"}, 45, Decimal("11.25")),
+            ({"price": None, "amount": "80.00", "hs_total_discount": "10"}, 45, 10),
+            ({"price": None, "amount": "80.00"}, 40, 0),
+            ({"amount": "100"}, 50, 0),
+            ({}, 45, 0),
+        ],
+    )
+    async def test_a_discount_is_an_amount_a_percentage_or_what_is_missing(self, said, price, discount) -> None:
+        order = (await with_lines(line(**said))).order
+        (one,) = order.lines
+        assert (one.unit_price, one.discount) == (price, discount)
+        assert order.totals.total == add_up(order)
+
+    @pytest.mark.parametrize(
+        ("quantity", "price", "total"),
+        [("0.5", "19.99", "10.00"), ("1000", "0.00125", "1.25"), ("0.333333", "30", "10.00"), (None, "7", "7.00")],
+    )
+    async def test_parts_of_a_piece_and_of_a_cent_are_multiplied_whole(self, quantity, price, total) -> None:
+        order = (await with_lines(line(quantity=quantity, price=price))).order
+        assert order.totals.total == add_up(order) == Decimal(total)
+
+    @pytest.mark.parametrize(
+        ("amount", "post", "total", "basis"),
+        [
+            ("100", "119", 119, "added"),
+            ("119", "119", 119, "added"),
+            ("100", "100", 100, "included"),
+            (None, "119", 119, "added"),
+            ("100", None, 100, "added"),
+            ("90", "119", 90, "added"),
+        ],
+    )
+    async def test_whether_the_amount_has_the_tax_is_seen_from_what_the_lines_cost_with_it(
+        self, amount, post, total, basis
+    ) -> None:
+        taxed = line(quantity="1", price="100", hs_tax_amount="19", hs_post_tax_amount=post)
+        order = (await with_lines(taxed, amount=amount)).order
+        assert (order.totals.total, order.totals.tax_basis) == (total, basis)
+        if amount != "90" and post is not None:
+            assert add_up(order) == total
+
+    async def test_a_recurring_line_says_how_often_and_the_deals_own_amount_stands(self) -> None:
+        monthly = line(quantity="1", price="10", amount="10", recurringbillingfrequency="monthly",
+                       hs_recurring_billing_period="P12M", description="Wartung")  # fmt: skip
+        order = (await with_lines(monthly, amount="120")).order
+        assert order.lines[0].instructions == "Wartung\nbilled monthly for P12M"
+        assert (order.totals.total, add_up(order)) == (120, 10)
+
+    async def test_a_line_below_nothing_is_a_discount_and_a_line_of_none_is_none(self) -> None:
+        credit = line(name="Gutschrift", quantity="1", price="-5")
+        order = (await with_lines(line(), credit, line(quantity="0"))).order
+        assert [one.sku for one in order.lines] == ["LMP-1"]
+        assert (order.totals.discount, order.totals.total) == (5, 85)
+        assert add_up(order) == 85
+        assert "Gutschrift (2): -5" in (order.instructions or "")
+
+    @pytest.mark.parametrize(
+        ("said", "field"),
+        [
+            ({"price": None}, "lines[0].price"),
+            ({"quantity": "-1", "price": "-4"}, "lines[0].quantity"),
+            ({"quantity": "two"}, "quantity"),
+            ({"price": "NaN"}, "price"),
+            ({"price": "1e40"}, "price"),
+        ],
+    )
+    async def test_what_is_wrong_is_refused_by_its_name(self, said, field) -> None:
+        with pytest.raises(InvalidInput) as refused:
+            await with_lines(line(**said))
+        assert {problem.field for problem in refused.value.problems} == {field}
+
+    @pytest.mark.parametrize(("currency", "total"), [("JPY", "91"), ("KWD", "90.500"), ("EUR", "90.50")])
+    async def test_the_total_is_what_can_be_paid_in_the_deals_own_currency(self, currency, total) -> None:
+        order = (await with_lines(line(price="45.25"), deal_currency_code=currency)).order
+        assert (order.currency, str(order.totals.total)) == (currency, total)
+
+
+class TestAllOfIt:
+    async def test_two_hundred_lines_come_page_by_page(self) -> None:
+        def refs(start: int, stop: int) -> list[dict]:
+            return [{"toObjectId": n, "associationTypes": []} for n in range(start, stop)]
+
+        first = {"results": [{"id": "1"}], "paging": {"next": {"after": "100", "link": "?after=100"}}}
+        lines = [{**line(hs_sku=f"S-{n}"), "id": str(n)} for n in range(1, 201)]
+        order = (await fetched(
+            json_answer(200, {**changed(amount="18000"), "associations": {"line items": first}}),
+            json_answer(200, {"results": refs(1, 151), "paging": {"next": {"after": "150"}}}),
+            json_answer(200, {"results": refs(151, 201)}),
+            json_answer(200, {"results": lines[:100]}),
+            json_answer(200, {"results": lines[100:]}),
+        )).order  # fmt: skip
+        assert [one.sku for one in order.lines] == [f"S-{n}" for n in range(1, 201)]
+        assert order.totals.total == add_up(order) == 18_000
+
+    async def test_a_deal_of_which_a_line_is_withheld_is_asked_for_again(self) -> None:
+        with pytest.raises(Unavailable, match="1 of the deal's 2"):
+            await fetched(json_answer(200, DEAL), json_answer(207, {"results": LINES[:1], "errors": [{}]}))
+
+    async def test_without_a_contact_the_company_is_who_bought_and_without_an_address_for_mail_it_is_known(
+        self,
+    ) -> None:
+        deal = {**DEAL, "associations": {"companies": {"results": [{"id": "71"}]}}}
+        order = (await fetched(json_answer(200, deal), json_answer(200, {"results": [COMPANY]}))).order
+        assert (order.customer.id, order.contacts.email) == ("71", None)
+        deal = {**DEAL, "associations": {"contacts": {"results": [{"id": "51"}]}}}
+        silent = {"id": "51", "properties": {**CONTACT["properties"], "email": None, "phone": None}}
+        order = (await fetched(json_answer(200, deal), json_answer(200, {"results": [silent]}))).order
+        assert (order.customer.id, order.contacts.email, order.contacts.phone) == ("51", None, None)
+
+
+class Remembers:
+    """A memory in which these deals are orders."""
+
+    def __init__(self, *taken: str) -> None:
+        self._taken = taken
+
+    async def order(self, external_id: str) -> Stands | None:
+        made = (await fetched(*whole())).order
+        return Stands(order=made, content_hash=made.content_hash, at=NOW) if external_id in self._taken else None
+
+
+MERGED = {**DEAL, "id": "900", "properties": {**DEAL["properties"], "hs_merged_object_ids": "5;6"}}
+
+
+class TestMerging:
+    """HubSpot answers for a deal that was merged with the one that it became."""
+
+    async def merged(self, memory: Remembers | None) -> Snapshot:
+        async with running_peer() as peer:
+            source = hubspot(peer.url)
+            if memory:
+                source.recall(memory)
+            peer.will(*whole(MERGED))
+            (reading,) = await source.fetch("5")
+            await source.aclose()
+        return reading
+
+    @pytest.mark.parametrize(
+        ("memory", "known_as"),
+        [(Remembers("6"), "6"), (Remembers("900"), "900"), (Remembers(), "900"), (None, "900")],
+    )
+    async def test_the_order_that_one_of_them_was_goes_on(self, memory, known_as) -> None:
+        assert isinstance(hubspot(), Recalls)
+        assert (await self.merged(memory)).external_id == known_as
+
+    async def test_of_several_orders_a_person_says_which_stands(self) -> None:
+        with pytest.raises(InvalidInput, match=r"5, 6"):
+            await self.merged(Remembers("5", "6"))
+
+
 @quickly
 @given(data=st.data())
 def test_a_mutated_deal_is_an_order_or_a_named_refusal(data: st.DataObject) -> None:
@@ -241,6 +413,18 @@ class TestWhatIsPosted:
         assert first.id == "62515/100/9007199254740993/1795253400000"
         assert await source.read(first) == [Hint(external_id="9007199254740993")]
         assert await source.read(second) == [Hint(external_id="5")]
+
+    async def test_a_hundred_events_are_told_apart_and_only_this_accounts_deals_are_asked_for(self) -> None:
+        source = hubspot(portal_id="62515")
+        kinds = ("deal.propertyChange", "deal.creation", "contact.propertyChange", "line_item.creation", "deal.merge")
+        batch = [{**EVENT, "eventId": n, "objectId": n, "subscriptionType": kinds[n % 5]} for n in range(98)]
+        batch += [{**EVENT, "eventId": 98, "portalId": 1}, {**EVENT, "eventId": 99, "objectId": None}]
+        deliveries = source.deliveries(signed(json.dumps(batch).encode()))
+        assert len({one.id for one in deliveries}) == 100
+        readings = [reading for one in deliveries for reading in await source.read(one)]
+        hints = [reading.external_id for reading in readings if isinstance(reading, Hint)]
+        assert hints == [str(n) for n in range(98) if n % 5 in (0, 1, 4)]
+        assert len(readings) == 100
 
     async def test_what_is_about_no_deal_is_skipped(self) -> None:
         source = hubspot()
@@ -336,6 +520,16 @@ class TestAnswering:
         before, after = await fetched(*whole()), await fetched(*whole(noted))
         assert after.at > before.at
         assert after.order.content_hash == before.order.content_hash
+
+    @pytest.mark.parametrize("status", [400, 409, 422])
+    async def test_a_note_that_is_wrong_is_refused_and_not_written_for_ever(self, status: int) -> None:
+        async with running_peer() as peer:
+            source, answer = hubspot(peer.url), await an_answer()
+            peer.will(json_answer(200, DEAL), json_answer(status, {"message": "ada@example.com"}))
+            refused = await source.answer(answer)
+            assert refused.state is AnswerState.REFUSED
+            assert "ada" not in refused.detail
+            await source.aclose()
 
     async def test_a_cut_off_note_is_asked_for_again_after_a_look(self) -> None:
         async with running_peer() as peer:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from orderack.domain.money import add_up
 from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
@@ -170,6 +171,123 @@ class TestWhatAnOpportunitySays:
             fields = set(re.findall(rf"\b{kind}\.(\w+)", asked))
             assert fields
             assert fields <= set(known[kind])
+
+
+def item(**more: object) -> dict:
+    own = {"Id": "00kxx0000000009AAA", "Quantity": 2.0, "UnitPrice": 45.0, "TotalPrice": 90.0, "ProductCode": "LMP-1"}
+    return own | more
+
+
+def of_lines(*lines: dict, **more: object) -> dict:
+    return {**DEAL, "Amount": None, "OpportunityLineItems": {"done": True, "records": list(lines)}, **more}
+
+
+class TestWhatALineCosts:
+    @pytest.mark.parametrize(
+        ("said", "price", "discount"),
+        [
+            ({"TotalPrice": 81.0, "Discount": 10.0}, 45, 9),
+            ({"TotalPrice": 90.0}, 45, 0),
+            ({"TotalPrice": None}, 45, 0),
+            ({"UnitPrice": None}, 45, 0),
+            ({"UnitPrice": "45", "Quantity": "2", "TotalPrice": "81.00"}, 45, 9),
+            ({"TotalPrice": 99.0}, Decimal("49.5"), 0),
+        ],
+    )
+    async def test_what_it_costs_in_all_goes_before_its_price(self, said, price, discount) -> None:
+        order = (await fetched(of_lines(item(**said)))).order
+        (line,) = order.lines
+        assert (line.unit_price, line.discount) == (price, discount)
+        assert order.totals.total == add_up(order)
+
+    async def test_parts_of_a_piece_and_of_a_cent_are_multiplied_whole(self) -> None:
+        lines = (
+            item(Quantity=0.5, UnitPrice=19.98, TotalPrice=9.99),
+            item(Quantity=1000, UnitPrice=0.00125, TotalPrice=1.25),
+        )
+        order = (await fetched(of_lines(lines[0], {**lines[1], "Id": "00kxx0000000008AAA"}))).order
+        assert order.totals.total == add_up(order) == Decimal("11.24")
+        assert [line.discount for line in order.lines] == [0, 0]
+
+    @pytest.mark.parametrize(
+        ("said", "field"),
+        [
+            ({"Quantity": -2.0, "TotalPrice": 90.0}, "lines[0].quantity"),
+            ({"UnitPrice": None, "TotalPrice": None}, "lines[0].price"),
+            ({"Quantity": "two"}, "Quantity"),
+            ({"Id": "x" * 19}, "Id"),
+        ],
+    )
+    async def test_what_is_wrong_is_refused_by_its_name(self, said, field) -> None:
+        with pytest.raises(InvalidInput) as refused:
+            await fetched(of_lines(item(**said)))
+        assert all(field in problem.field for problem in refused.value.problems)
+
+    async def test_an_amount_that_is_not_the_lines_stands_as_salesforce_says(self) -> None:
+        order = (await fetched(of_lines(item(), Amount=1000))).order
+        assert (order.totals.total, add_up(order)) == (1000, 90)
+
+    async def test_a_field_of_the_shops_own_may_be_ticked_or_several(self) -> None:
+        ticked = {**DEAL, "Geschenk__c": True, "Extras__c": "Karte;Schleife"}
+        connection = CONNECTION.model_copy(update={"fields": {"Geschenk__c": "instructions", "Extras__c": "design"}})
+        async with running_peer() as peer:
+            source = salesforce(peer.url)
+            source.connection = connection
+            peer.will(TOKEN, rows(ticked))
+            (reading,) = await source.fetch("006xx0000000001")
+            await source.aclose()
+        assert "Geschenk__c: true" in reading.order.instructions
+
+
+class TestAllOfIt:
+    def page(self, first: int, last: int, rest: str | None) -> dict:
+        records = [item(Id=f"00kxx{n:010d}AAA") for n in range(first, last)]
+        return {"totalSize": 250, "done": rest is None, "nextRecordsUrl": rest, "records": records}
+
+    async def test_more_lines_than_an_answer_holds_are_asked_for(self) -> None:
+        locator = "/services/data/v65.0/query/01gxx0000000001AAA-200"
+        async with running_peer() as peer:
+            source = salesforce(peer.url)
+            deal = {**DEAL, "Amount": 22500, "OpportunityLineItems": self.page(0, 200, locator)}
+            peer.will(TOKEN, rows(deal), json_answer(200, self.page(200, 250, None)))
+            (reading,) = await source.fetch("006xx0000000001")
+            assert peer.received[-1].target == locator
+            assert len(reading.order.lines) == 250
+            assert reading.order.totals.total == add_up(reading.order) == 22_500
+            await source.aclose()
+
+    @pytest.mark.parametrize("rest", ["https://elsewhere.invalid/steal", "/query/../limits", "", None])
+    async def test_no_answer_sends_our_login_elsewhere(self, rest: str | None) -> None:
+        page = {**self.page(0, 1, rest), "done": False}
+        with pytest.raises(InvalidInput, match="nextRecordsUrl"):
+            await fetched({**DEAL, "OpportunityLineItems": page})
+
+    async def test_a_field_that_the_account_has_not_is_ours_to_mend_and_named(self) -> None:
+        async with running_peer() as peer:
+            source = salesforce(peer.url)
+            peer.will(TOKEN, json_answer(400, [{"errorCode": "INVALID_FIELD", "message": "No such column 'PO__c'"}]))
+            with pytest.raises(Misconfigured, match="field names in ORDERACK_SOURCE_SHOP_SALESFORCE_DEAL_"):
+                await source.fetch("006xx0000000001")
+            await source.aclose()
+
+    async def test_an_ended_session_is_renewed_once(self) -> None:
+        async with running_peer() as peer:
+            source = salesforce(peer.url)
+            ended = json_answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}])
+            peer.will(TOKEN, ended, TOKEN, rows(DEAL))
+            (reading,) = await source.fetch("006xx0000000001")
+            assert isinstance(reading, Snapshot)
+            await source.aclose()
+
+    @pytest.mark.parametrize("name", ["Id FROM User--", "Name,Phone", "a'b", "é__c", "", "A" * 121])
+    async def test_no_field_name_can_change_the_query(self, name: str) -> None:
+        source = salesforce()
+        source.connection = CONNECTION.model_copy(update={"fields": {name: "design"}})
+        with pytest.raises(InvalidInput, match="name of a field"):
+            await source.fetch("006xx0000000001")
+        with pytest.raises(ValidationError):
+            salesforce(terms_field=name)
+        await source.aclose()
 
 
 @quickly
