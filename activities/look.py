@@ -1,6 +1,6 @@
 """`look_at_source`, `look_at_erp`: ask those who do not tell us of their news by themselves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,7 +13,7 @@ from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import Misconfigured, OrderAckError, Unavailable
 from orderack.intake.deliveries import Intake
-from orderack.ports import Awaited, Erp, Ledger, Looks, Source
+from orderack.ports import Awaited, Erp, FindsSeveral, Ledger, Looks, Source
 from orderack.ports.orders_door import NewsDoor
 
 log = structlog.get_logger(__name__)
@@ -83,13 +83,12 @@ class Look:
         name = f"erp/{look.erp}"
         found = told = 0
         last = await self._ledger.cursor(name)
-        for one in _in_turn(waiting, last, now, look.at_most):
-            receipt = await erp.find(one.ref, one.revision)
-            if receipt is not None:
-                found += 1
-                told += await self._tell(look.erp, receipt)
-            last = last if one.since > now - FRESH else str(one.ref)
-        await self._ledger.looked(name, last, self._now())
+        asked = _in_turn(waiting, last, now, look.at_most)
+        async for receipt in _receipts(erp, asked):
+            found += 1
+            told += await self._tell(look.erp, receipt)
+        old = [str(one.ref) for one in asked if one.since <= now - FRESH]
+        await self._ledger.looked(name, old[-1] if old else last, self._now())
         return LookResult(found=found, told=told, waiting=len(waiting))
 
     async def _tell(self, erp: str, receipt: ErpReceipt) -> bool:
@@ -111,6 +110,18 @@ class Look:
             return False
         await self._ledger.announced(row.id, told, self._now())
         return True
+
+
+async def _receipts(erp: Erp, asked: Sequence[Awaited]) -> AsyncIterator[ErpReceipt]:
+    """What the ERP has booked of these; asked for all at once where it can say."""
+    if isinstance(erp, FindsSeveral):
+        for found in await erp.find_several(asked) if asked else ():
+            yield found
+        return
+    for one in asked:
+        receipt = await erp.find(one.ref, one.revision)
+        if receipt is not None:
+            yield receipt
 
 
 def _in_turn(waiting: Sequence[Awaited], last: str, now: datetime, at_most: int) -> Sequence[Awaited]:

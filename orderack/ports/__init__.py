@@ -18,7 +18,7 @@ from orderack.ports.channel import (
     Traits,
 )
 from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
-from orderack.ports.erp import Booking, Erp, Invoices, Stock
+from orderack.ports.erp import Booking, Erp, FindsSeveral, Invoices, Stock
 from orderack.ports.inbox_event import InboxEvent
 from orderack.ports.ledger import (
     UNSAID,
@@ -82,6 +82,7 @@ __all__ = [
     "Erp",
     "EvidenceRecord",
     "Fetches",
+    "FindsSeveral",
     "GatewayLedger",
     "Given",
     "Greeting",

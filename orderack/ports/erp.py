@@ -9,6 +9,7 @@ from orderack.domain.order import Line, Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.domain.value import Value
 from orderack.ports.channel import RawRequest
+from orderack.ports.source_book import Awaited
 
 
 class Stock(Value):
@@ -60,6 +61,15 @@ class Erp(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class FindsSeveral(Protocol):
+    """An ERP that says of many orders at once which it has booked, for fewer requests than one each."""
+
+    async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+        """The receipts of those that it has booked and answered for; as `find` for each of them."""
         ...
 
 

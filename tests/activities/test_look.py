@@ -1,6 +1,8 @@
 """`look_at_source`, `look_at_erp`: what nobody tells us is asked for, once and in turn."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -99,6 +101,23 @@ async def test_an_erp_that_is_down_fails_the_look_for_all_to_see(world: World) -
     erp.finding = failing(Unavailable("503"))
     with pytest.raises(ApplicationError):
         await at_erp(look(world))
+
+
+async def test_an_erp_that_can_say_of_many_orders_at_once_is_asked_once(world: World) -> None:
+    class Lists(ScriptedErp):
+        asked_at_once: ClassVar[list[Sequence[Awaited]]] = []
+
+        async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+            self.asked_at_once.append(wanted)
+            return [RECEIPT]
+
+    await waiting(world)
+    erp, orders = Lists(), ScriptedOrders()
+    world.erps["main"] = erp
+    assert await at_erp(look(world, orders=orders)) == LookResult(found=1, told=1, waiting=1)
+    assert [[(one.ref, one.revision) for one in wanted] for wanted in erp.asked_at_once] == [[(REF, 1)]]
+    assert erp.asked == []
+    assert orders.receipts == [RECEIPT]
 
 
 def test_fresh_orders_go_first_and_old_ones_take_turns_so_that_none_is_forgotten() -> None:
