@@ -59,6 +59,10 @@ class RefusedDelivery(Value):
     why: Text
 
 
+class Begun(Value):
+    written: tuple[str, ...]
+
+
 class RefusedDeliveries(Value):
     connection: Name
     deliveries: tuple[RefusedDelivery, ...]
@@ -112,6 +116,7 @@ def refused(name: One, as_json: AsJson = False) -> None:
 def new(
     name: Annotated[str, typer.Argument(help="The system's name: small letters, digits and _.", metavar="NAME")],
     into: Into = Path("."),
+    as_json: AsJson = False,
 ) -> None:
     """Begin a source of your own: its file, its test and its page, which run as they are and say what is left to do.
 
@@ -119,7 +124,11 @@ def new(
 
     Exit code 0: written; 2: the name will not do, or there is such a source.
     """
-    for file in scaffold(name, into):
+    written = scaffold(name, into)
+    if as_json:
+        print_json(Begun(written=tuple(map(str, written))))
+        return
+    for file in written:
         typer.echo(f"wrote {file}")
     typer.echo(f"Next: docs/adding-a-source.md; then a row `stores.<store>.connections.{name}` in the policy.")
 

@@ -95,6 +95,8 @@ CHANGED: Mapping[Changed, str] = {
     Changed.WINDOW: "Delivery window",
     Changed.DISCOUNT: "Discount",
     Changed.SHIPPING: "Shipping",
+    Changed.FEES: "Fees",
+    Changed.CREDIT: "Gift card or credit",
     Changed.TAX: "Tax",
     Changed.TOTAL: "Total",
     Changed.TERMS: "Payment terms",

@@ -4,14 +4,17 @@ A delivery is recorded before anything is made of it, so nothing that reads badl
 once every order in it knows. Everything here may happen twice, and to two deliveries of one order at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
+from pydantic import ValidationError
 
 from orderack.contracts.updates import CancelRequest, PaymentChanged, SubmitVerdict
 from orderack.domain.order import Order, OrderRef
+from orderack.domain.problem import Problem
+from orderack.domain.validation import problems_of
 from orderack.errors import InvalidInput, Misconfigured, OrderNotOpen, Unavailable
 from orderack.ports import Delivery, Fetches, Hint, InboxEvent, KnownOrder, Ledger, Skipped, Snapshot, Source, Standing
 from orderack.ports.orders_door import NewsDoor
@@ -78,11 +81,17 @@ class Intake:
         try:
             outcome, ref = await self._take(source, delivery, row)
         except InvalidInput as refused:
-            problems = "; ".join(f"{one.field}: {one.problem}" for one in refused.problems)
-            log.warning("a delivery is refused", row=row.id, connection=str(source.connection), problems=problems)
-            outcome, ref = f"{Outcome.REFUSED}: {problems}"[:2_000], None
+            outcome, ref = self._refused(refused.problems, source, row), None
+        except ValidationError as error:  # what the adapter did not foresee
+            outcome, ref = self._refused(problems_of(error), source, row), None
         await self._ledger.announced(row.id, outcome, self._now(), ref)
         return outcome
+
+    @staticmethod
+    def _refused(wrong: Sequence[Problem], source: Source, row: InboxEvent) -> str:
+        problems = "; ".join(f"{one.field}: {one.problem}" for one in wrong)
+        log.warning("a delivery is refused", row=row.id, connection=str(source.connection), problems=problems)
+        return f"{Outcome.REFUSED}: {problems}"[:2_000]
 
     def _source(self, row: InboxEvent) -> Source:
         connection = row.source.removeprefix("sources/")

@@ -108,6 +108,10 @@ class Labels(Value):
     """How one line that is not simply in stock is put on top: `{item}`, `{stock}`."""
     items: Plural
     backordered_items: Plural
+    unavailable_items: Plural
+    replaced_items: Plural
+    open_items: Plural
+    """Whole phrases, unlike `backordered_items`: they stand one after the other."""
     more: Plural
     payment_status: Mapping[PaymentStatus, Word]
     changed: Mapping[Changed, Word]

@@ -8,6 +8,7 @@ from typing import ClassVar
 from jinja2 import Template
 
 from orderack.domain.acknowledgement import Kind
+from orderack.domain.response import LineAnswer
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages.clean import cut, line, unlinked, without_addresses
@@ -125,10 +126,21 @@ def _known(content: Content, view: View, labels: Labels, formats: Formats) -> di
         known |= {
             "promise": formats.day(when) if when else "",
             "backordered": formats.plural(labels.backordered_items, late) if late else "",
+            "exceptions": _exceptions(facts.answers, labels, formats),
             "attention": bool(view.notices),
             "changed": bool(view.changes),
         }
     return known
+
+
+def _exceptions(answers: Sequence[LineAnswer], labels: Labels, formats: Formats) -> str:
+    """How many lines are not what was ordered, apart from those that only come later; empty: none."""
+    counts = (
+        (labels.unavailable_items, sum(1 for answer in answers if answer.rejected)),
+        (labels.replaced_items, sum(1 for answer in answers if answer.substitute_sku)),
+        (labels.open_items, sum(1 for answer in answers if answer.held)),
+    )
+    return ", ".join(formats.plural(words, count) for words, count in counts if count)
 
 
 def _known_to_sms(content: Content, known: Mapping[str, object], formats: Formats) -> dict[str, object]:

@@ -1,15 +1,17 @@
 """What a shop delivers is kept first, told once, and never out of order."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from orderack.contracts.updates import SubmitVerdict
-from orderack.domain.order import OrderRef, PaymentStatus
+from orderack.domain.order import OrderRef, PaymentStatus, Totals
 from orderack.errors import Misconfigured, Unavailable
 from orderack.intake.deliveries import LEASE, Outcome
-from orderack.ports import Connection, Standing
+from orderack.ports import Connection, Delivery, Reading, Standing
 from tests.intake.conftest import Door
 from tests.intake.fakes import FakeSource, Told, a_delivery
 
@@ -89,6 +91,17 @@ async def test_what_cannot_be_read_is_kept_and_its_outcome_names_the_field(door:
     assert "quantity" in outcome
     assert await door.unannounced() == 0
     assert door.orders.submitted == []
+
+
+async def test_what_an_adapter_did_not_foresee_is_refused_by_the_name_of_the_field_and_stops_nothing(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def short_sighted(delivery: Delivery) -> Sequence[Reading]:
+        raise AssertionError(Totals(total=Decimal(-1)))  # it never gets that far
+
+    monkeypatch.setattr(door.source, "read", short_sighted)
+    assert await door.take(a_delivery("d1")) == "refused: total: is less than 0"
+    assert await door.unannounced() == 0
 
 
 async def test_nothing_is_lost_while_temporal_is_away(door: Door) -> None:
