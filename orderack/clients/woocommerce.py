@@ -97,7 +97,7 @@ class Shop:
         raise self._no(response)
 
     async def noted(self, order: str, last_line: str) -> int | None:
-        """The private note that ends in this line (WooCommerce gives them all at once); None: there is none."""
+        """The first private note that ends in this line (WooCommerce gives them all at once); None: there is none."""
         response = await self._reading.send("GET", f"{_notes(order)}?type=internal", auth=self._login())
         if not response.is_success:
             raise self._no(response)
@@ -105,7 +105,13 @@ class Shop:
             notes = _NOTES.validate_json(response.content)
         except ValidationError:
             raise Unavailable("WooCommerce answered with notes that cannot be read") from None
-        return next((note.id for note in notes if note.note.rstrip().endswith(last_line)), None)
+        return min((note.id for note in notes if note.note.rstrip().endswith(last_line)), default=None)
+
+    async def unnote(self, order: str, note: int) -> None:
+        """Delete a note of ours; one that is gone is as good as deleted. Raises Refused, Unavailable, Misconfigured."""
+        response = await self._reading.send("DELETE", f"{_notes(order)}/{note}?force=true", auth=self._login())
+        if not response.is_success and response.status_code != httpx.codes.NOT_FOUND:
+            raise self._no(response)
 
     async def order(self, order: str) -> bytes:
         """An order as JSON. Raises Refused (BAD_RECIPIENT) where the shop has none of that id, Unavailable where what

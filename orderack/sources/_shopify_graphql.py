@@ -1,7 +1,6 @@
 """An order as the Admin API of today gives it, asked for under the names that its webhooks use (GraphQL's aliases)."""
 
 import json
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, JsonValue, TypeAdapter
@@ -9,7 +8,8 @@ from pydantic import BeforeValidator, JsonValue, TypeAdapter
 from orderack.clients.shopify import Admin
 from orderack.clients.wire import Moment, read
 from orderack.errors import Unavailable
-from orderack.sources._shopify_order import Amount, Buyer, Line, Number, Pair, Read, Said, Shipping, ShopOrder, id_of
+from orderack.sources._loose import Said
+from orderack.sources._shopify_order import Buyer, Line, Number, Pair, Read, Shipping, ShopOrder, id_of
 
 LINES = 50
 """Lines asked for at once, to stay well below the 1,000 points that one query may cost."""
@@ -114,8 +114,6 @@ class _Ways(Read):
 
 
 class _Order(ShopOrder):
-    total_price: Amount = Decimal(0)
-    """In `total_price_set`."""
     line_items: tuple[Line, ...] = ()
     note_attributes: tuple[Pair, ...] = ()
     buyer: _Buyer | None = None

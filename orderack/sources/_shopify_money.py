@@ -4,7 +4,7 @@ Each figure is Shopify's own: those of now where it gives them, those of the ord
 does not add up is left so, for a person to see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from orderack.domain.money import minor_unit
@@ -13,6 +13,8 @@ from orderack.sources._reading import refuse
 from orderack.sources._shopify_order import Adjustment, Allocation, Bag, Line, Shipping, ShopOrder
 
 NOTHING = Decimal(0)
+BASIS: Mapping[bool | None, TaxBasis] = {True: TaxBasis.INCLUDED, False: TaxBasis.ADDED}
+"""`taxes_included`; where it is not said, the store's own row in the policy says it."""
 
 
 class Purse:
@@ -97,8 +99,8 @@ class Purse:
         owed = NOTHING if order.duties_included else self.of(duties) or NOTHING
         return owed + (self.of(fees) or NOTHING) + tip
 
-    def totals(self, lines: Sequence[Line], tips: Sequence[Line]) -> Totals:
-        """Of these lines, and of those that are a tip. Raises InvalidInput where there is no total of now."""
+    def totals(self) -> Totals:
+        """Raises InvalidInput where there is no total, and ValidationError where one of its figures cannot be."""
         order = self._order
         shipping, on_the_way = self._shipping()
         if order.edited:
@@ -107,15 +109,14 @@ class Purse:
         else:
             total = self.of(order.total_price_set, order.total_price)
             tax = self.of(order.total_tax_set, order.total_tax)
-        stale = not order.edited and any(line.current_quantity not in (None, line.quantity) for line in lines)
-        if total is None or (stale and not order.cancelled):
-            raise refuse("current_total_price", "is missing", "see the order in the shop")
+        if total is None:
+            raise refuse("total_price", f"is not said in {self.currency}", "see the order in the shop")
         return Totals(
-            discount=self._discounts(lines, on_the_way),
+            discount=self._discounts(order.sold, on_the_way),
             tax=tax or NOTHING,
             shipping=shipping,
-            fees=self._fees(tips),
-            tax_basis=TaxBasis.INCLUDED if order.taxes_included else TaxBasis.ADDED,
+            fees=self._fees(order.tips),
+            tax_basis=BASIS.get(order.taxes_included),
             total=total,
         )
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from orderack.clients.wire import Moment
 from orderack.errors import InvalidInput
+from orderack.sources._loose import MANY, Said
 from orderack.sources._reading import amount
 
 
@@ -32,8 +33,8 @@ def _amount(value: object) -> Decimal:
         raise ValueError("not an amount") from None
 
 
-def _many(value: object) -> object:
-    return () if value is None else value
+def _object(value: object) -> object:
+    return None if value in ({}, [], "") else value
 
 
 Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
@@ -41,7 +42,8 @@ Id = Annotated[Number | None, BeforeValidator(id_of)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Count = Annotated[int, Field(ge=0, lt=10**8)]
 Yes = bool | None
-Said = str | None
+Part = BeforeValidator(_object)
+"""For an object that is empty where there is none."""
 
 
 class Read(BaseModel):
@@ -52,23 +54,26 @@ class Read(BaseModel):
 
 class Money(Read):
     amount: Amount
-    currency_code: str
+    currency_code: str = Field(min_length=1)
 
 
 class Bag(Read):
     """An amount in the shop's currency and in the one that the buyer pays in."""
 
     shop_money: Money
-    presentment_money: Money | None = None
+    presentment_money: Annotated[Money | None, Part] = None
+
+
+MaybeBag = Annotated[Bag | None, Part]
 
 
 class Allocation(Read):
     amount: Amount | None = None
-    amount_set: Bag | None = None
+    amount_set: MaybeBag = None
 
 
 class Pair(Read):
-    name: str | None = None
+    name: Said = None
     value: str | int | float | bool | None = None
 
 
@@ -82,12 +87,13 @@ class Line(Read):
     quantity: Count
     current_quantity: Count | None = None
     price: Amount | None = None
-    price_set: Bag | None = None
+    price_set: MaybeBag = None
     requires_shipping: Yes = None
     tip: object = None
-    """Not null: this line is the buyer's tip."""
-    properties: Annotated[tuple[Pair, ...], BeforeValidator(_many)] = ()
-    discount_allocations: Annotated[tuple[Allocation, ...], BeforeValidator(_many)] = ()
+    tip_payment_gateway: object = None
+    """On the line of a tip it is there, null or not, and on no other."""
+    properties: Annotated[tuple[Pair, ...], MANY] = ()
+    discount_allocations: Annotated[tuple[Allocation, ...], MANY] = ()
 
 
 class Shipping(Read):
@@ -96,10 +102,14 @@ class Shipping(Read):
     delivery_category: Said = None
     is_removed: Yes = None
     price: Amount | None = None
-    price_set: Bag | None = None
+    price_set: MaybeBag = None
     discounted_price: Amount | None = None
-    discounted_price_set: Bag | None = None
-    discount_allocations: Annotated[tuple[Allocation, ...], BeforeValidator(_many)] = ()
+    discounted_price_set: MaybeBag = None
+    discount_allocations: Annotated[tuple[Allocation, ...], MANY] = ()
+
+    @property
+    def is_free(self) -> bool:
+        return not _in_the_shop(self.price_set, self.price)
 
 
 class RefundLine(Read):
@@ -110,12 +120,12 @@ class RefundLine(Read):
 class Adjustment(Read):
     kind: Said = None
     amount: Amount | None = None
-    amount_set: Bag | None = None
+    amount_set: MaybeBag = None
 
 
 class Refund(Read):
-    refund_line_items: Annotated[tuple[RefundLine, ...], BeforeValidator(_many)] = ()
-    order_adjustments: Annotated[tuple[Adjustment, ...], BeforeValidator(_many)] = ()
+    refund_line_items: Annotated[tuple[RefundLine, ...], MANY] = ()
+    order_adjustments: Annotated[tuple[Adjustment, ...], MANY] = ()
 
 
 class Place(Read):
@@ -146,66 +156,96 @@ class Buyer(Read):
 
 class Terms(Read):
     payment_terms_name: Said = None
+    due_in_days: Count | None = None
 
 
 class ShopOrder(Read):
     id: Annotated[Number, BeforeValidator(id_of)]
-    name: str = Field(min_length=1)
-    created_at: Moment
+    name: Said = None
+    order_number: Id = None
+    created_at: Moment | None = None
     processed_at: Moment | None = None
-    updated_at: Moment
+    updated_at: Moment | None = None
     cancelled_at: Moment | None = None
     cancel_reason: Said = None
     test: Yes = None
-    currency: str
+    currency: str = Field(min_length=1)
     presentment_currency: Said = None
     financial_status: Said = None
-    payment_gateway_names: Annotated[tuple[str | None, ...], BeforeValidator(_many)] = ()
+    payment_gateway_names: Annotated[tuple[Said, ...], MANY] = ()
     gateway: Said = None
     """As older versions have it."""
-    payment_terms: Terms | None = None
-    taxes_included: bool
+    payment_terms: Annotated[Terms | None, Part] = None
+    taxes_included: Yes = None
     duties_included: Yes = None
-    line_items: tuple[Line, ...]
-    shipping_lines: Annotated[tuple[Shipping, ...], BeforeValidator(_many)] = ()
-    refunds: Annotated[tuple[Refund, ...], BeforeValidator(_many)] = ()
-    total_price: Amount
-    total_price_set: Bag | None = None
+    line_items: Annotated[tuple[Line, ...], MANY]
+    shipping_lines: Annotated[tuple[Shipping, ...], MANY] = ()
+    refunds: Annotated[tuple[Refund, ...], MANY] = ()
+    total_price: Amount | None = None
+    total_price_set: MaybeBag = None
     total_tax: Amount | None = None
-    total_tax_set: Bag | None = None
+    total_tax_set: MaybeBag = None
     total_discounts: Amount | None = None
-    total_discounts_set: Bag | None = None
+    total_discounts_set: MaybeBag = None
     total_tip_received: Amount | None = None
-    total_tip_received_set: Bag | None = None
-    original_total_duties_set: Bag | None = None
-    original_total_additional_fees_set: Bag | None = None
+    total_tip_received_set: MaybeBag = None
+    original_total_duties_set: MaybeBag = None
+    original_total_additional_fees_set: MaybeBag = None
     current_total_price: Amount | None = None
-    current_total_price_set: Bag | None = None
+    current_total_price_set: MaybeBag = None
     current_total_tax: Amount | None = None
-    current_total_tax_set: Bag | None = None
+    current_total_tax_set: MaybeBag = None
     current_total_discounts: Amount | None = None
-    current_total_discounts_set: Bag | None = None
-    current_total_duties_set: Bag | None = None
-    current_total_additional_fees_set: Bag | None = None
-    current_shipping_price_set: Bag | None = None
-    customer: Buyer | None = None
+    current_total_discounts_set: MaybeBag = None
+    current_total_duties_set: MaybeBag = None
+    current_total_additional_fees_set: MaybeBag = None
+    current_shipping_price_set: MaybeBag = None
+    customer: Annotated[Buyer | None, Part] = None
     email: Said = None
     contact_email: Said = None
     phone: Said = None
     customer_locale: Said = None
-    shipping_address: Place | None = None
-    billing_address: Place | None = None
+    shipping_address: Annotated[Place | None, Part] = None
+    billing_address: Annotated[Place | None, Part] = None
     note: Said = None
-    note_attributes: Annotated[tuple[Pair, ...], BeforeValidator(_many)] = ()
+    note_attributes: Annotated[tuple[Pair, ...], MANY] = ()
     po_number: Said = None
     confirmation_number: Said = None
     source_name: Said = None
     location_id: Id = None
 
     @property
+    def paid_in_its_currency(self) -> bool:
+        """Whether it says its total in the currency that the buyer pays: a subscription may leave that out."""
+        said = [bag for bag in (self.total_price_set, self.current_total_price_set) if bag and bag.presentment_money]
+        paid = (self.presentment_currency or self.currency).casefold()
+        return bool(said) or paid == self.currency.casefold()
+
+    @property
+    def tips(self) -> tuple[Line, ...]:
+        """A tip is a line of its own on most orders."""
+        return tuple(line for line in self.line_items if self._is_tip(line))
+
+    @property
+    def sold(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.line_items if not self._is_tip(line))
+
+    def _is_tip(self, line: Line) -> bool:
+        """GraphQL says so by its name alone, which is in the shop's language: there the sum tells."""
+        if line.product_id is not None or line.variant_id is not None or line.requires_shipping:
+            return False
+        if line.tip is not None or "tip_payment_gateway" in line.model_fields_set:
+            return True
+        received, each = (
+            _in_the_shop(self.total_tip_received_set, self.total_tip_received),
+            _in_the_shop(line.price_set, line.price),
+        )
+        return bool(received) and (line.title == "Tip" or (each or 0) * line.quantity == received)
+
+    @property
     def all_gone(self) -> bool:
         """Every line was refunded or taken out: nothing of it is wanted any more."""
-        return bool(self.line_items) and not any(self.wanted(line) for line in self.line_items)
+        return bool(self.sold) and not any(self.wanted(line) for line in self.sold)
 
     @property
     def cancelled(self) -> bool:
@@ -217,6 +257,11 @@ class ShopOrder(Read):
         known = self.current_total_price is not None or self.current_total_price_set is not None
         return known and not self.cancelled
 
+    @property
+    def stale(self) -> bool:
+        """Something was taken back, and there are no figures of now."""
+        return not self.edited and not self.cancelled and any(self.wanted(one) != one.quantity for one in self.sold)
+
     def wanted(self, line: Line) -> int:
         """How many of it are still on order."""
         if line.current_quantity is not None:
@@ -227,3 +272,8 @@ class ShopOrder(Read):
     def count(self, line: Line) -> int:
         """How many of it the order's figures stand for."""
         return self.wanted(line) if self.edited else line.quantity
+
+
+def _in_the_shop(bag: Bag | None, plain: Decimal | None) -> Decimal | None:
+    """The amount in the shop's own currency."""
+    return plain if bag is None else bag.shop_money.amount

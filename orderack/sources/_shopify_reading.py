@@ -1,23 +1,28 @@
 """A Shopify order → ours. Which field is read from where: docs/sources/shopify.md."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from orderack.domain.money import minor_unit
+from pydantic import ValidationError
+
 from orderack.domain.order import (
     DIGITAL,
     Address,
     Contacts,
     Customer,
+    Doubt,
     ExternalId,
     Line,
-    Order,
     Payment,
     PaymentStatus,
     Pickup,
 )
+from orderack.domain.validation import problems_of
+from orderack.errors import InvalidInput
 from orderack.ports import Connection, Skipped, Snapshot, Standing
 from orderack.sources import _shopify_order as shop
 from orderack.sources._reading import (
+    FOUR,
     Extras,
     address_of,
     canonical,
@@ -30,6 +35,7 @@ from orderack.sources._reading import (
     phone_of,
     priced,
     prose_of,
+    refuse,
     sku_of,
 )
 from orderack.sources._shopify_money import Purse
@@ -43,18 +49,29 @@ PAYMENT: Mapping[str, PaymentStatus] = {
 }
 """`financial_status`; every other is pending. Money that went back, or an authorisation that ended, while goods are
 still on order is a person's to look at."""
-SETTLED = frozenset({"paid", "authorized", "partially_paid", "partially_refunded", "refunded"})
-"""At the checkout money was taken, or put aside."""
+TERMS: Mapping[str, str] = {
+    **dict.fromkeys(("paid", "authorized", "partially_refunded", "refunded"), "prepaid"),
+    "partially_paid": "partly paid",
+}
+"""Whether money was taken, or put aside, at the checkout; every other waits for it."""
 
 
 def reading_of(order: shop.ShopOrder, connection: Connection) -> Snapshot | Skipped:
     """The order as it stands; nothing for us where it is a test. Raises InvalidInput naming what is wrong."""
     if order.test:
         return Skipped(why="a test order")
+    placed = order.processed_at or order.created_at
+    at = order.updated_at or order.created_at or placed
+    if placed is None or at is None:
+        raise refuse("created_at", "is missing", "see the order in the shop")
+    try:
+        made = canonical({**_order(order, connection), "trigger_at": placed}, connection.system)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
     return Snapshot(
         external_id=order.id,
-        at=order.updated_at,
-        order=_order(order, connection),
+        at=at,
+        order=made,
         standing=Standing.CANCELLED if order.cancelled else Standing.OPEN,
         reason=_reason(order),
     )
@@ -66,47 +83,44 @@ def _reason(order: shop.ShopOrder) -> str:
     return (line_of(order.cancel_reason) or "").lower() or ("cancelled" if order.cancelled_at else "all taken back")
 
 
-def _order(order: shop.ShopOrder, connection: Connection) -> Order:
+def _order(order: shop.ShopOrder, connection: Connection) -> Mapping[str, object]:
+    """The fields of ours, but for when it was placed."""
     purse = Purse(order)
-    sold = [line for line in order.line_items if not _is_tip(line, order)]
-    tips = [line for line in order.line_items if _is_tip(line, order)]
-    wanted = [line for line in sold if order.count(line)]
+    wanted = [line for line in order.sold if order.count(line)]
     said = extras_of(((one.name, one.value) for one in order.note_attributes), connection.fields, connection.time_zone)
     where = _delivery(order, wanted, connection, said)
-    made: dict[str, object] = {
+    return {
         "store": connection.store,
-        "number": name_of(order.name) or order.id,
+        "number": name_of(order.name) or (f"#{order.order_number}" if order.order_number else order.id),
         "source": connection.source,
-        "trigger_at": order.processed_at or order.created_at,
         "customer": _customer(order),
         "contacts": _contacts(order, connection),
-        "lines": tuple(_line(line, order, purse, connection) for line in wanted),
+        "lines": tuple(_line(at, line, order, purse, connection) for at, line in enumerate(wanted, 1)),
         "delivery_window": said.window,
         "billing_address": _address(order.billing_address, connection),
         "payment": _payment(order),
         "currency": purse.currency,
-        "totals": purse.totals(sold, tips),
+        "totals": purse.totals(),
         "instructions": prose_of(order.note, *said.instructions),
         "external_ids": _ids(order),
         "purchase_order": name_of(order.po_number) or said.purchase_order,
+        "doubts": _doubts(order),
+        **where,
     }
-    return canonical({**made, **where}, connection.system)
 
 
-def _is_tip(line: shop.Line, order: shop.ShopOrder) -> bool:
-    """A tip is a line of its own on some orders. In GraphQL nothing says so but its name, and that it is no product."""
-    if line.tip is not None:
-        return True
-    nothing = line.product_id is None and line.variant_id is None and line.requires_shipping is False
-    received = order.total_tip_received_set.shop_money.amount if order.total_tip_received_set else 0
-    return nothing and line.title == "Tip" and bool(order.total_tip_received or received)
+def _doubts(order: shop.ShopOrder) -> tuple[Doubt, ...]:
+    if not order.stale:
+        return ()
+    why = "The shop took part of it back, and did not say what it costs now: see there which lines are still wanted."
+    return (Doubt(field="lines", why=why, confidence=Decimal("0.5")),)
 
 
-def _line(line: shop.Line, order: shop.ShopOrder, purse: Purse, connection: Connection) -> Line:
+def _line(at: int, line: shop.Line, order: shop.ShopOrder, purse: Purse, connection: Connection) -> Line:
     said = extras_of(((one.name, one.value) for one in line.properties), connection.fields, connection.time_zone)
     sku = sku_of(line.sku, ("variant", line.variant_id), ("product", line.product_id), ("line", line.id))
     made = Line(
-        line_id=line.id or sku,
+        line_id=line.id or str(at),
         sku=sku,
         description=line_of(line.name) or line_of(line.title) or "",
         quantity=order.count(line),
@@ -117,7 +131,7 @@ def _line(line: shop.Line, order: shop.ShopOrder, purse: Purse, connection: Conn
         discount=purse.discount(line),
         codes=(ExternalId(system="shopify_line", id=line.id),) if line.id else (),
     )
-    return priced(made, purse.cost(line).quantize(minor_unit("UYW")))
+    return priced(made, purse.cost(line).quantize(FOUR))
 
 
 def _customer(order: shop.ShopOrder) -> Customer:
@@ -178,10 +192,11 @@ def _delivery(
 
 
 def _counter(order: shop.ShopOrder, address: Address | None) -> str | None:
-    """Local pickup has the shop's place as the way of delivery, and no address of the buyer's; so has a sale at the
-    till, which knows its location alone."""
+    """Local pickup has the shop's place as the way of delivery, costs nothing, and has no address of the buyer's; a
+    sale at the till knows its location alone. An address that is not told with a way that costs something is one that
+    the app may not see."""
     way = next((line for line in order.shipping_lines if not line.is_removed), None)
-    if way is not None and ("pick" in (way.delivery_category or "").casefold() or address is None):
+    if way is not None and ("pick" in (way.delivery_category or "").casefold() or (address is None and way.is_free)):
         return line_of(way.title) or line_of(way.code)
     at_the_till = order.source_name == "pos" and address is None and order.location_id is not None
     return f"the shop's location {order.location_id}" if at_the_till else None
@@ -197,12 +212,13 @@ def _payment(order: shop.ShopOrder) -> Payment:
 
 
 def _terms(order: shop.ShopOrder, status: str, method: str | None) -> str | None:
-    agreed = line_of(order.payment_terms.payment_terms_name) if order.payment_terms else None
-    if agreed:
-        return agreed
-    if status in SETTLED:
-        return f"prepaid by {method}" if method else "prepaid"
-    return f"to be paid by {method}" if method else None
+    agreed = order.payment_terms
+    if agreed and (agreed.payment_terms_name or agreed.due_in_days):
+        return line_of(agreed.payment_terms_name) or f"Net {agreed.due_in_days}"
+    how = TERMS.get(status)
+    if method is None:
+        return how
+    return f"{how or 'to be paid'} by {method}"
 
 
 def _ids(order: shop.ShopOrder) -> tuple[ExternalId, ...]:

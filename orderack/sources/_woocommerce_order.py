@@ -58,6 +58,12 @@ def _many(value: object) -> object:
     return () if value in (None, "", False) else value
 
 
+def _objects(value: object) -> object:
+    """What a plugin wrote in another form than WooCommerce's is nothing that could be read."""
+    found = _many(value)
+    return tuple(one for one in found if isinstance(one, dict)) if isinstance(found, tuple | list) else ()
+
+
 def _object(value: object) -> object:
     """PHP writes an empty object as an empty list."""
     return value or None
@@ -73,6 +79,7 @@ Id = Annotated[_Number | None, BeforeValidator(_id)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
 MaybeAmount = Annotated[Decimal | None, BeforeValidator(_amount_or_none)]
 Listed = BeforeValidator(_many)
+Noted = BeforeValidator(_objects)
 Part = BeforeValidator(_object)
 
 
@@ -104,7 +111,7 @@ class Line(Read):
     """Each, after discounts, with all its digits: `total` is rounded, and rounded lines need not add up."""
     bundled_by: Id = None
     composite_parent: Id = None
-    meta_data: Annotated[tuple[Meta, ...], Listed] = ()
+    meta_data: Annotated[tuple[Meta, ...], Noted] = ()
 
 
 class Fee(Read):
@@ -118,7 +125,7 @@ class Way(Read):
     method_id: Said = None
     method_title: Said = None
     total: MaybeAmount = None
-    meta_data: Annotated[tuple[Meta, ...], Listed] = ()
+    meta_data: Annotated[tuple[Meta, ...], Noted] = ()
 
 
 class Refund(Read):
@@ -171,7 +178,12 @@ class ShopOrder(Read):
     shipping_lines: Annotated[tuple[Way, ...], Listed] = ()
     refunds: Annotated[tuple[Refund, ...], Listed] = ()
     gift_cards: Annotated[tuple[GiftCard, ...], Listed] = ()
-    meta_data: Annotated[tuple[Meta, ...], Listed] = ()
+    meta_data: Annotated[tuple[Meta, ...], Noted] = ()
+
+    @property
+    def stands(self) -> str:
+        """Its status; some plugins write it as the database has it."""
+        return self.status.strip().casefold().removeprefix("wc-")
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -184,9 +196,12 @@ def _had(order: ShopOrder, at: int) -> bool:
 
 
 def moment_of(gmt: str | None, local: datetime | None) -> datetime | None:
-    """A time that WooCommerce writes in UTC and without a zone; where it does not, the shop's own."""
+    """A time that WooCommerce writes in UTC and without a zone; where it does not, the shop's own. None too for what
+    MySQL has where there is none (the year 0), and others like it."""
     try:
-        found = datetime.fromisoformat(gmt or "")
+        found: datetime | None = datetime.fromisoformat(gmt or "")
     except ValueError:
-        return local
+        found = local
+    if found is None or not 1970 <= found.year < 9_999:
+        return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from orderack.domain.money import minor_unit
+from pydantic import ValidationError
+
+from orderack.domain.money import fits, minor_unit
 from orderack.domain.order import (
     DIGITAL,
     Address,
@@ -13,15 +15,17 @@ from orderack.domain.order import (
     Doubt,
     ExternalId,
     Line,
-    Order,
     Payment,
     PaymentStatus,
     Pickup,
     TaxBasis,
     Totals,
 )
+from orderack.domain.validation import problems_of
+from orderack.errors import InvalidInput
 from orderack.ports import Connection, Snapshot, Standing
 from orderack.sources import _woocommerce_order as shop
+from orderack.sources._loose import payable
 from orderack.sources._reading import (
     FIELDS,
     FOUR,
@@ -58,6 +62,8 @@ dropped where nobody pays; to pay later is `on-hold`, or `processing` unpaid."""
 PAID = frozenset({"processing", "completed"})
 LATER = frozenset({"cod"})
 """Ways to pay that an order is processed with before it is paid."""
+HELD = "on-hold"
+"""It waits for a payment; of what was paid before, somebody, or a plugin against fraud, holds it."""
 PICKUP = frozenset({"local_pickup", "pickup_location", "local_pickup_plus"})
 NOTHING = Decimal(0)
 
@@ -68,11 +74,15 @@ def reading_of(order: shop.ShopOrder, connection: Connection) -> Snapshot:
     at = _moment(order.date_modified_gmt, order.date_modified, connection) or placed
     if placed is None or at is None:
         raise refuse("date_created_gmt", "is no time", "see the order in the shop")
-    standing = STANDING.get(order.status.removeprefix("wc-"), Standing.OPEN)
+    standing = STANDING.get(order.stands, Standing.OPEN)
+    try:
+        made = canonical(_order(order, placed, connection), connection.system)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
     return Snapshot(
         external_id=order.id,
         at=at,
-        order=_order(order, placed, connection),
+        order=made,
         standing=standing,
         reason=(line_of(order.status) or "") if standing is Standing.CANCELLED else "",
     )
@@ -82,11 +92,11 @@ def _moment(gmt: str | None, local: str | None, connection: Connection) -> datet
     return shop.moment_of(gmt, moment_in(local or "", connection.time_zone))
 
 
-def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> Order:
-    wanted = [line for line in order.lines if line.quantity > 0 and (line.subtotal or NOTHING) >= 0 and line.total >= 0]
+def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> Mapping[str, object]:
+    wanted = [line for line in order.lines if line.quantity > 0 and line.total >= 0]
     currency = order.currency.upper()
     said = extras_of(_known(order.meta_data, connection), connection.fields, connection.time_zone)
-    made: dict[str, object] = {
+    return {
         "store": connection.store,
         "number": name_of(order.number) or order.id,
         "source": connection.source,
@@ -98,14 +108,13 @@ def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> O
         "billing_address": _address(order.billing, connection),
         "payment": _payment(order),
         "currency": currency,
-        "totals": _totals(order, wanted),
+        "totals": _totals(order, wanted, currency),
         "instructions": prose_of(order.customer_note, *said.instructions),
         "external_ids": (ExternalId(system="woocommerce", id=order.id),),
         "purchase_order": said.purchase_order,
         "doubts": _doubts(order),
         **_delivery(order, connection, said),
     }
-    return canonical(made, connection.system)
 
 
 def _known(meta: Iterable[shop.Meta], connection: Connection) -> list[tuple[object, object]]:
@@ -118,43 +127,41 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _totals(order: shop.ShopOrder, wanted: Sequence[shop.Line]) -> Totals:
+def _totals(order: shop.ShopOrder, wanted: Sequence[shop.Line], currency: str) -> Totals:
     """As WooCommerce reckons: lines after discounts + fees + shipping + tax - gift cards. Its lines are without tax,
-    whatever the shop shows its buyers."""
+    whatever the shop shows its buyers. A shop may reckon with more decimals than can be paid: each sum is rounded to
+    what can, and a total that was is a person's to see (`_doubts`)."""
     below = [fee.total for fee in order.fee_lines if fee.total < 0]
     below += [line.total for line in order.lines if line.total < 0]
+    off = sum((_off(line, currency) for line in wanted), NOTHING) - sum(below, NOTHING)
     fees = sum((fee.total for fee in order.fee_lines if fee.total > 0), NOTHING)
     ways = sum((way.total or NOTHING for way in order.shipping_lines), NOTHING)
     return Totals(
-        discount=sum((_off(line, order.currency.upper()) for line in wanted), NOTHING) - sum(below, NOTHING),
-        tax=order.total_tax or NOTHING,
-        shipping=ways if order.shipping_total is None else order.shipping_total,
-        fees=fees,
-        credit=sum((card.amount for card in order.gift_cards), NOTHING),
+        discount=payable(off, currency),
+        tax=payable(order.total_tax, currency),
+        shipping=payable(ways if order.shipping_total is None else order.shipping_total, currency),
+        fees=payable(fees, currency),
+        credit=payable(sum((card.amount for card in order.gift_cards), NOTHING), currency),
         tax_basis=TaxBasis.ADDED,
-        total=order.total,
+        total=payable(order.total, currency),
     )
 
 
-HALF_A_CENT = Decimal("0.005")
-
-
-def _before(line: shop.Line) -> Decimal:
+def _before(line: shop.Line, currency: str) -> Decimal:
     """What it costs before discounts; a price that was raised by hand has none.
 
-    `total` is rounded. Where the shop's prices hold the tax, lines without it have more digits, and WooCommerce rounds
-    their sum: so where nothing is off, the price with all its digits counts.
+    `subtotal` and `total` are rounded, and the price (after discounts) is not. Where the shop's prices hold the tax,
+    lines without it have more digits, and WooCommerce rounds their sum: so the price with all its digits counts.
     """
-    before = max(line.total if line.subtotal is None else line.subtotal, line.total)
-    exact = line.price * line.quantity if line.price is not None else before
-    return (
-        exact.quantize(FOUR, ROUND_HALF_UP) if before == line.total and abs(exact - before) <= HALF_A_CENT else before
-    )
+    exact = line.price * line.quantity if line.price is not None else line.total
+    after = exact if abs(exact - line.total) <= minor_unit(currency) / 2 else line.total
+    return (after + _off(line, currency)).quantize(FOUR, ROUND_HALF_UP)
 
 
 def _off(line: shop.Line, currency: str) -> Decimal:
-    before = _before(line)
-    return NOTHING if abs(before - line.total) <= HALF_A_CENT else (before - line.total).quantize(minor_unit(currency))
+    """What less than half of a coin is was rounded off."""
+    off = (line.total if line.subtotal is None else line.subtotal) - line.total
+    return NOTHING if off <= minor_unit(currency) / 2 else payable(off, currency)
 
 
 def _lines(wanted: Sequence[shop.Line], currency: str, connection: Connection) -> tuple[Line, ...]:
@@ -182,7 +189,7 @@ def _line(line: shop.Line, name: str, currency: str, connection: Connection) -> 
         discount=_off(line, currency),
         codes=tuple(ExternalId(system=system, id=found) for system, found in codes if found),
     )
-    return priced(made, _before(line))
+    return priced(made, _before(line, currency))
 
 
 def _shown(line: shop.Line) -> list[tuple[object, object]]:
@@ -256,25 +263,31 @@ def _delivery(order: shop.ShopOrder, connection: Connection, said: Extras) -> Ma
 
 
 def _payment(order: shop.ShopOrder) -> Payment:
-    status, method = (
-        order.status.removeprefix("wc-"),
-        line_of(order.payment_method_title) or line_of(order.payment_method),
-    )
+    method = line_of(order.payment_method_title) or line_of(order.payment_method)
     dated = bool(order.date_paid_gmt or order.date_paid)
-    paid = dated or (status in PAID and order.payment_method not in LATER)
-    free = order.total == 0 and status in PAID
-    terms = f"prepaid by {method}" if paid and method else "prepaid" if paid or free else None
-    return Payment(
-        status=PaymentStatus.CONFIRMED if paid or free else PaymentStatus.PENDING,
-        terms=terms or (f"to be paid by {method}" if method else None),
-        method=method,
-    )
+    paid = dated or (order.stands in PAID and (order.total == 0 or order.payment_method not in LATER))
+    status = PaymentStatus.CONFIRMED if paid else PaymentStatus.PENDING
+    if dated and order.stands == HELD:
+        status = PaymentStatus.FLAGGED
+    how = "prepaid" if paid else "to be paid"
+    terms = f"{how} by {method}" if method else how if paid else None
+    return Payment(status=status, terms=terms, method=method)
 
 
 def _doubts(order: shop.ShopOrder) -> tuple[Doubt, ...]:
+    return (*_given_back(order), *_not_payable(order))
+
+
+def _given_back(order: shop.ShopOrder) -> Iterable[Doubt]:
     """Part of the money went back, and an order does not say for which of its lines."""
     back = sum((abs(one.total or NOTHING) for one in order.refunds), NOTHING)
-    if not back or order.status.removeprefix("wc-") in STANDING:
-        return ()
-    why = f"The shop gave back {back:.2f} {order.currency} of it: see there which lines are still wanted."
-    return (Doubt(field="lines", why=why, confidence=Decimal("0.5")),)
+    if back and order.stands not in STANDING:
+        why = f"The shop gave back {back:.2f} {order.currency} of it: see there which lines are still wanted."
+        yield Doubt(field="lines", why=why, confidence=Decimal("0.5"))
+
+
+def _not_payable(order: shop.ShopOrder) -> Iterable[Doubt]:
+    """WooCommerce's setting "Number of decimals" is above what the currency has: who took the money rounded it."""
+    if not fits(order.total, order.currency.upper()):
+        why = f"The shop says {order.total.normalize():f} {order.currency}, which nobody can pay: see what was taken."
+        yield Doubt(field="totals.total", why=why, confidence=Decimal("0.5"))

@@ -91,7 +91,13 @@ class _About(BaseModel):
     order_id: Id = None
     order_edit: "_About | None" = None
     line_items: object = None
-    order: object = None
+    order: "_About | None" = None
+
+    @property
+    def named(self) -> str | None:
+        """The order that it names as another thing's."""
+        part = self.order_edit
+        return (part.order_id if part else None) or self.order_id or (self.order.id if self.order else None)
 
 
 class _Cursor(Value):
@@ -138,22 +144,25 @@ class Shopify:
             raise BadSignature("the webhook is another shop's")  # one app's shops share its secret
 
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
-        """One. The same event comes again under the same id, and to each topic of it under another."""
+        """One. Sent again it is the same event with the same body. One event has several topics, and what is done to
+        many orders at once may be one event: each is a delivery of its own."""
         topic = _topic(request)
         event = _header(request, "event-id") or _header(request, "webhook-id")
-        known_as = event or hashlib.sha256(request.body).hexdigest()
+        known_as = (topic, event[:60], hashlib.sha256(request.body).hexdigest()[:32])
         body = request.body.decode("utf-8", "replace")
-        return (Delivery(id=f"{topic}/{known_as}"[:200], topic=topic, body=body, sent_at=_sent_at(request)),)
+        return (
+            Delivery(id="/".join(part for part in known_as if part), topic=topic, body=body, sent_at=_sent_at(request)),
+        )
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """The order in it; a hint where it is only named; nothing where it is about something else."""
         body = delivery.body.encode("utf-8", "replace")
         about = read(_ABOUT, body)
-        if about.order is not None:
-            return (reading_of(read(_WRAPPED, body).order, self.connection),)
-        if about.line_items is not None and delivery.topic.startswith((ORDERS, "order")):
-            return (reading_of(read(_ORDER, body), self.connection),)
-        named = about.order_edit.order_id if about.order_edit else about.order_id
+        if about.order is not None and about.order.line_items is not None:
+            return (self._told(read(_WRAPPED, body).order),)
+        if about.line_items is not None and delivery.topic.startswith("order"):
+            return (self._told(read(_ORDER, body)),)
+        named = about.named
         if named is None and delivery.topic.startswith(ORDERS):
             named = about.id
         if named is not None:
@@ -161,6 +170,10 @@ class Shopify:
         if delivery.topic in ABOUT_AN_ORDER or delivery.topic.startswith("order"):
             raise refuse("id", "is missing", "see which order the webhook is about")
         return (Skipped(why=f"not about an order, but {delivery.topic}"),)
+
+    def _told(self, order: ShopOrder) -> Reading:
+        """The order, or a hint where it is told in another currency than it is paid in."""
+        return reading_of(order, self.connection) if order.paid_in_its_currency else Hint(external_id=order.id)
 
     async def fetch(self, external_id: str) -> Sequence[Reading]:
         """The order by GraphQL. Raises Unavailable, Misconfigured, Refused."""
@@ -233,7 +246,7 @@ def _header(request: RawRequest, name: str) -> str:
 
 def _topic(request: RawRequest) -> str:
     """`orders/create`; the newer deliveries say the object and what was done to it apart."""
-    topic, action = _header(request, "topic") or "order", _header(request, "action")
+    topic, action = _header(request, "topic").strip() or "order", _header(request, "action").strip()
     return (f"{topic.lower()}/{action.lower()}" if action and "/" not in topic else topic.lower())[:100]
 
 

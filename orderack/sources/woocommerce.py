@@ -88,7 +88,11 @@ class _Cursor(Value):
     """Everything that changed before it has been told."""
     began: AwareDatetime | None = None
     """When the first page was asked for, while there are more."""
+    latest: AwareDatetime | None = None
+    """The last change seen on these pages, by the shop's clock."""
     page: int = 1
+    trash: bool = False
+    """These are the pages of what is in the trash, which no other list has."""
 
 
 _ABOUT = TypeAdapter(_About)
@@ -174,9 +178,19 @@ class Woocommerce:
 
     async def look(self, cursor: str, now: datetime) -> Looked:
         """Orders that were modified, a page at a time, by their ids: one that is modified meanwhile moves no other out
-        of its page. Raises Misconfigured where the shop is too old to be asked so (before WooCommerce 5.8)."""
+        of its page. Then those in the trash. Raises Misconfigured where the shop is too old to be asked so (before
+        WooCommerce 5.8)."""
         at = _Cursor.model_validate_json(cursor) if cursor else _Cursor(since=now - FIRST_LOOK)
-        began, bound = at.began or now, at.since - OVERLAP
+        deliveries = await self._page(at)
+        following = _following(at, now, deliveries)
+        if following.trash and not at.trash:  # there is seldom anything in it
+            thrown = await self._page(following)
+            following = _following(following, now, thrown)
+            deliveries += thrown
+        return Looked(deliveries=deliveries, cursor=following.model_dump_json(), more=following.began is not None)
+
+    async def _page(self, at: _Cursor) -> tuple[Delivery, ...]:
+        bound = at.since - OVERLAP
         asked = {
             "modified_after": bound.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
             "dates_are_gmt": "true",
@@ -184,26 +198,33 @@ class Woocommerce:
             "order": "asc",
             "per_page": str(PAGE),
             "page": str(at.page),
+            **({"status": "trash"} if at.trash else {}),
         }
-        orders = await self._shop.orders(asked)
-        more = len(orders) == PAGE
-        following = at.model_copy(update={"began": began, "page": at.page + 1}) if more else _Cursor(since=began)
-        deliveries = tuple(_found(order, bound) for order in orders)
-        return Looked(deliveries=deliveries, cursor=following.model_dump_json(), more=more)
+        return tuple(_found(order, bound) for order in await self._shop.orders(asked))
 
     async def answer(self, answer: SourceAnswer) -> Answered:
-        """A private note, once: its last line is looked for first. Never a customer note, which would be a mail."""
+        """A private note, once: its last line is looked for first, and again afterwards, for of two that are written at
+        once the later goes. Never a customer note, which would be a mail."""
         order = answer.external_id
         if not is_order_id(order):
             return Answered(state=AnswerState.REFUSED, detail="the id is none of WooCommerce's", at=answer.now)
         try:
-            found = await self._shop.noted(order, _last_line(answer))
-            number = await self._shop.note(order, _note(answer)) if found is None else found
+            number = await self._shop.noted(order, _last_line(answer))
+            if number is None:
+                number = await self._noted_once(order, answer)
         except Refused as refused:
             if refused.reason is Reason.OTHER:
                 raise
             return Answered(state=AnswerState.REFUSED, detail=str(refused), at=answer.now)
         return Answered(state=AnswerState.ACCEPTED, reference=f"{order}/{number}", at=answer.now)
+
+    async def _noted_once(self, order: str, answer: SourceAnswer) -> int:
+        written = await self._shop.note(order, _note(answer))
+        first = await self._shop.noted(order, _last_line(answer))
+        if first is None or first >= written:
+            return written
+        await self._shop.unnote(order, written)
+        return first
 
     async def check(self) -> str:
         """Read one order's id."""
@@ -212,6 +233,19 @@ class Woocommerce:
     async def aclose(self) -> None:
         """Close the connection pools."""
         await self._shop.aclose()
+
+
+def _following(at: _Cursor, now: datetime, deliveries: Sequence[Delivery]) -> _Cursor:
+    """Where it goes on. It ends at the last change that was seen: the shop's clock may be behind ours. But not after
+    the moment when it began: what was changed then on a page that had been read is for the next look."""
+    began = at.began or now
+    seen = [moment for moment in (at.latest, *(one.sent_at for one in deliveries)) if moment is not None]
+    latest = max(seen, default=None)
+    if len(deliveries) == PAGE:
+        return at.model_copy(update={"began": began, "latest": latest, "page": at.page + 1})
+    if not at.trash:
+        return at.model_copy(update={"began": began, "latest": latest, "page": 1, "trash": True})
+    return _Cursor(since=max(at.since, min(began, latest)) if latest else at.since)
 
 
 def _found(order: dict[str, JsonValue], bound: datetime) -> Delivery:

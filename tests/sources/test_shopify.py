@@ -283,7 +283,7 @@ async def test_a_cancelled_order_is_told_as_it_was(change: Change, reason: str) 
         ("PAID", None, ["bogus"], PaymentStatus.CONFIRMED, "prepaid by bogus"),
         ("partially_refunded", None, ["bogus"], PaymentStatus.CONFIRMED, "prepaid by bogus"),
         ("authorized", None, ["bogus"], PaymentStatus.PENDING, "prepaid by bogus"),
-        ("partially_paid", None, ["bogus"], PaymentStatus.PENDING, "prepaid by bogus"),
+        ("partially_paid", None, ["bogus"], PaymentStatus.PENDING, "partly paid by bogus"),
         ("pending", None, ["Cash on Delivery (COD)"], PaymentStatus.PENDING, "to be paid by Cash on Delivery (COD)"),
         ("pending", "Net 30", [], PaymentStatus.PENDING, "Net 30"),
         ("pending", None, [], PaymentStatus.PENDING, None),
@@ -309,6 +309,12 @@ def _digital(order: dict[str, JsonValue]) -> None:
     order |= {"shipping_address": None, "shipping_lines": []}
 
 
+def _at_a_counter(order: dict[str, JsonValue]) -> None:
+    """As Shopify writes local pickup: a way that bears the place's name and costs nothing, and no address."""
+    way: JsonValue = {"title": "Harbour shop", "code": "Harbour shop", "price": "0.00", "delivery_category": None}
+    order |= {"shipping_address": None, "shipping_lines": [way]}
+
+
 def _till(order: dict[str, JsonValue]) -> None:
     order |= {"shipping_address": None, "shipping_lines": [], "source_name": "pos", "location_id": 487838322}
 
@@ -318,7 +324,8 @@ def _till(order: dict[str, JsonValue]) -> None:
     [
         (_digital, DIGITAL, None),
         (_till, "standard", "the shop's location 487838322"),
-        (setting(shipping_address=None), "standard", "Express"),
+        (_at_a_counter, "standard", "Harbour shop"),
+        (setting(shipping_address=None), "standard", None),
         (lambda order: part(order, "shipping_lines", 0).update(delivery_category="pick-up"), "standard", "Express"),
         (setting(note_attributes=[{"name": "Pickup-Location", "value": "Pier"}, {"name": "Pickup location", "value":
          "Harbour"}]), "standard", "Harbour"),
@@ -419,7 +426,7 @@ async def test_the_headers_of_today_are_read_as_those_before() -> None:
     request = RawRequest(url=URL, headers=own, body=BODY)
     await source.verify(request)
     (delivery,) = source.deliveries(request)
-    assert (delivery.id, delivery.topic) == ("orders/create/e-1", "orders/create")
+    assert (delivery.id[:18], delivery.topic) == ("orders/create/e-1/", "orders/create")
     assert delivery.sent_at == datetime(2026, 11, 21, 9, 0, 5, tzinfo=UTC)
     await source.aclose()
 
@@ -434,6 +441,9 @@ def test_a_delivery_is_known_by_its_topic_and_event_else_by_its_webhook_else_by_
     assert known_as(x_shopify_webhook_id="1") == known_as(x_shopify_webhook_id="2")
     assert known_as(topic="orders/paid") != known_as()
     assert known_as(x_shopify_event_id="2") != known_as(x_shopify_event_id="1")
+    assert known_as(body=BODY.replace(b"#1001", b"#1002")) != known_as()  # done to two orders at once: one event
+    assert len(known_as(x_shopify_event_id="x" * 400, topic="y" * 400)) <= 200
+    assert known_as(topic=" ").startswith("order/")
     neither = {"x_shopify_event_id": ""}
     assert known_as(x_shopify_webhook_id="1", **neither) != known_as(x_shopify_webhook_id="2", **neither)
     nothing = neither | {"x_shopify_webhook_id": ""}

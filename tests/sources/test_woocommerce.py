@@ -496,21 +496,24 @@ async def test_a_look_is_asked_as_the_index_says_and_ends_where_it_began() -> No
     def order(number: int, at: str = "2026-11-21T09:00:08") -> dict[str, JsonValue]:
         return {**ORDER, "id": number, "date_modified_gmt": at}
 
+    nothing = json_answer(200, [])
     async with running_peer() as peer:
         source = shop(peer.url)
         peer.will(json_answer(200, [order(n) for n in range(1, PAGE + 1)]))
         first = await source.look("", NOW)
-        peer.will(json_answer(200, [order(99)]))
+        peer.will(json_answer(200, [order(99)]), nothing)
         second = await source.look(first.cursor, NOW)
+        peer.will(json_answer(200, [order(99)]), nothing)
         third = await source.look(second.cursor, NOW)
         await source.aclose()
         for request in peer.received:
             assert_in_the_index(_without_dates(request))
         asked = [parse_qs(urlsplit(one.target).query) for one in peer.received]
     assert (first.more, second.more, len(first.deliveries)) == (True, False, PAGE)
-    assert [one["page"] for one in asked] == [["1"], ["2"], ["1"]]
-    assert asked[0]["modified_after"] == asked[1]["modified_after"] == ["2026-11-21T08:20:00"]
-    assert asked[2]["modified_after"] == ["2026-11-21T09:20:00"]
+    assert [one["page"] for one in asked] == [["1"], ["2"], ["1"], ["1"], ["1"]]
+    assert [one.get("status") for one in asked] == [None, None, ["trash"], None, ["trash"]]
+    assert {one["modified_after"][0] for one in asked[:3]} == {"2026-11-21T08:20:00"}
+    assert {one["modified_after"][0] for one in asked[3:]} == {"2026-11-21T08:50:08"}
     assert [one.id for one in second.deliveries] == [one.id for one in third.deliveries]
     (found,) = await readings(json.loads(second.deliveries[0].body), second.deliveries[0].topic)
     assert isinstance(found, Snapshot)
@@ -518,8 +521,10 @@ async def test_a_look_is_asked_as_the_index_says_and_ends_where_it_began() -> No
 
 
 def _without_dates(request):
-    """The index that is saved is of a shop before `modified_after` (WooCommerce 5.8)."""
-    target = "&".join(part for part in request.target.split("&") if not part.startswith("dates_are_gmt")).replace(
+    """The index that is saved is of a shop before `modified_after` (WooCommerce 5.8), and before one can ask for what
+    is in the trash."""
+    later = ("dates_are_gmt", "status=trash")
+    target = "&".join(part for part in request.target.split("&") if not part.startswith(later)).replace(
         f"modified_after={parse_qs(urlsplit(request.target).query)['modified_after'][0].replace(':', '%3A')}&", ""
     )
     return type(request)(request.method, target, request.headers, request.body, request.raw)
@@ -577,7 +582,8 @@ async def test_an_answer_is_looked_for_written_privately_and_escaped() -> None:
     )
     async with running_peer() as peer:
         source = shop(peer.url)
-        peer.will(json_answer(200, []), json_answer(201, {"id": 281, "note": "", "customer_note": False}))
+        made = json_answer(201, {"id": 281, "note": "", "customer_note": False})
+        peer.will(json_answer(200, []), made, json_answer(200, []))
         first = await source.answer(answer)
         written = json.loads(peer.received[1].body)
         peer.will(json_answer(200, [{"id": 281, "note": written["note"]}]))
@@ -585,6 +591,11 @@ async def test_an_answer_is_looked_for_written_privately_and_escaped() -> None:
         peer.will(json_answer(200, []), Answer(502, b""))
         with pytest.raises(InDoubt):
             await source.answer(answer)
+        earlier = {"id": 280, "note": written["note"]}
+        peer.will(json_answer(200, []), made, json_answer(200, [{**earlier, "id": 281}, earlier]), Answer(404, b"{}"))
+        assert (await source.answer(answer)).reference == "727/280"
+        assert peer.received[-1].method == "DELETE"
+        assert peer.received[-1].target.endswith("/orders/727/notes/281?force=true")
         for request in peer.received:
             assert_in_the_index(request)
         await source.aclose()

@@ -58,8 +58,10 @@ class Shop:
     def find(self, number: int) -> Body | None:
         return next((body for body in self._orders.values() if body["id"] == number), None)
 
-    def modified_after(self, moment: datetime) -> Sequence[Body]:
-        return [body for body in self._orders.values() if str(body["date_modified_gmt"]) > _time(moment)]
+    def modified_after(self, moment: datetime, trash: bool) -> Sequence[Body]:
+        """Those in the trash are in a list of their own."""
+        wanted = [body for body in self._orders.values() if (body["status"] == "trash") is trash]
+        return [body for body in wanted if str(body["date_modified_gmt"]) > _time(moment)]
 
 
 def _body(order: Order) -> Body:

@@ -47,6 +47,7 @@ class Search(BaseModel):
     order: Literal["asc"]
     per_page: int = Field(ge=1, le=100)
     page: int = Field(ge=1)
+    status: Literal["any", "trash"] = "any"
 
 
 class WooCommerce(LookAlike):
@@ -69,6 +70,7 @@ class WooCommerce(LookAlike):
         return (
             Route(notes, self.endpoint(Operation.SEND, self._write), methods=["POST"]),
             Route(notes, self.endpoint(Operation.LOOKUP, self._read), methods=["GET"]),
+            Route(f"{notes}/{{note:int}}", self.endpoint(Operation.SEND, self._delete), methods=["DELETE"]),
             Route(f"{ROOT}/orders", self.endpoint(Operation.LOOKUP, self._list), methods=["GET"]),
             Route(f"{ROOT}/orders/{{order:int}}", self.endpoint(Operation.LOOKUP, self._give), methods=["GET"]),
         )
@@ -165,6 +167,17 @@ class WooCommerce(LookAlike):
         wanted = [note for note in kept if kind == "any" or note["customer_note"] is (kind == "customer")]
         return JSONResponse(wanted)
 
+    async def _delete(self, request: Request, plan: Plan) -> Response:
+        if not self._signed_in(request):
+            return _no(401, "woocommerce_rest_cannot_delete")
+        if request.query_params.get("force") != "true":
+            return _no(501, "woocommerce_rest_trash_not_supported")
+        kept = self._notes.get(str(request.path_params["order"]), [])
+        gone = [note for note in kept if note["id"] == request.path_params["note"]]
+        for note in gone:
+            kept.remove(note)
+        return JSONResponse(gone[0]) if gone else _no(404, "woocommerce_rest_invalid_id")
+
     async def _list(self, request: Request, plan: Plan) -> Response:
         if not self._signed_in(request):
             return _no(401, "woocommerce_rest_cannot_view")
@@ -175,7 +188,7 @@ class WooCommerce(LookAlike):
             search = Search.model_validate(dict(asked))
         except ValidationError:
             return _no(400, "rest_invalid_param")
-        found = self._orders.modified_after(search.modified_after.replace(tzinfo=UTC))
+        found = self._orders.modified_after(search.modified_after.replace(tzinfo=UTC), search.status == "trash")
         begin = (search.page - 1) * search.per_page
         return JSONResponse(list(found[begin : begin + search.per_page]))
 
