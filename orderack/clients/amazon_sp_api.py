@@ -89,14 +89,15 @@ class SellingPartner:
         return self.writes.read(model, response)
 
     async def _sent(self, http: Http, method: str, path: str, content: bytes | None) -> httpx.Response:
-        response = await self._once(http, method, path, content)
+        token = await self.tokens.bearer()
+        response = await self._once(token, http, method, path, content)
         if response.status_code not in _NO_TOKEN:
             return response
-        self.tokens.forget()
-        return await self._once(http, method, path, content)
+        self.tokens.forget(token)  # and not one that another request has fetched meanwhile
+        return await self._once(await self.tokens.bearer(), http, method, path, content)
 
-    async def _once(self, http: Http, method: str, path: str, content: bytes | None) -> httpx.Response:
-        headers = {"x-amz-access-token": await self.tokens.bearer(), "Accept": "application/json"}
+    async def _once(self, token: str, http: Http, method: str, path: str, content: bytes | None) -> httpx.Response:
+        headers = {"x-amz-access-token": token, "Accept": "application/json"}
         if content is not None:
             headers["Content-Type"] = "application/json"
         return await http.send(method, path, content=content, headers=headers)

@@ -1,15 +1,8 @@
-"""An order of the Orders API 2026-01-01 in our words.
+"""An order of the Orders API 2026-01-01 in our words. Facts: orders_2026-01-01.json, commerce.md §16."""
 
-Its `proceeds` hold the money by kind: for the whole order, for each item, or for both. Where both say something the
-order's own figure counts, and what no item has (a tip) stands there alone. `ITEM` is a line's whole cost; the unit
-price beside it is used only where there is none. Facts: orders_2026-01-01.json, commerce.md §16.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-
-from babel.numbers import get_territory_currencies
 
 from orderack.domain.order import (
     Address,
@@ -21,14 +14,22 @@ from orderack.domain.order import (
     Payment,
     PaymentStatus,
     Pickup,
-    TaxBasis,
-    Totals,
 )
 from orderack.ports import Connection, Reading, Skipped, Snapshot, Standing
-from orderack.sources._amazon_shapes import AmazonOrder, Buyer, Execution, Item, Money, Place, Proceeds
+from orderack.sources._amazon_money import cost_of, currency_of, discount_of, totals_of
+from orderack.sources._amazon_shapes import (
+    AmazonOrder,
+    Buyer,
+    Extended,
+    Item,
+    Place,
+    Preference,
+    Product,
+    Substitution,
+    TaxRegistration,
+)
 from orderack.sources._reading import (
     address_of,
-    amount,
     canonical,
     country_of,
     email_of,
@@ -38,7 +39,6 @@ from orderack.sources._reading import (
     phone_of,
     priced,
     prose_of,
-    refuse,
     sku_of,
 )
 
@@ -87,8 +87,8 @@ def _fields(found: AmazonOrder, connection: Connection, standing: Standing) -> M
     fetched = "IN_STORE_PICK_UP" in found.programs
     buyer = found.buyer or Buyer()
     email = email_of(buyer.buyerEmail)
-    currency = _currency(found, standing, connection)
-    lines = [_line(item, currency) for item in found.orderItems if item.quantityOrdered > 0]
+    currency = currency_of(found, standing, connection)
+    lines = [_line(item) for item in found.orderItems if not item.gone]
     return {
         "store": connection.store,
         "number": found.orderId,
@@ -109,7 +109,7 @@ def _fields(found: AmazonOrder, connection: Connection, standing: Standing) -> M
         "delivery_window": _window(found),
         "payment": _payment(found, standing),
         "currency": currency,
-        "totals": _totals(found, lines, currency, standing),
+        "totals": totals_of(found, lines, currency, standing),
         "instructions": _instructions(found),
         "purchase_order": name_of(buyer.buyerPurchaseOrderNumber),
         "external_ids": _ids(found, connection),
@@ -123,11 +123,14 @@ def _country(place: Place | None) -> str | None:
 def _address(place: Place | None, connection: Connection) -> Address | None:
     if place is None:
         return None
-    second = ", ".join(part for part in (place.addressLine2, place.addressLine3, place.districtOrCounty) if part)
+    apart = place.extendedFields or Extended()
+    number = ", ".join(part for part in (apart.streetName, apart.streetNumber) if part)
+    more = (place.addressLine2 or apart.complement, place.addressLine3, place.districtOrCounty or apart.neighborhood)
+    second = ", ".join(part for part in more if part)
     return address_of(
         name=place.name,
         company=place.companyName,
-        street=place.addressLine1,
+        street=place.addressLine1 or number,
         street2=second,
         city=place.city or place.municipality,
         region=place.stateOrRegion,
@@ -142,75 +145,82 @@ def _spelled(address: Address) -> str:
 
 
 def _billing(found: AmazonOrder, connection: Connection) -> Address | None:
-    """A business buyer's registered address."""
-    registered = found.tax.taxRegistrations if found.tax else []
-    places = (one.taxRegistrationAddress for one in registered if one.entityType == "BUYER")
-    return next((_address(place, connection) for place in places if place), None)
+    """A business buyer's registered address, in the name that he is registered by."""
+    for one in _registered(found):
+        if place := one.taxRegistrationAddress:
+            company = place.companyName or one.legalName or (found.buyer.buyerCompanyName if found.buyer else None)
+            return _address(place.model_copy(update={"companyName": company}), connection)
+    return None
 
 
-def _currency(found: AmazonOrder, standing: Standing, connection: Connection) -> str:
-    """The one currency of everything in it. Raises InvalidInput where there are two, or none.
-
-    An order that is not paid for, or is cancelled, may show no money at all. It is not taken, so nobody reckons with
-    it: the store's own currency stands there.
-    """
-    seen = {money.currencyCode for money in _all_money(found)}
-    if not seen and standing is not Standing.OPEN:
-        seen = set(get_territory_currencies(connection.country)[:1])
-    if len(seen) != 1:
-        raise refuse("currency", "is not one and the same for all amounts", "see the order at Amazon")
-    return seen.pop()
+def _registered(found: AmazonOrder) -> list[TaxRegistration]:
+    return [one for one in (found.tax.taxRegistrations if found.tax else []) if one.entityType == "BUYER"]
 
 
-def _all_money(found: AmazonOrder) -> Iterable[Money]:
-    for proceeds in (found.proceeds, *(item.proceeds for item in found.orderItems)):
-        if proceeds is not None:
-            yield from (money for money in (proceeds.grandTotal, proceeds.proceedsTotal) if money)
-            yield from (one.subtotal for one in proceeds.breakdowns)
-    for item in found.orderItems:
-        if item.product.price and item.product.price.unitPrice:
-            yield item.product.price.unitPrice
-
-
-def _sum(proceeds: Proceeds | None, kind: str) -> Decimal | None:
-    found = [one.subtotal.amount for one in (proceeds.breakdowns if proceeds else []) if one.type == kind]
-    return sum((amount(one, f"proceeds.{kind}") for one in found), Decimal(0)) if found else None
-
-
-def _line(item: Item, currency: str) -> Line:
-    """A unit price is one's; `ITEM` is the cost of all of them."""
-    cost = _sum(item.proceeds, "ITEM")
-    if cost is None and item.product.price and item.product.price.unitPrice:
-        cost = amount(item.product.price.unitPrice.amount, "product.price.unitPrice") * item.quantityOrdered
-    gift = item.fulfillment.packing.giftOption if item.fulfillment and item.fulfillment.packing else None
-    measured = item.measurement
-    by_weight = f"measured: {measured.value:f} {measured.unit}" if measured and measured.unit != "COUNT" else None
-    said = [
-        by_weight,
-        f"gift wrap: {gift.giftWrapLevel}" if gift and gift.giftWrapLevel else None,
-        f"gift message: {gift.giftMessage}" if gift and gift.giftMessage else None,
-        _wish(item),
-    ]
+def _line(item: Item) -> Line:
     custom = item.product.customization
-    codes = {"amazon_line": item.orderItemId, "asin": item.product.asin}
+    sent = item.fulfillment.shipping if item.fulfillment else None
+    ioss = sent.internationalShipping.iossNumber if sent and sent.internationalShipping else None
+    codes = {"amazon_line": item.orderItemId, "asin": item.product.asin, "ioss": ioss}
     line = Line(
         line_id=item.orderItemId,
         sku=sku_of(item.product.sellerSku, ("asin", item.product.asin)),
+        model=_condition(item.product),
         description=line_of(item.product.title) or "",
         quantity=Decimal(item.quantityOrdered),
         unit_price=Decimal(0),
-        instructions=prose_of(*said),
+        instructions=prose_of(*_said(item)),
         design=line_of(custom.customizedUrl if custom else None),
-        discount=abs(_sum(item.proceeds, "DISCOUNT") or Decimal(0)),
+        discount=discount_of(item),
         codes=tuple(ExternalId(system=system, id=id_) for system, code in codes.items() if (id_ := name_of(code))),
     )
-    return priced(line, _not_negative(cost or Decimal(0), "proceeds.ITEM"))
+    return priced(line, cost_of(item))
 
 
-def _not_negative(value: Decimal, field: str) -> Decimal:
-    if value < 0:
-        raise refuse(field, "is below zero", "see the order at Amazon")
-    return value
+def _condition(product: Product) -> str | None:
+    """What is not new."""
+    condition = product.condition
+    words = [word for word in (condition.conditionType, condition.conditionSubtype) if word] if condition else []
+    return line_of(" ".join(dict.fromkeys(words))) if words and words[0].upper() != "NEW" else None
+
+
+MANDATORY: Mapping[str, str] = MappingProxyType(
+    {
+        "palletDelivery": "deliver by pallet",
+        "cashOnDelivery": "collect the payment on delivery",
+        "signatureConfirmation": "have it signed for",
+        "recipientIdentityVerification": "hand it to the recipient alone",
+        "recipientAgeVerification": "check the recipient's age",
+    }
+)
+
+
+def _said(item: Item) -> Iterator[str]:
+    """What has to be known to pick, pack and send it."""
+    if item.measurement and item.measurement.unit != "COUNT":
+        yield f"measured: {item.measurement.value:f} {item.measurement.unit}"
+    if done := item.fulfillment:
+        gift = done.packing.giftOption if done.packing else None
+        if gift and gift.giftWrapLevel:
+            yield f"gift wrap: {gift.giftWrapLevel}"
+        if gift and gift.giftMessage:
+            yield f"gift message: {gift.giftMessage}"
+        if done.picking and done.picking.substitutionPreference:
+            yield _instead(done.picking.substitutionPreference)
+        asked = done.shipping.shippingConstraints if done.shipping else None
+        yield from (text for name, text in MANDATORY.items() if asked and getattr(asked, name) == "MANDATORY")
+    if wish := _wish(item):
+        yield wish
+
+
+def _instead(wish: Substitution) -> str:
+    options = [
+        f"{one.quantityOrdered or 1} x {one.sellerSku or one.asin}"
+        for one in wish.substitutionOptions
+        if one.sellerSku or one.asin
+    ]
+    words = (wish.substitutionType or "").replace("_", " ").casefold()
+    return f"if it is not there: {', '.join([words, *options]).strip(', ')}"
 
 
 def _wish(item: Item) -> str | None:
@@ -221,58 +231,15 @@ def _wish(item: Item) -> str | None:
     return f"{line_of(asked.requester, 40) or 'buyer'} asks to cancel: {line_of(asked.cancelReason) or 'no reason'}"
 
 
-_NAMED = frozenset({"ITEM", "SHIPPING", "TAX", "DISCOUNT"})
-
-
-def _totals(found: AmazonOrder, lines: Sequence[Line], currency: str, standing: Standing) -> Totals:
-    """Raises InvalidInput where an order that is to be delivered does not say what it comes to."""
-    grand = found.proceeds.grandTotal if found.proceeds else None
-    if grand is None and standing is Standing.OPEN:
-        raise refuse("proceeds.grandTotal", "is missing", "give the application the role that shows an order's money")
-    tax = _not_negative(_of_order(found, "TAX"), "proceeds.TAX")
-    discount = abs(_of_order(found, "DISCOUNT"))
-    shipping = _not_negative(_of_order(found, "SHIPPING"), "proceeds.SHIPPING")
-    others = [_of_order(found, kind) for kind in sorted(_kinds(found) - _NAMED)]
-    fees = sum((one for one in others if one > 0), Decimal(0))
-    credit = -sum((one for one in others if one < 0), Decimal(0))
-    net = sum((line.amount for line in lines), Decimal(0)) - discount + shipping + fees - credit
-    total = amount(grand.amount, "proceeds.grandTotal") if grand else max(net + tax, Decimal(0))
-    return Totals(
-        discount=discount,
-        tax=tax,
-        shipping=shipping,
-        fees=fees,
-        credit=credit,
-        # nothing in the order says whether a price holds the tax: the sums do
-        tax_basis=TaxBasis.INCLUDED if tax and net == total else TaxBasis.ADDED,
-        total=_not_negative(total, "proceeds.grandTotal"),
-    )
-
-
-def _kinds(found: AmazonOrder) -> set[str]:
-    all_proceeds = (found.proceeds, *(item.proceeds for item in found.orderItems))
-    return {one.type for proceeds in all_proceeds if proceeds for one in proceeds.breakdowns}
-
-
-def _of_order(found: AmazonOrder, kind: str) -> Decimal:
-    whole = _sum(found.proceeds, kind)
-    if whole is not None:
-        return whole
-    return sum((_sum(item.proceeds, kind) or Decimal(0) for item in found.orderItems), Decimal(0))
-
-
 def _payment(found: AmazonOrder, standing: Standing) -> Payment:
     """Amazon releases an order to the seller once the buyer's payment is authorised."""
-    methods = [text for one in (found.payment.paymentExecutions if found.payment else []) if (text := _method(one))]
+    executed = found.payment.paymentExecutions if found.payment else []
+    methods = [text for one in executed if (text := line_of(one.paymentMethod, 60))]
     unpaid = next((UNPAID[method] for method in methods if method in UNPAID), None)
     method = ", ".join(dict.fromkeys(methods)) or None
     if standing is Standing.NOT_YET or unpaid:
         return Payment(status=PaymentStatus.PENDING, terms=unpaid or "payable to Amazon", method=method)
     return Payment(status=PaymentStatus.CONFIRMED, terms=f"prepaid by {method or 'Amazon'}", method=method)
-
-
-def _method(execution: Execution) -> str | None:
-    return line_of(execution.paymentMethod, 60)
 
 
 def _window(found: AmazonOrder) -> DeliveryWindow | None:
@@ -287,10 +254,15 @@ def _window(found: AmazonOrder) -> DeliveryWindow | None:
 
 
 def _instructions(found: AmazonOrder) -> str | None:
-    wish = found.recipient.deliveryPreference if found.recipient else None
-    if wish is None:
-        return None
-    return prose_of(f"leave at: {wish.dropOffLocation}" if wish.dropOffLocation else None, wish.addressInstruction)
+    wish = (found.recipient.deliveryPreference if found.recipient else None) or Preference()
+    company = line_of(found.buyer.buyerCompanyName if found.buyer else None)
+    speed = line_of(found.fulfillment.fulfillmentServiceLevel, 40)
+    return prose_of(
+        f"leave at: {wish.dropOffLocation}" if wish.dropOffLocation else None,
+        wish.addressInstruction,
+        f"ship: {speed}" if speed and speed.upper() != "STANDARD" else None,
+        f"ordered by: {company}" if company else None,
+    )
 
 
 def _ids(found: AmazonOrder, connection: Connection) -> tuple[ExternalId, ...]:
@@ -298,5 +270,6 @@ def _ids(found: AmazonOrder, connection: Connection) -> tuple[ExternalId, ...]:
     named += [(f"amazon_{one.aliasType.lower()}", one.aliasId) for one in found.orderAliases]
     for one in found.associatedOrders:
         named.append((f"amazon_{(one.associationType or 'order').lower()}", one.orderId or ""))
+    named += [("amazon_buyer_tax", one.taxRegistrationNumber or "") for one in _registered(found)]
     pairs = ((name_of(system), name_of(id_)) for system, id_ in named)
     return tuple(ExternalId(system=system, id=id_) for system, id_ in pairs if system and id_)

@@ -3,13 +3,10 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from orderack.clients.wire import Moment
-from orderack.domain.order import Name
-
-Listed = BeforeValidator(lambda value: value or [])
-"""A list that may be null."""
+from orderack.sources._loose import MANY, Id, Said
 
 
 class Money(BaseModel):
@@ -25,7 +22,7 @@ class Breakdown(BaseModel):
 class Proceeds(BaseModel):
     grandTotal: Money | None = None
     proceedsTotal: Money | None = None
-    breakdowns: Annotated[list[Breakdown], Listed] = []
+    breakdowns: Annotated[list[Breakdown], MANY] = []
 
 
 class Window(BaseModel):
@@ -37,43 +34,89 @@ class UnitPrice(BaseModel):
     unitPrice: Money | None = None
 
 
+class Condition(BaseModel):
+    conditionType: Said = None
+    conditionSubtype: Said = None
+
+
 class Customization(BaseModel):
-    customizedUrl: str | None = None
+    customizedUrl: Said = None
 
 
 class Product(BaseModel):
-    asin: str | None = None
-    title: str | None = None
-    sellerSku: str | None = None
+    asin: Said = None
+    title: Said = None
+    sellerSku: Said = None
+    condition: Condition | None = None
     price: UnitPrice | None = None
     customization: Customization | None = None
 
 
 class Gift(BaseModel):
-    giftMessage: str | None = None
-    giftWrapLevel: str | None = None
+    giftMessage: Said = None
+    giftWrapLevel: Said = None
 
 
 class Packing(BaseModel):
     giftOption: Gift | None = None
 
 
+class Substitute(BaseModel):
+    sellerSku: Said = None
+    asin: Said = None
+    quantityOrdered: Said = None
+
+
+class Substitution(BaseModel):
+    substitutionType: Said = None
+    substitutionOptions: Annotated[list[Substitute], MANY] = []
+
+
+class Picking(BaseModel):
+    substitutionPreference: Substitution | None = None
+
+
+class Constraints(BaseModel):
+    """What the parcel's carrier has to do, where it says MANDATORY."""
+
+    palletDelivery: Said = None
+    cashOnDelivery: Said = None
+    signatureConfirmation: Said = None
+    recipientIdentityVerification: Said = None
+    recipientAgeVerification: Said = None
+
+
+class International(BaseModel):
+    iossNumber: Said = None
+
+
 class Shipping(BaseModel):
     scheduledDeliveryWindow: Window | None = None
+    shippingConstraints: Constraints | None = None
+    internationalShipping: International | None = None
 
 
 class ItemFulfillment(BaseModel):
+    quantityFulfilled: int | None = None
+    quantityUnfulfilled: int | None = None
+    picking: Picking | None = None
     packing: Packing | None = None
     shipping: Shipping | None = None
 
 
 class CancelRequest(BaseModel):
-    requester: str | None = None
-    cancelReason: str | None = None
+    requester: Said = None
+    cancelReason: Said = None
+
+
+class Execution(BaseModel):
+    cancelledBy: Said = None
+    cancelReason: Said = None
 
 
 class Cancellation(BaseModel):
     cancellationRequest: CancelRequest | None = None
+    cancellationExecution: Execution | None = None
 
 
 class Measurement(BaseModel):
@@ -81,34 +124,66 @@ class Measurement(BaseModel):
     value: Decimal
 
 
+class TaxScheme(BaseModel):
+    reportingScheme: Said = None
+
+
+class TaxCollection(BaseModel):
+    model: Said = None
+
+
+class ItemTax(BaseModel):
+    taxCalculationBreakdowns: Annotated[list[TaxScheme], MANY] = []
+    taxCollections: Annotated[list[TaxCollection], MANY] = []
+
+
 class Item(BaseModel):
-    orderItemId: Name
+    orderItemId: Id
     quantityOrdered: int = Field(ge=0)
     product: Product
     measurement: Measurement | None = None
     proceeds: Proceeds | None = None
     fulfillment: ItemFulfillment | None = None
     cancellation: Cancellation | None = None
+    tax: ItemTax | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of it is to be sent: it was cancelled, whatever quantity it still names."""
+        called_off = self.cancellation is not None and self.cancellation.cancellationExecution is not None
+        left = self.fulfillment
+        nothing = left is not None and left.quantityFulfilled == 0 and left.quantityUnfulfilled == 0
+        return self.quantityOrdered == 0 or (called_off and nothing)
+
+
+class Extended(BaseModel):
+    """How Brazil's addresses are taken apart."""
+
+    streetName: Said = None
+    streetNumber: Said = None
+    complement: Said = None
+    neighborhood: Said = None
 
 
 class Place(BaseModel):
-    name: str | None = None
-    companyName: str | None = None
-    addressLine1: str | None = None
-    addressLine2: str | None = None
-    addressLine3: str | None = None
-    city: str | None = None
-    districtOrCounty: str | None = None
-    municipality: str | None = None
-    stateOrRegion: str | None = None
-    postalCode: str | None = None
-    countryCode: str | None = None
-    phone: str | None = None
+    name: Said = None
+    companyName: Said = None
+    addressLine1: Said = None
+    addressLine2: Said = None
+    addressLine3: Said = None
+    city: Said = None
+    districtOrCounty: Said = None
+    municipality: Said = None
+    stateOrRegion: Said = None
+    postalCode: Said = None
+    countryCode: Said = None
+    phone: Said = None
+    extendedFields: Extended | None = None
 
 
 class Preference(BaseModel):
-    dropOffLocation: str | None = None
-    addressInstruction: str | None = None
+    dropOffLocation: Said = None
+    addressInstruction: Said = None
 
 
 class Recipient(BaseModel):
@@ -117,23 +192,24 @@ class Recipient(BaseModel):
 
 
 class Buyer(BaseModel):
-    buyerName: str | None = None
-    buyerEmail: str | None = None
-    buyerCompanyName: str | None = None
-    buyerPurchaseOrderNumber: str | None = None
+    buyerName: Said = None
+    buyerEmail: Said = None
+    buyerCompanyName: Said = None
+    buyerPurchaseOrderNumber: Said = None
 
 
-class Execution(BaseModel):
-    paymentMethod: str | None = None
+class PaymentExecution(BaseModel):
+    paymentMethod: Said = None
 
 
 class Executions(BaseModel):
-    paymentExecutions: Annotated[list[Execution], Listed] = []
+    paymentExecutions: Annotated[list[PaymentExecution], MANY] = []
 
 
 class Fulfillment(BaseModel):
     fulfillmentStatus: str
-    fulfilledBy: str | None = None
+    fulfilledBy: Said = None
+    fulfillmentServiceLevel: Said = None
     deliverByWindow: Window | None = None
 
 
@@ -143,35 +219,36 @@ class Alias(BaseModel):
 
 
 class Association(BaseModel):
-    orderId: str | None = None
-    associationType: str | None = None
+    orderId: Said = None
+    associationType: Said = None
 
 
 class TaxRegistration(BaseModel):
-    entityType: str | None = None
-    taxRegistrationNumber: str | None = None
+    entityType: Said = None
+    legalName: Said = None
+    taxRegistrationNumber: Said = None
     taxRegistrationAddress: Place | None = None
 
 
 class Tax(BaseModel):
-    taxRegistrations: Annotated[list[TaxRegistration], Listed] = []
+    taxRegistrations: Annotated[list[TaxRegistration], MANY] = []
 
 
 class Channel(BaseModel):
-    channelName: str | None = None
-    marketplaceName: str | None = None
+    channelName: Said = None
+    marketplaceName: Said = None
 
 
 class AmazonOrder(BaseModel):
     """As much of it as becomes ours."""
 
-    orderId: Name
+    orderId: Id
     createdTime: Moment
     lastUpdatedTime: Moment
     salesChannel: Channel | None = None
-    programs: Annotated[list[str], Listed] = []
-    orderAliases: Annotated[list[Alias], Listed] = []
-    associatedOrders: Annotated[list[Association], Listed] = []
+    programs: Annotated[list[str], MANY] = []
+    orderAliases: Annotated[list[Alias], MANY] = []
+    associatedOrders: Annotated[list[Association], MANY] = []
     buyer: Buyer | None = None
     recipient: Recipient | None = None
     proceeds: Proceeds | None = None

@@ -7,7 +7,7 @@ go forwards, so each state counts as a microsecond after the order's date. Facts
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,20 +16,20 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 from orderack.clients.wire import Moment
-from orderack.domain.money import minor_unit
 from orderack.domain.order import (
     Address,
     Customer,
     DeliveryWindow,
     ExternalId,
     Line,
-    Name,
     PartnerDeadline,
     Payment,
+    Priority,
     TaxBasis,
     Totals,
 )
 from orderack.ports import Connection, Reading, Snapshot, Standing
+from orderack.sources._loose import MANY, Flag, Id, Said, payable
 from orderack.sources._reading import address_of, amount, canonical, line_of, name_of, priced, prose_of, refuse, sku_of
 
 ANSWER_WITHIN = timedelta(hours=24)
@@ -44,7 +44,6 @@ def _with_zone(value: object) -> object:
 
 
 Time = Annotated[Moment, BeforeValidator(_with_zone)]
-Listed = BeforeValidator(lambda value: value or [])
 
 
 class Money(BaseModel):
@@ -54,34 +53,35 @@ class Money(BaseModel):
 
 class TaxLine(BaseModel):
     taxAmount: Money
-    type: str | None = None
+    type: Said = None
 
 
 class Taxes(BaseModel):
-    taxLineItem: Annotated[list[TaxLine], Listed] = []
+    taxLineItem: Annotated[list[TaxLine], MANY] = []
 
 
 class Party(BaseModel):
-    partyId: Name
+    partyId: Id
 
 
 class Place(BaseModel):
-    name: str | None = None
-    attention: str | None = None
-    addressLine1: str | None = None
-    addressLine2: str | None = None
-    addressLine3: str | None = None
-    city: str | None = None
-    county: str | None = None
-    district: str | None = None
-    stateOrRegion: str | None = None
-    postalCode: str | None = None
-    countryCode: str | None = None
+    name: Said = None
+    attention: Said = None
+    addressLine1: Said = None
+    addressLine2: Said = None
+    addressLine3: Said = None
+    city: Said = None
+    county: Said = None
+    district: Said = None
+    stateOrRegion: Said = None
+    postalCode: Said = None
+    countryCode: Said = None
+    phone: Said = None
 
 
 class Quantity(BaseModel):
     amount: int = Field(ge=0)
-    unitOfMeasure: str | None = None
+    unitOfMeasure: Said = None
 
 
 class Scheduled(BaseModel):
@@ -90,19 +90,19 @@ class Scheduled(BaseModel):
 
 
 class Gift(BaseModel):
-    giftMessage: str | None = None
-    giftWrapId: str | None = None
+    giftMessage: Said = None
+    giftWrapId: Said = None
 
 
 class Customized(BaseModel):
-    customizedUrl: str | None = None
+    customizedUrl: Said = None
 
 
 class Item(BaseModel):
-    itemSequenceNumber: Name
-    buyerProductIdentifier: str | None = None
-    vendorProductIdentifier: str | None = None
-    title: str | None = None
+    itemSequenceNumber: Id
+    buyerProductIdentifier: Said = None
+    vendorProductIdentifier: Said = None
+    title: Said = None
     orderedQuantity: Quantity
     netPrice: Money
     taxDetails: Taxes | None = None
@@ -117,14 +117,18 @@ class Dates(BaseModel):
 
 
 class Shipment(BaseModel):
-    shipMethod: str | None = None
+    shipMethod: Said = None
+    isPriorityShipment: Flag = False
+    isPslipRequired: Flag = False
+    isGift: Flag = False
+    messageToCustomer: Said = None
     shipmentDates: Dates = Dates()
 
 
 class Details(BaseModel):
-    customerOrderNumber: str | None = None
+    customerOrderNumber: Said = None
     orderDate: Time
-    orderStatus: str
+    orderStatus: str = "NEW"
     shipmentDetails: Shipment = Shipment()
     taxTotal: Taxes | None = None
     sellingParty: Party
@@ -135,7 +139,7 @@ class Details(BaseModel):
 
 
 class PurchaseOrder(BaseModel):
-    purchaseOrderNumber: Name
+    purchaseOrderNumber: Id
     orderDetails: Details
 
 
@@ -182,6 +186,8 @@ def _fields(found: PurchaseOrder, connection: Connection) -> Mapping[str, object
         "payment": Payment(terms="invoiced to Amazon at the vendor's terms", method="invoice"),
         "currency": currency,
         "totals": _totals(details, lines, currency),
+        "instructions": prose_of(*_instructions(details)),
+        "priority": Priority.HIGH if details.shipmentDetails.isPriorityShipment else Priority.NORMAL,
         "purchase_order": found.purchaseOrderNumber,
         "external_ids": _ids(found, connection),
         "partner_deadline": PartnerDeadline(partner=PARTNER, due_at=details.orderDate + ANSWER_WITHIN),
@@ -243,8 +249,10 @@ def _totals(details: Details, lines: Sequence[Line], currency: str) -> Totals:
     tax = _tax(details.taxTotal)
     if tax is None:
         tax = sum((_tax(item.taxDetails) or Decimal(0) for item in details.items), Decimal(0))
-    net = sum((line.amount for line in lines), Decimal(0)).quantize(minor_unit(currency))
-    return Totals(tax=tax, tax_basis=TaxBasis.ADDED, total=net + tax)
+    net = sum((line.amount for line in lines), Decimal(0))
+    return Totals(
+        tax=payable(tax, currency), tax_basis=TaxBasis.ADDED, total=payable(net + payable(tax, currency), currency)
+    )
 
 
 def _tax(taxes: Taxes | None) -> Decimal | None:
@@ -267,6 +275,17 @@ def _address(place: Place, connection: Connection) -> Address | None:
         country=place.countryCode,
         otherwise=connection.country,
     )
+
+
+def _instructions(details: Details) -> Iterator[str]:
+    """What goes into the parcel, and whom the carrier may call: Amazon's customer is none of ours to write to."""
+    shipment, phone = details.shipmentDetails, line_of(details.shipToParty.phone, 32)
+    if shipment.isGift:
+        yield "a gift"
+    if shipment.isPslipRequired:
+        yield f"packing slip: {shipment.messageToCustomer or 'required'}"
+    if phone and phone.strip("x"):
+        yield f"telephone for the carrier: {phone}"
 
 
 def _window(details: Details) -> DeliveryWindow | None:

@@ -173,7 +173,7 @@ class Amazon:
         return [self._order(body)]
 
     def _order(self, body: bytes) -> Reading:
-        found = read(_ORDER, body)
+        found = _read(body)
         try:
             return reading_of(found, self.connection)
         except ValidationError as error:
@@ -206,6 +206,7 @@ class Amazon:
         if found is None:
             raise Refused("Amazon does not know its own list of orders (404)")
         token = found.pagination.nextToken if found.pagination else None
+        token = None if token == at.token else token  # a page that names itself as the next would never end
         after = _Cursor(since=at.since, until=at.until, token=token)
         if not token:
             after = _Cursor(since=max(at.since, (at.until or now) - OVERLAP))
@@ -234,6 +235,16 @@ class Amazon:
         await self._partner.aclose()
         if self._sns is not None:
             await self._sns.aclose()
+
+
+def _read(body: bytes) -> AmazonOrder:
+    try:
+        return read(_ORDER, body)
+    except InvalidInput:
+        if b'"AmazonOrderId"' not in body:
+            raise
+        said = "is missing: this is an order of the Orders API v0, whose lines and addresses lie elsewhere"
+        raise refuse("orderId", said, "fetch it in version 2026-01-01") from None
 
 
 def _hint(body: bytes) -> Reading:

@@ -166,7 +166,8 @@ class AmazonVendorDf:
             return Looked(deliveries=(), cursor=_Cursor().model_dump_json(), more=True)  # that page is gone
         if found is None:
             raise Refused("Amazon does not know its own list of purchase orders (404)")
-        after = _next(at, until, found.pagination.nextToken if found.pagination else None)
+        token = found.pagination.nextToken if found.pagination else None
+        after = _next(at, until, None if token == at.token else token)  # a page that names itself would never end
         deliveries = tuple(delivery_of(order, order.get("purchaseOrderNumber")) for order in found.orders)
         return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=after.until is not None)
 

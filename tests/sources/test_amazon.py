@@ -1,5 +1,6 @@
 """Amazon's sellers: orders as they are looked up, and the notifications of a topic."""
 
+import asyncio
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from orderack.errors import BadSignature, InvalidInput, Misconfigured, Refused, 
 from orderack.ports import Connection, Delivery, Hint, RawRequest, Skipped, Snapshot, Source, Standing
 from orderack.sources.amazon import ORDERS, Amazon, AmazonSettings
 from tests import sns_topic
-from tests.conformance.peer import json_answer, running_peer
+from tests.conformance.peer import Reaction, Received, json_answer, running_peer
 from tests.conformance.source import NOW, SPECS, Sample, SampleConformance, SourceConformance, given, quickly, st
 from tests.payloads import payload
 
@@ -165,7 +166,7 @@ async def test_an_order_keeps_everything_that_amazon_says_of_it() -> None:
     assert (totals.discount, totals.tax, totals.shipping, totals.fees) == (2, 7, Decimal("4.90"), Decimal("3.60"))
     assert totals.total == add_up(order) == Decimal("58.40")
     assert order.purchase_order == "PO-77"
-    assert order.instructions == "leave at: Front desk\nRing twice"
+    assert order.instructions == "leave at: Front desk\nRing twice\nordered by: Example Ltd"
     assert {(one.system, one.id) for one in order.external_ids} == {
         ("amazon", "302-0000001-0000007"),
         ("amazon_seller_order_id", "OUR-7"),
@@ -264,6 +265,146 @@ async def test_money_that_does_not_add_up_stays_as_amazon_says() -> None:
 async def test_two_currencies_are_refused() -> None:
     with pytest.raises(InvalidInput, match="currency"):
         await read(changed("orderItems.1.product.price.unitPrice.currencyCode", "USD"))
+
+
+TAX_OF_AMAZON: JsonValue = {"taxCollections": [{"model": "MARKETPLACE_FACILITATOR", "responsibleParty": "Amazon"}]}
+
+
+def eur(kind: str, value: JsonValue) -> JsonValue:
+    return {"type": kind, "subtotal": {"amount": value, "currencyCode": "EUR"}}
+
+
+async def test_a_tax_that_amazon_keeps_and_the_total_does_not_hold_is_no_part_of_the_price_but_iosss_is() -> None:
+    body = changed("proceeds.grandTotal.amount", "51.40")
+    item = body["orderItems"][0]
+    item["proceeds"]["breakdowns"].append(eur("TAX", "7.00"))
+    item["tax"] = TAX_OF_AMAZON
+    totals = (await snapshot(body)).order.totals
+    assert (totals.tax, totals.tax_basis, totals.total) == (0, TaxBasis.ADDED, Decimal("51.40"))
+    item["tax"] = {**TAX_OF_AMAZON, "taxCalculationBreakdowns": [{"reportingScheme": "IOSS"}]}
+    totals = (await snapshot(body)).order.totals
+    assert (totals.tax, totals.tax_basis) == (7, TaxBasis.INCLUDED)
+    body["proceeds"]["grandTotal"]["amount"] = "58.40"
+    item["tax"] = TAX_OF_AMAZON
+    totals = (await snapshot(body)).order.totals
+    assert (totals.tax, totals.tax_basis, totals.total) == (7, TaxBasis.ADDED, Decimal("58.40"))
+
+
+async def test_where_the_order_has_no_total_its_items_totals_stand_in_for_it_and_all_of_them_have_to() -> None:
+    body = changed("proceeds", None)
+    with pytest.raises(InvalidInput, match="grandTotal"):
+        await read(body)
+    body["orderItems"][1]["proceeds"]["proceedsTotal"] = {"amount": "19.90", "currencyCode": "EUR"}
+    assert (await snapshot(body)).order.totals.total == Decimal("53.40")
+
+
+async def test_fees_of_every_kind_a_tip_and_a_cod_fee_are_charged_and_an_amount_below_zero_is_a_credit() -> None:
+    body = copy.deepcopy(ORDER)
+    body["proceeds"]["breakdowns"] += [
+        eur("COD_FEE", "1.50"),
+        eur("DELIVERY_TIP", "5.00"),
+        eur("OTHER", "-2.00"),
+        eur("A_KIND_OF_2031", 1),
+    ]
+    body["proceeds"]["grandTotal"]["amount"] = 63.90
+    order = (await snapshot(body)).order
+    assert (order.totals.fees, order.totals.credit) == (Decimal("11.10"), 2)
+    assert add_up(order) == order.totals.total == Decimal("63.90")
+
+
+async def test_an_item_that_was_called_off_is_gone_and_one_that_was_sent_all_the_same_is_not() -> None:
+    body = copy.deepcopy(ORDER)
+    done = {"cancelledBy": "MERCHANT", "cancelReason": "No stock"}
+    body["orderItems"][0]["cancellation"] = {"cancellationExecution": done}
+    for fulfilled, unfulfilled, left in ((0, 0, 1), (2, 0, 2), (0, 2, 2)):
+        body["orderItems"][0]["fulfillment"] |= {"quantityFulfilled": fulfilled, "quantityUnfulfilled": unfulfilled}
+        assert len((await snapshot(body)).order.lines) == left
+
+
+async def test_what_the_warehouse_and_the_carrier_have_to_know_of_an_item_is_said_with_its_line() -> None:
+    body = changed("orderItems.0.product.condition", {"conditionType": "USED", "conditionSubtype": "VERY_GOOD"})
+    options: JsonValue = [{"sellerSku": "TEA-2", "quantityOrdered": 2}, {"asin": "B000000003"}, {}]
+    must = {"signatureConfirmation": "MANDATORY", "recipientAgeVerification": "MANDATORY", "palletDelivery": None}
+    body["orderItems"][0]["fulfillment"] |= {
+        "picking": {
+            "substitutionPreference": {"substitutionType": "CUSTOMER_PREFERENCE", "substitutionOptions": options}
+        },
+        "shipping": {"shippingConstraints": must, "internationalShipping": {"iossNumber": "IM0000000001"}},
+    }
+    body["orderItems"][0]["measurement"] = {"unit": "GRAMS", "value": 250.5}
+    body["fulfillment"]["fulfillmentServiceLevel"] = "NEXT_DAY"
+    order = (await snapshot(body)).order
+    line = order.lines[0]
+    assert line.model == "USED VERY_GOOD"
+    assert line.instructions is not None
+    assert line.instructions.splitlines() == [
+        "measured: 250.5 GRAMS",
+        "gift wrap: PREMIUM",
+        "gift message: For you",
+        "if it is not there: customer preference, 2 x TEA-2, 1 x B000000003",
+        "have it signed for",
+        "check the recipient's age",
+    ]
+    assert ("ioss", "IM0000000001") in {(code.system, code.id) for code in line.codes}
+    assert "ship: NEXT_DAY" in (order.instructions or "")
+
+
+async def test_an_address_of_brazil_is_put_together_and_a_business_is_billed_by_its_registered_name() -> None:
+    apart = {"streetName": "Rua Exemplo", "streetNumber": "12", "complement": "ap 3", "neighborhood": "Centro"}
+    body = changed("recipient.deliveryAddress", {"extendedFields": apart, "city": "Recife", "countryCode": "BR"})
+    registered = {"entityType": "BUYER", "legalName": "Example SA", "taxRegistrationNumber": "00.000.000/0001-00"}
+    body["tax"] = {
+        "taxRegistrations": [
+            {"entityType": "MERCHANT", "taxRegistrationNumber": "1"},
+            registered | {"taxRegistrationAddress": {"addressLine1": "1 Office Way", "countryCode": "BR"}},
+        ]
+    }
+    order = (await snapshot(body)).order
+    assert order.delivery_address is not None
+    assert order.billing_address is not None
+    assert (order.delivery_address.street, order.delivery_address.street2) == ("Rua Exemplo, 12", "ap 3, Centro")
+    assert (order.billing_address.company, order.billing_address.street) == ("Example SA", "1 Office Way")
+    assert ("amazon_buyer_tax", "00.000.000/0001-00") in {(one.system, one.id) for one in order.external_ids}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("orderItems.0.orderItemId", 90071992547409931),
+        ("orderItems.0.quantityOrdered", "2"),
+        ("proceeds.grandTotal.amount", 58.40),
+        ("recipient.deliveryAddress.postalCode", 150),
+        ("programs", None),
+        ("programs", {}),
+        ("orderAliases", ""),
+        ("salesChannel", None),
+        ("recipient.deliveryAddress.name", "مريم 示例 🎁"),
+        ("recipient.deliveryAddress.countryCode", "XX"),
+        ("orderItems.0.product.sellerSku", 4711),
+    ],
+)
+async def test_another_way_to_write_the_same_is_the_same_money(path: str, value: JsonValue) -> None:
+    order = (await snapshot(changed(path, value))).order
+    assert add_up(order) == order.totals.total == Decimal("58.40")
+    assert order.lines[0].line_id == "90071992547409931"
+
+
+async def test_two_hundred_items_and_yen_without_decimals_add_up() -> None:
+    item = {
+        "quantityOrdered": 3,
+        "product": {"sellerSku": "A"},
+        "proceeds": {"breakdowns": [{"type": "ITEM", "subtotal": {"amount": "1000.00", "currencyCode": "JPY"}}]},
+    }
+    body = changed("orderItems", [item | {"orderItemId": str(n)} for n in range(200)])
+    body["proceeds"] = {"grandTotal": {"amount": "200000.00", "currencyCode": "JPY"}}
+    order = (await snapshot(body)).order
+    assert add_up(order) == order.totals.total == 200_000
+
+
+async def test_an_order_of_the_old_version_is_refused_by_that_name() -> None:
+    old = {"AmazonOrderId": "902-1845936-5435065", "OrderStatus": "Unshipped", "PurchaseDate": "2026-11-21T08:30:00Z"}
+    with pytest.raises(InvalidInput, match="Orders API v0"):
+        await read(old)
 
 
 @pytest.mark.parametrize(
@@ -430,6 +571,37 @@ async def test_a_look_goes_page_by_page_and_the_same_state_is_the_same_delivery(
     for one in peer.received[1:]:
         described(one)
     assert parse_qs(peer.received[0].body.decode())["grant_type"] == ["refresh_token"]
+
+
+async def test_a_page_that_names_itself_as_the_next_ends_the_look() -> None:
+    page = json_answer(200, {"orders": [ORDER], "pagination": {"nextToken": "again"}})
+    async with running_peer() as peer:
+        source = amazon(peer.url)
+        peer.will(TOKEN, page, page)
+        first = await source.look("", NOW)
+        second = await source.look(first.cursor, NOW)
+        await source.aclose()
+    assert (first.more, second.more) == (True, False)
+
+
+async def test_requests_that_are_denied_at_once_share_one_new_token() -> None:
+    """A token that has expired is found out by all who use it, and one of them renews it."""
+    signed_in: list[Received] = []
+
+    def answer(request: Received) -> Reaction:
+        if request.target == "/auth/o2/token":
+            signed_in.append(request)
+            return json_answer(200, {"access_token": f"Atza|{len(signed_in)}", "expires_in": 3600})
+        known = request.headers["x-amz-access-token"] == f"Atza|{expired + 1}"
+        return json_answer(200, {"order": ORDER}) if known else json_answer(403, {"errors": []})
+
+    async with running_peer() as peer:
+        source, expired, peer.aside = amazon(peer.url), 0, answer
+        await source.fetch("1")
+        expired = 1
+        await asyncio.gather(*(source.fetch("1") for _ in range(8)))
+        await source.aclose()
+    assert len(signed_in) == 2
 
 
 async def test_a_page_that_has_expired_begins_the_window_anew() -> None:

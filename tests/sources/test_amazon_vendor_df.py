@@ -14,7 +14,7 @@ from openapi_core import OpenAPI
 from pydantic import JsonValue
 
 from orderack.domain.money import add_up
-from orderack.domain.order import Order, OrderRef
+from orderack.domain.order import Order, OrderRef, Priority
 from orderack.domain.response import LineAnswer, Outcome
 from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
 from orderack.errors import InDoubt, InvalidInput, Misconfigured, Refused, Unavailable
@@ -132,6 +132,50 @@ async def test_the_items_taxes_stand_in_for_the_orders_and_a_total_tax_holds_the
     body = copy.deepcopy(ORDER)
     body["orderDetails"]["taxTotal"]["taxLineItem"].append(part)
     assert (await read(body)).order.totals.tax == 19
+
+
+async def test_what_goes_into_the_parcel_and_how_it_is_sent_is_said() -> None:
+    body = copy.deepcopy(ORDER)
+    shipment = {"isPriorityShipment": True, "isPslipRequired": True, "isGift": True, "messageToCustomer": "Thank you"}
+    body["orderDetails"]["shipmentDetails"] |= shipment
+    body["orderDetails"]["shipToParty"]["phone"] = "+15005550006"
+    order = (await read(body)).order
+    assert order.priority is Priority.HIGH
+    assert order.instructions == "a gift\npacking slip: Thank you\ntelephone for the carrier: +15005550006"
+    assert order.contacts.phone is None, "Amazon's customer is told by Amazon alone"
+    body["orderDetails"]["shipToParty"]["phone"] = "xxxxx"
+    assert "telephone" not in ((await read(body)).order.instructions or "")
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "tax", "total"),
+    [
+        ("3.335", 3, "0", "10.01"),
+        (70, "2", 0, "140.00"),
+        ("0.00", 1, "0.00", "0.00"),
+        ("19.99", 250, "399.805", "5397.31"),
+    ],
+)
+async def test_a_total_is_rounded_half_up_to_what_can_be_paid(
+    price: JsonValue, quantity: JsonValue, tax: JsonValue, total: str
+) -> None:
+    body = copy.deepcopy(ORDER)
+    details = body["orderDetails"]
+    details["items"] = details["items"][:1]
+    details["items"][0] |= {
+        "itemSequenceNumber": 1,
+        "netPrice": {"amount": price, "currencyCode": "USD"},
+        "orderedQuantity": {"amount": quantity, "unitOfMeasure": "Each"},
+    }
+    details["taxTotal"] = {"taxLineItem": [{"taxAmount": {"amount": tax, "currencyCode": "USD"}, "type": "TOTAL"}]}
+    order = (await read(body)).order
+    assert add_up(order) == order.totals.total == Decimal(total)
+
+
+async def test_an_order_without_a_status_is_a_new_one() -> None:
+    body = copy.deepcopy(ORDER)
+    del body["orderDetails"]["orderStatus"]
+    assert (await read(body)).standing is Standing.OPEN
 
 
 async def test_a_time_without_a_zone_is_utc_as_the_description_says() -> None:
