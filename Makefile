@@ -29,6 +29,9 @@ test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in bu
 conformance: $(STAMP) ## every channel against what every channel must do, as a table; build/conformance.json
 	@$(BIN)/python -m tests.conformance.table --json build/conformance.json
 
+samples: $(STAMP) ## what becomes of each sample order that vendors have published, as a table; docs/samples.md
+	@$(BIN)/python -m tests.conformance.samples --page
+
 fuzz-api: $(STAMP) ## long: requests made from the gateway's own description, new ones each time; no 5xx, every answer as described
 	@ORDERACK_FUZZ_EXAMPLES=$${ORDERACK_FUZZ_EXAMPLES:-500} $(BIN)/pytest tests/gateway/test_fuzz.py
 
@@ -60,4 +63,4 @@ lock: ## pin every dependency with its hashes (needs uv)
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test test-browser conformance fuzz-api check bench-history bench-burst histories fingerprints lock clean
+.PHONY: help install demo test test-browser conformance samples fuzz-api check bench-history bench-burst histories fingerprints lock clean

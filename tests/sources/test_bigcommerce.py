@@ -105,11 +105,9 @@ class TestSamples(SampleConformance):
         body = json.dumps({"order": one, **parts})
         return Sample(name, Delivery(id="1", body=body), Decimal(str(one["total_inc_tax"])))
 
-    async def results(self):
-        own = self._sample("our own payload", {**ORDER["order"], **{k: ORDER[k] for k in ("products", "coupons")}})
-        yield (own.name, *await self._result(self.source(), own))
-        async for result in super().results():
-            yield result
+    def own(self) -> Sequence[Sample]:
+        order = {**ORDER["order"], **{k: ORDER[k] for k in ("products", "coupons")}}
+        return (self._sample("our own payload", order),)
 
     async def _result(self, source: object, sample: Sample) -> tuple[str, str]:
         class Fetched:

@@ -102,11 +102,8 @@ class TestSamples(SampleConformance):
     def _sample(self, name: str, one: Mapping[str, JsonValue]) -> Sample:
         return Sample(name, Delivery(id="1", body=json.dumps(one)), Decimal(str(one["grand_total"])))
 
-    async def results(self):
-        own = self._sample("our own payload", ORDER)
-        yield (own.name, *await self._result(self.source(), own))
-        async for result in super().results():
-            yield result
+    def own(self) -> Sequence[Sample]:
+        return (self._sample("our own payload", ORDER),)
 
 
 def _orders(body: JsonValue):
