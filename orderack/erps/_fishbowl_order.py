@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orderack.domain.order import Address, Line, Order, OrderRef, Priority, TaxBasis
 from orderack.erps._fitting import Fitting
+from orderack.erps._line_marks import LineMark, mark_of, read_line_mark
 
 ORDER = (
     *("Flag", "SONum", "Status", "CustomerName", "CustomerContact"),
@@ -75,10 +76,11 @@ class Mark(BaseModel):
         return cls(ref=OrderRef(store=unquote(found[1]), number=unquote(found[2])), revision=int(found[3]))
 
 
-def line_id_in(note: str) -> str | None:
+def line_mark_in(note: str) -> LineMark | None:
     """Which line of ours an item is, by the first word of its note."""
     found = _LINE.match(note.strip())
-    return unquote(found[1]) if found else None
+    mark = read_line_mark(found[1]) if found else None
+    return LineMark(unquote(mark.line_id), mark.item) if mark else None
 
 
 def number_of(ref: OrderRef) -> str:
@@ -175,7 +177,12 @@ class Writing(BaseModel):
             "ProductQuantity": _plain(line.quantity),
             "UOM": line.unit or self.unit,
             "ProductPrice": _plain(rounded),
-            "Note": " ".join([f"#{quote(line.line_id, safe='')}", *(" ".join(text.split()) for text in said if text)]),
+            "Note": " ".join(
+                [
+                    f"#{mark_of(quote(line.line_id, safe=''), line.sku)}",
+                    *(" ".join(text.split()) for text in said if text),
+                ]
+            ),
         }
 
     def _charges(self, order: Order, fitting: Fitting) -> list[dict[str, str]]:

@@ -143,6 +143,10 @@ class FishbowlServer:
         said = _said(response)
         if said.code in NOT_NOW or any(word in said.message.lower() for word in FULL):
             raise Unavailable(f"{self.erp} has no seat for us now")
+        if response.headers.get("mfa", "").lower() == "required":
+            raise Misconfigured(
+                f"{self.erp}: the user of {self._prefix}USER_NAME is asked for a second factor: turn it off"
+            )
         if not response.is_success or said.code not in DONE:
             settings = f"{self._prefix}USER_NAME, {self._prefix}PASSWORD and {self._prefix}BASE_URL"
             word = said.code or response.status_code

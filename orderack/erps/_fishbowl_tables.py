@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, TypeAdapter
 
-from orderack.erps._fishbowl_order import line_id_in
-from orderack.erps._stock import NONE, Incoming, Position
+from orderack.domain.receipt import LineVerdict, StockVerdict
+from orderack.erps._fishbowl_order import line_mark_in
+from orderack.erps._line_marks import LineMark
+from orderack.erps._stock import NONE, Incoming, Part, Position, at_hand, verdict
 
 WAITS, BOOKED, OFF = "waits", "booked", "off"
 STATUSES: Mapping[int, str] = MappingProxyType(
@@ -89,12 +91,16 @@ class OrderItem(BaseModel):
     note: str | None = None
 
     @property
-    def line_id(self) -> str | None:
-        return line_id_in(self.note or "")
+    def mark(self) -> LineMark | None:
+        return line_mark_in(self.note or "")
 
     @property
     def open(self) -> Decimal:
         return max(self.ordered - self.fulfilled, NONE)
+
+    @property
+    def left(self) -> Decimal:
+        return max(self.fulfilled, NONE)
 
 
 class _Product(BaseModel):
@@ -158,6 +164,11 @@ def purchases(skus: Collection[str]) -> str:
     )
 
 
+def _share(own: Mapping[str, Decimal], product: _Product) -> Decimal:
+    """What of the allocated is this order's: no more than is allocated."""
+    return min(own.get(product.sku.casefold(), NONE), product.allocated)
+
+
 def positions(
     found: Iterable[_Product], bought: Iterable[_Purchase], own: Mapping[str, Decimal]
 ) -> dict[str, Position]:
@@ -169,9 +180,28 @@ def positions(
             coming.setdefault(purchase.sku.casefold(), []).append(Incoming(purchase.quantity, due))
     return {
         product.sku.casefold(): Position(
-            product.on_hand - product.allocated - product.barred + own.get(product.sku.casefold(), NONE),
+            product.on_hand - product.barred - product.allocated + _share(own, product),
             tuple(coming.get(product.sku.casefold(), ())),
             endless=product.kind != INVENTORY,
         )
         for product in found
     }
+
+
+def verdicts(items: Iterable[OrderItem], stock: Mapping[str, Position], *, short: bool) -> tuple[LineVerdict, ...]:
+    """The answer for each line of ours. `short`: the order is closed, and what has not left never will."""
+    left = dict(stock)
+    parts: dict[str, list[Part]] = {}
+    others: dict[str, LineVerdict] = {}
+    for item in items:
+        if (mark := item.mark) is None:
+            continue
+        sku = (item.sku or "").casefold()
+        position = Position(NONE) if short else left.get(sku, Position(NONE))
+        left[sku] = position.less(at_hand(position, item.open))
+        parts.setdefault(mark.line_id, []).append(Part(position, item.open, item.left))
+        if item.sku and not mark.is_of(item.sku):
+            others[mark.line_id] = LineVerdict(
+                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=item.sku
+            )
+    return tuple(others.get(line_id) or verdict(line_id, *found) for line_id, found in parts.items())

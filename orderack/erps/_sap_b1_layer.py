@@ -18,6 +18,7 @@ from orderack.domain.acknowledgement import Reason
 from orderack.erps._sap_b1_order import Json
 from orderack.erps._sap_b1_wire import (
     HELD,
+    HELD_WORDS,
     NO_SESSION,
     NOT_FOUND_OR_DRAFT,
     UNKNOWN_PROPERTY,
@@ -112,7 +113,7 @@ class ServiceLayer:
             cookies = await self._session.get()
             sent = {**headers, **kind, "Cookie": cookies}
             response = await http.send(method, path, content=content, headers=sent)
-            if response.status_code != httpx.codes.UNAUTHORIZED and failure(response).code != NO_SESSION:
+            if response.status_code != httpx.codes.UNAUTHORIZED and failure(response).code not in NO_SESSION:
                 return response
             self._session.forget(cookies)
         raise Unavailable(f"{self.erp} does not take its own session: perhaps all licences are in use")
@@ -142,7 +143,7 @@ class ServiceLayer:
 
     def _error(self, response: httpx.Response) -> Unavailable | Refused | Misconfigured:
         said = failure(response)
-        if said.code in HELD:
+        if said.code in HELD or any(word in said.message.lower() for word in HELD_WORDS):
             wait = retry_after(response.headers, self._safe.clock())
             return Unavailable(f"{self.erp}: somebody else holds the record ({said.code})", wait)
         if field := self._missing_field(said):

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Address, Line, Order, TaxBasis
 from orderack.erps._fitting import Fitting
+from orderack.erps._line_marks import mark_of
 from orderack.erps._sap_b1_wire import Fields, key_of
 from orderack.errors import Refused
 
@@ -52,8 +53,13 @@ class Writing:
         self._tax_code = tax_code
         self._shipping = shipping
 
+    @property
+    def no_charges(self) -> Json:
+        """What a document says that has no freight any more."""
+        return {} if self._shipping is None else {"DocumentAdditionalExpenses": []}
+
     def document(self, order: Order, revision: int, customer: str) -> Json:
-        """The body of POST /Orders, and of the PATCH that changes it."""
+        """The body of POST /Orders."""
         fitting = Fitting()
         body: Json = {
             "CardCode": customer,
@@ -77,7 +83,7 @@ class Writing:
             "ItemCode": line.sku,
             "Quantity": _number(line.quantity),
             price: _number(line.unit_price),
-            self._fields.line: line.line_id,
+            self._fields.line: str(mark_of(line.line_id, line.sku)),
         }
         if line.discount or line.subtotal is not None:
             row[total] = _number(line.amount - line.discount)

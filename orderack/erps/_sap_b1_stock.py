@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderack.domain.receipt import LineVerdict
+from orderack.domain.receipt import LineVerdict, StockVerdict
 from orderack.erps._sap_b1_layer import ServiceLayer
-from orderack.erps._sap_b1_wire import YES, Document, DocumentLine, Fields, Item, Items, Purchases, literal, query
-from orderack.erps._stock import NONE, Incoming, Position, at_hand, verdict
+from orderack.erps._sap_b1_wire import NO, Document, DocumentLine, Fields, Item, Items, Purchases, literal, query
+from orderack.erps._stock import NONE, Incoming, Part, Position, at_hand, verdict
 from orderack.errors import Misconfigured, Unavailable
 
 AT_ONCE = 10
@@ -40,15 +40,22 @@ async def verdicts(
         place = _place(row, warehouse)
         own[place] = own.get(place, NONE) + row.still_open * row.units
     left = await _positions(layer, own)
-    found = []
+    parts: dict[str, list[Part]] = {}
+    others: dict[str, LineVerdict] = {}
     for row in document.lines:
-        place, line_id = _place(row, warehouse), str((row.model_extra or {}).get(fields.line) or "")
-        if line_id:
-            position = left.get(place, Position(NONE))
-            here = position.per(row.units)
-            found.append(verdict(line_id, here, row.still_open, row.quantity - row.still_open))
-            left[place] = position.less(at_hand(here, row.still_open) * row.units)
-    return tuple(found)
+        place, mark = _place(row, warehouse), row.mark(fields)
+        if mark is None:
+            continue
+        position = left.get(place, Position(NONE))
+        here = Position(NONE) if row.closed_short else position.per(row.units)
+        part = Part(here, row.undelivered, row.left)
+        left[place] = position.less(at_hand(here, row.still_open) * row.units)
+        parts.setdefault(mark.line_id, []).append(part)
+        if not mark.is_of(row.item):
+            others[mark.line_id] = LineVerdict(
+                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=row.item
+            )
+    return tuple(others.get(line_id) or verdict(line_id, *found) for line_id, found in parts.items())
 
 
 def _place(row: DocumentLine, warehouse: str | None) -> Place:
@@ -77,10 +84,11 @@ async def _items(layer: ServiceLayer, codes: list[str]) -> dict[str, Item]:
 
 
 async def _position(layer: ServiceLayer, item: Item, place: Place, share: Decimal) -> Position:
-    if item.stocked != YES:
+    if item.stocked == NO:
         return Position(NONE, endless=True)
     here = [one for one in item.warehouses if place.warehouse in (None, one.code)]
-    free = sum((one.in_stock - one.committed for one in here), share)
+    committed = sum((one.committed for one in here), NONE)
+    free = sum((one.in_stock for one in here), NONE) - committed + min(share, committed)
     ordered = sum((one.ordered for one in here), NONE)
     return Position(free, await _incoming(layer, place, ordered) if ordered > 0 else ())
 

@@ -13,14 +13,16 @@ import httpx
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orderack.domain.order import OrderRef
+from orderack.erps._line_marks import LineMark, read_line_mark
 
-YES = "tYES"
+YES, NO = "tYES", "tNO"
 CLOSED = "bost_Close"
 NOT_FOUND_OR_DRAFT = "-2028"
 """No such record; and also "it went into a draft, for an approval procedure is active" (commerce.md §15)."""
-NO_SESSION = "301"
+NO_SESSION = frozenset({"301", "-301"})
 HELD = frozenset({"-2039", "-1"})
-"""Another user has the record, or changed it meanwhile: ask again."""
+HELD_WORDS = ("locked by", "another user")
+"""Another user has the record, or changed it meanwhile: ask again. In words where a code says less."""
 UNKNOWN_PROPERTY = "-1000"
 KEY_LENGTH = 100
 """Characters of the field that holds our key, as docs/erps/sap_b1.md has it made."""
@@ -61,6 +63,9 @@ def _day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_day)]
 """OData 3 writes `2026-11-21`, OData 4 `2026-11-21T00:00:00Z`."""
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(0) if value is None else value)]
+"""What a row has nothing to say about is null: a text row has neither item nor quantity."""
 
 
 class DocumentLine(BaseModel):
@@ -69,19 +74,43 @@ class DocumentLine(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     number: int = Field(alias="LineNum")
-    item: str = Field(alias="ItemCode", default="")
-    quantity: Decimal = Field(alias="Quantity")
+    item: Text = Field(alias="ItemCode", default="")
+    quantity: Number = Field(alias="Quantity")
     open: Decimal | None = Field(alias="RemainingOpenQuantity", default=None)
     warehouse: str | None = Field(alias="WarehouseCode", default=None)
-    status: str = Field(alias="LineStatus", default="bost_Open")
+    status: Text = Field(alias="LineStatus", default="bost_Open")
     per_unit: Decimal | None = Field(alias="UnitsOfMeasurment", default=None)
     """Stock units in one unit that is sold. The vendor spells it so."""
 
+    def mark(self, fields: Fields) -> LineMark | None:
+        """Which line of ours it is; None: none."""
+        return read_line_mark(str((self.model_extra or {}).get(fields.line) or ""))
+
+    @property
+    def undelivered(self) -> Decimal:
+        """What has not left: of a closed row only what it says itself."""
+        assumed = Decimal(0) if self.done else self.quantity
+        return min(max(assumed if self.open is None else self.open, Decimal(0)), self.quantity)
+
+    @property
+    def left(self) -> Decimal:
+        """What has been delivered of it."""
+        return self.quantity - self.undelivered
+
+    @property
+    def done(self) -> bool:
+        """Nothing can be changed in it."""
+        return self.status == CLOSED
+
+    @property
+    def closed_short(self) -> bool:
+        """Somebody closed it before all of it had left."""
+        return self.done and self.undelivered > 0
+
     @property
     def still_open(self) -> Decimal:
-        if self.status == CLOSED:
-            return Decimal(0)
-        return self.quantity if self.open is None else self.open
+        """What is still to be delivered, and committed of the stock."""
+        return Decimal(0) if self.done else self.undelivered
 
     @property
     def units(self) -> Decimal:
@@ -95,17 +124,23 @@ class Document(BaseModel):
 
     entry: int = Field(alias="DocEntry")
     number: int = Field(alias="DocNum")
-    customer: str = Field(alias="CardCode", default="")
-    cancelled: str = Field(alias="Cancelled", default="tNO")
-    status: str = Field(alias="DocumentStatus", default="bost_Open")
-    object_code: str = Field(alias="DocObjectCode", default="")
-    authorization: str = Field(alias="AuthorizationStatus", default="")
+    customer: Text = Field(alias="CardCode", default="")
+    cancelled: Text = Field(alias="Cancelled", default="tNO")
+    cancel_status: Text = Field(alias="CancelStatus", default="")
+    status: Text = Field(alias="DocumentStatus", default="bost_Open")
+    object_code: Text = Field(alias="DocObjectCode", default="")
+    authorization: Text = Field(alias="AuthorizationStatus", default="")
     created_on: Day | None = Field(alias="CreationDate", default=None)
     created_at: str | None = Field(alias="DocTime", default=None)
     changed_on: Day | None = Field(alias="UpdateDate", default=None)
     changed_at: str | None = Field(alias="UpdateTime", default=None)
     etag: str | None = Field(validation_alias=AliasChoices("odata.etag", "@odata.etag"), default=None)
     lines: tuple[DocumentLine, ...] = Field(alias="DocumentLines", default=())
+
+    @property
+    def off(self) -> bool:
+        """Cancelled; or, of invoices, the document by which another was cancelled."""
+        return self.cancelled == YES or self.cancel_status in ("csYes", "csCancellation")
 
     def own(self, field: str) -> str:
         """The text in one of the customer's own fields."""
@@ -134,14 +169,14 @@ class Documents(BaseModel):
 
 class Warehouse(BaseModel):
     code: str = Field(alias="WarehouseCode")
-    in_stock: Decimal = Field(alias="InStock", default=Decimal(0))
-    committed: Decimal = Field(alias="Committed", default=Decimal(0))
-    ordered: Decimal = Field(alias="Ordered", default=Decimal(0))
+    in_stock: Number = Field(alias="InStock", default=Decimal(0))
+    committed: Number = Field(alias="Committed", default=Decimal(0))
+    ordered: Number = Field(alias="Ordered", default=Decimal(0))
 
 
 class Item(BaseModel):
-    code: str = Field(alias="ItemCode")
-    stocked: str = Field(alias="InventoryItem", default=YES)
+    code: Text = Field(alias="ItemCode")
+    stocked: Text = Field(alias="InventoryItem", default=YES)
     warehouses: tuple[Warehouse, ...] = Field(alias="ItemWarehouseInfoCollection", default=())
 
 
@@ -150,7 +185,7 @@ class Items(BaseModel):
 
 
 class Partner(BaseModel):
-    code: str = Field(alias="CardCode", min_length=1)
+    code: Text = Field(alias="CardCode", min_length=1)
 
 
 class Partners(BaseModel):
@@ -158,8 +193,8 @@ class Partners(BaseModel):
 
 
 class PurchaseLine(BaseModel):
-    item: str = Field(alias="ItemCode")
-    open: Decimal = Field(alias="RemainingOpenQuantity", default=Decimal(0))
+    item: Text = Field(alias="ItemCode")
+    open: Number = Field(alias="RemainingOpenQuantity", default=Decimal(0))
     due: Day | None = Field(alias="ShipDate", default=None)
     warehouse: str | None = Field(alias="WarehouseCode", default=None)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from orderack.errors import InDoubt, Misconfigured, Unavailable
+from orderack.errors import OrderAckError, Unavailable
 
 S = TypeVar("S")
 
@@ -23,7 +23,9 @@ class SharedSession(Generic[S]):
         self._sign_out = sign_out
         self._lingers = lingers
         self._session: S | None = None
+        self._arriving: asyncio.Future[S] | None = None
         self._users = 0
+        self._closed = False
         self._door = asyncio.Lock()
 
     @asynccontextmanager
@@ -39,10 +41,15 @@ class SharedSession(Generic[S]):
                 await asyncio.shield(self._give_back())
 
     async def get(self) -> S:
-        """The session; callers at the same time share one sign-in. Raises what the sign-in raises."""
+        """The session; callers at the same time share one sign-in. Raises what it raises, or Unavailable once closed.
+
+        A caller that is cancelled leaves the sign-in to end by itself: nobody else could give that seat back.
+        """
         async with self._door:
+            if self._session is None and self._closed:
+                raise Unavailable("this process is ending, and signs in nowhere")
             if self._session is None:
-                self._session = await self._sign_in()
+                self._session = await self._arrival()
             return self._session
 
     def forget(self, session: S) -> None:
@@ -51,17 +58,35 @@ class SharedSession(Generic[S]):
             self._session = None
 
     async def aclose(self) -> None:
-        """Give the session back, whoever uses it."""
-        self._users = 0
+        """Give the session back, whoever uses it; there is none after it."""
+        self._closed = True
         await self._give_back()
+
+    async def _arrival(self) -> S:
+        """The sign-in that is under way, or came after its caller had gone; else a new one."""
+        arriving = self._under_way() or asyncio.ensure_future(self._sign_in())
+        self._arriving = arriving
+        try:
+            return await asyncio.shield(arriving)
+        finally:
+            if arriving.done():
+                self._arriving = None
+
+    def _under_way(self) -> asyncio.Future[S] | None:
+        task = self._arriving
+        failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
+        return None if failed else task
 
     async def _give_back(self) -> None:
         async with self._door:
-            session, self._session = (None, self._session) if self._users else (self._session, None)
-            if session is None:
+            if self._users and not self._closed:
                 return
             try:
                 async with asyncio.timeout(SIGN_OUT_SECONDS):
-                    await self._sign_out(session)
-            except (Unavailable, InDoubt, Misconfigured, TimeoutError):
+                    if self._under_way() is not None:
+                        self._session = await self._arrival()
+                    session, self._session = self._session, None
+                    if session is not None:
+                        await self._sign_out(session)
+            except (OrderAckError, TimeoutError):
                 return  # it expires there by itself

@@ -10,6 +10,8 @@ from orderack.ports import Stock
 
 NONE = Decimal(0)
 _SMALLEST = Decimal("0.0001")
+_MOST = Decimal(99_999_999)
+"""Of one line; whoever answers with more means "enough"."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,43 @@ def judge(position: Position, wanted: Decimal) -> StockVerdict:
     return StockVerdict.BACKORDERED if position.incoming else StockVerdict.UNAVAILABLE
 
 
-def verdict(line_id: str, position: Position, wanted: Decimal, supplied: Decimal = NONE) -> LineVerdict:
-    """The answer for a booked line. `wanted`: what is still open of it; `supplied`: what has already left."""
-    word = judge(position, wanted)
-    has = at_hand(position, wanted) + supplied
-    if word is not StockVerdict.AVAILABLE and has > 0:
+@dataclass(frozen=True)
+class Part:
+    """One row of a document: what is still open of it, what has left already, and the stock that is for it."""
+
+    position: Position
+    wanted: Decimal
+    supplied: Decimal = NONE
+
+    @property
+    def has(self) -> Decimal:
+        return at_hand(self.position, self.wanted) + self.supplied
+
+    @property
+    def short(self) -> bool:
+        return at_hand(self.position, self.wanted) < self.wanted
+
+
+def verdict(line_id: str, *parts: Part) -> LineVerdict:
+    """The answer for a booked line. Somebody may have split it into rows: two warehouses, two dates."""
+    short = [part for part in parts if part.short]
+    has = min(whole_parts(sum((part.has for part in parts), NONE)), _MOST)
+    if has > 0 and not short:
+        word = StockVerdict.AVAILABLE
+    elif has > 0:
         word = StockVerdict.PARTIAL
-    late = word in (StockVerdict.PARTIAL, StockVerdict.BACKORDERED)
+    elif any(part.position.incoming for part in short):
+        word = StockVerdict.BACKORDERED
+    else:
+        word = StockVerdict.UNAVAILABLE
+    days = [part.position.expected_on(part.wanted) for part in short]
+    known = [day for day in days if day is not None]
+    late = word in (StockVerdict.PARTIAL, StockVerdict.BACKORDERED) and len(known) == len(days)
     return LineVerdict(
         line_id=line_id,
         verdict=word,
-        quantity=has if word is StockVerdict.PARTIAL else None,
-        expected_on=position.expected_on(wanted) if late else None,
+        quantity=has if has > 0 else None,
+        expected_on=max(known, default=None) if late else None,
     )
 
 

@@ -149,15 +149,16 @@ class Fishbowl:
         await self._server.aclose()
 
     async def _order(self, ref: OrderRef) -> SalesOrder | None:
-        """The order of our number, the first of several; a double of which nothing is picked is removed now."""
+        """The order of our number: of several the first that is not void; the doubles that are untouched go now."""
         number = number_of(ref)
         found = await self._server.query(tables.ORDERS, tables.orders(number))
         if any(one.number.upper() != number for one in found):
             raise Unavailable(f"ERP {self.name} answered about another order")
-        for double in found[1:]:
+        live = [one for one in found if one.means != OFF] or found[-1:]
+        for double in live[1:]:
             if double.status in UNTOUCHED:
                 await self._server.delete_order(double.id)
-        return next(iter(found), None)
+        return next(iter(live), None)
 
     async def _has(self, ref: OrderRef, revision: int) -> bool:
         found = await self._order(ref)
@@ -209,15 +210,8 @@ class Fishbowl:
         own: dict[str, Decimal] = {}
         for item in items if found.status in HOLDING else ():
             own[str(item.sku).casefold()] = own.get(str(item.sku).casefold(), NONE) + item.open
-        left = await self._positions({str(item.sku) for item in items if item.line_id}, own)
-        lines = []
-        for item in items:
-            if item.line_id is None:
-                continue
-            sku = str(item.sku).casefold()
-            position = Position(NONE) if found.status == CLOSED_SHORT else left.get(sku, Position(NONE))
-            lines.append(_stock.verdict(item.line_id, position, item.open, item.fulfilled))
-            left[sku] = position.less(_stock.at_hand(position, item.open))
+        stock = await self._positions({str(item.sku) for item in items if item.mark}, own)
+        lines = tables.verdicts(items, stock, short=found.status == CLOSED_SHORT)
         if not lines:
             return None
         return ErpReceipt(
@@ -228,7 +222,7 @@ class Fishbowl:
             revision=revision,
             document_id=found.number,
             recorded_at=found.recorded_at(self._zone) or self._clock(),
-            lines=tuple(lines),
+            lines=lines,
         )
 
     async def _positions(self, skus: set[str], own: Mapping[str, Decimal]) -> dict[str, Position]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, JsonValue, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import Clock, utc_now
@@ -19,13 +19,13 @@ from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.erps import _stock
 from orderack.erps._pushed import Pushed, WebhookSecret
+from orderack.erps._sap_b1_change import changed
 from orderack.erps._sap_b1_layer import ServiceLayer
 from orderack.erps._sap_b1_order import ITEM_CODE, Json, Writing
 from orderack.erps._sap_b1_stock import positions, verdicts
 from orderack.erps._sap_b1_wire import (
     CLOSED,
     STATES,
-    YES,
     Document,
     Documents,
     Fields,
@@ -130,7 +130,7 @@ class SapB1:
     async def find(self, ref: OrderRef, revision: int) -> ErpReceipt | None:
         """The receipt, if this revision is booked and no draft. Figures of stock as they are now."""
         found = await self._order(ref)
-        if found is None or found.cancelled == YES or found.revision(self._fields) != revision:
+        if found is None or found.off or found.revision(self._fields) != revision:
             return None
         return await self._receipt(ref, revision, found)
 
@@ -138,7 +138,7 @@ class SapB1:
         """Cancel the order, or remove its draft. Raises Refused where it is delivered or invoiced."""
         found = await self._order(ref)
         if found is not None:
-            if found.cancelled != YES:
+            if not found.off:
                 await self._layer.act("POST", f"/Orders({found.entry})/Cancel")
             return True
         draft = await self._draft(ref)
@@ -156,17 +156,16 @@ class SapB1:
         if (made := await self._invoice(ref)) is not None:
             return made
         found = await self._order(ref)
-        if found is None or found.cancelled == YES:
+        if found is None or found.off:
             raise Refused(f"ERP {self.name} has no such order to invoice", Reason.OTHER, "no order")
-        body: Json = {
-            "CardCode": found.customer,
-            self._fields.key: key_of(ref),
-            "DocumentLines": [
-                {"BaseType": ORDER_TYPE, "BaseEntry": found.entry, "BaseLine": line.number}
-                for line in found.lines
-                if line.still_open > 0
-            ],
-        }
+        rows: list[JsonValue] = [
+            {"BaseType": ORDER_TYPE, "BaseEntry": found.entry, "BaseLine": line.number}
+            for line in found.lines
+            if line.still_open > 0
+        ]
+        if not rows:
+            raise Refused(f"ERP {self.name}: nothing of order {found.number} is open any more", Reason.OTHER, "closed")
+        body: Json = {"CardCode": found.customer, self._fields.key: key_of(ref), "DocumentLines": rows}
         try:
             await self._layer.create("/Invoices", body)
         except Refused:  # an attempt at the same time closed the lines
@@ -215,26 +214,32 @@ class SapB1:
 
     async def _amend(self, order: Order, revision: int, found: Document) -> Booking:
         booked = found.revision(self._fields)
-        if booked == revision and found.cancelled != YES:
+        if booked == revision and not found.off:
             receipt = await self._receipt(order.ref, revision, found)
             return Booking(document_id=str(found.number), receipt=receipt)
         for wrong, code in (
-            (found.cancelled == YES, "cancelled"),
+            (found.off, "cancelled"),
             (found.status == CLOSED, "closed"),
             (booked is not None and booked > revision, "superseded"),
         ):
             if wrong:
                 raise Refused(f"ERP {self.name}: order {found.number} is {code} there", Reason.OTHER, code)
-        body = self._writing.document(order, revision, found.customer)
+        body = self._change(order, revision, found)
         try:
             await self._layer.change(f"/Orders({found.entry})", body, found.etag)
         except Refused as refusal:
             raise await self._explained(order, refusal) from None
         return await self._after(order.ref, revision)
 
+    def _change(self, order: Order, revision: int, there: Document) -> Json:
+        try:
+            return changed(self._writing, order, revision, there, self._fields)
+        except Refused as late:
+            raise Refused(f"ERP {self.name}: order {there.number}: {late}", late.reason, late.code) from None
+
     async def _await_approval(self, order: Order, revision: int, draft: Document) -> Booking:
         if draft.revision(self._fields) != revision:
-            body = self._writing.document(order, revision, draft.customer)
+            body = self._change(order, revision, draft)
             await self._layer.change(f"/Drafts({draft.entry})", body, draft.etag)
         return self._waiting(draft)
 
@@ -255,7 +260,7 @@ class SapB1:
     async def _live(self, ref: OrderRef) -> list[Document]:
         """Those that are not cancelled; where all are, the last."""
         found = await self._documents("/Orders", ref)
-        return [document for document in found if document.cancelled != YES] or found[-1:]
+        return [document for document in found if not document.off] or found[-1:]
 
     async def _cancel_double(self, ref: OrderRef, double: Document) -> None:
         try:
@@ -272,7 +277,7 @@ class SapB1:
     async def _invoice(self, ref: OrderRef) -> str | None:
         for path in ("/Invoices", "/Drafts"):
             for document in await self._documents(path, ref):
-                if path == "/Invoices" and document.cancelled != YES:
+                if path == "/Invoices" and not document.off:
                     return str(document.number)
                 if document.object_code in ("oInvoices", "13") and STATES.get(document.authorization) == "waits":
                     raise Unavailable(f"ERP {self.name} holds the invoice as a draft: somebody has to approve it")

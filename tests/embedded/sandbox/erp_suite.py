@@ -136,7 +136,7 @@ class ErpSandboxSuite(ABC):
     ) -> None:
         monkeypatch.setattr(_session, "SIGN_OUT_SECONDS", 0.1)
         vendor = self.vendor(sandbox)
-        async with self.erp() as dies, self.erp() as takes_over:
+        async with self.erp() as takes_over:
             for step in range(ENOUGH):
                 order = the_order(f"{action}-{step}")
                 self.free_seats(vendor)
@@ -144,13 +144,14 @@ class ErpSandboxSuite(ABC):
                 sandbox.state.faults.add(
                     Fault(target=self.target, action=action, operation=Operation.ANY, after=step, seconds=60)
                 )
-                dying = asyncio.create_task(dies.submit(order, 1))
-                await until(lambda task=dying: task.done() or not sandbox.state.faults.unfired())
-                unfired = sandbox.state.faults.unfired()
-                sandbox.state.faults.clear()
-                dying.cancel()
-                with suppress(asyncio.CancelledError):
-                    await dying
+                async with self.erp() as dies:
+                    dying = asyncio.create_task(dies.submit(order, 1))
+                    await until(lambda task=dying: task.done() or not sandbox.state.faults.unfired())
+                    unfired = sandbox.state.faults.unfired()
+                    sandbox.state.faults.clear()
+                    dying.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await dying
                 self.free_seats(vendor)
                 await self.until_booked(takes_over, order)
                 assert len(self.live(vendor, order)) == 1, step

@@ -174,7 +174,9 @@ class Books:
         quantity = has if has is not None else Decimal(PLENTY if available else 0)
         self._db.execute("INSERT OR REPLACE INTO onhand VALUES (?, ?)", (part, float(quantity)))
         self._db.execute("DELETE FROM poitem WHERE partId = ?", (part,))
-        if scripted is not None and (scripted.expected_on or scripted.verdict is StockVerdict.BACKORDERED):
+        if scripted is None or scripted.verdict is StockVerdict.UNAVAILABLE:
+            return
+        if scripted.expected_on or scripted.verdict is StockVerdict.BACKORDERED:
             due = f"{scripted.expected_on}T00:00:00.000+0000" if scripted.expected_on else None
             self._db.execute("INSERT INTO poitem VALUES (1, ?, ?, 0, ?)", (part, PLENTY, due))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from types import MappingProxyType
 
 from pydantic import JsonValue
@@ -31,7 +32,7 @@ LINES: Mapping[str, int | None] = MappingProxyType(
     {
         **dict.fromkeys(("Quantity", "UnitPrice", "PriceAfterVAT", "LineTotal", "GrossTotal", "ItemDetails")),
         **dict.fromkeys(("BaseType", "BaseEntry", "BaseLine", "LineNum", "DiscountPercent", "ShipDate")),
-        **{"ItemCode": 50, "ItemDescription": 200, "FreeText": 100, "WarehouseCode": 8, "TaxCode": 8, LINE: 200},
+        **{"ItemCode": 50, "ItemDescription": 200, "FreeText": 100, "WarehouseCode": 8, "TaxCode": 8, LINE: 254},
     }
 )
 ADDRESS: Mapping[str, int] = MappingProxyType(
@@ -72,8 +73,10 @@ class Kept:
     number: int = 0
     cancelled: bool = False
     authorization: str = "dasWithout"
+    delivered: dict[int, Decimal] = field(default_factory=dict)
+    """By a row's number: what has left of it. All of it has left of a row that was invoiced."""
     closed: set[int] = field(default_factory=set)
-    """Rows by number that an invoice has closed."""
+    """Rows that somebody has closed before that."""
     etag: str = field(default_factory=lambda: f'W/"{secrets.token_hex(8).upper()}"')
     added: datetime = field(default_factory=lambda: datetime.now(UTC))
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -87,28 +90,33 @@ class Kept:
         value = self.body.get(name)
         return "" if value is None else str(value)
 
-    def open(self, number: int) -> Decimal:
-        row = self.rows[number]
-        done = self.cancelled or number in self.closed
-        return Decimal(0) if done else Decimal(str(row["Quantity"]))
+    def row(self, number: int) -> Row | None:
+        return next((row for row in self.rows if row["LineNum"] == number), None)
+
+    def undelivered(self, row: Row) -> Decimal:
+        return Decimal(str(row["Quantity"])) - self.delivered.get(int(str(row["LineNum"])), Decimal(0))
+
+    def open(self, row: Row) -> Decimal:
+        done = self.cancelled or row["LineNum"] in self.closed
+        return Decimal(0) if done else self.undelivered(row)
 
     def write(self, body: Row) -> None:
         self.body |= body
+        self.body["DocumentLines"] = numbered(self.rows)
         self.etag = f'W/"{secrets.token_hex(8).upper()}"'
         self.changed = datetime.now(UTC)
 
     def shown(self) -> Row:
-        done = self.cancelled or (bool(self.rows) and len(self.closed) == len(self.rows))
+        done = self.cancelled or not any(self.open(row) for row in self.rows)
         lines: list[JsonValue] = [
             {
                 **row,
-                "LineNum": number,
                 "WarehouseCode": row.get("WarehouseCode", WAREHOUSE),
-                "RemainingOpenQuantity": float(self.open(number)),
-                "LineStatus": "bost_Open" if self.open(number) else "bost_Close",
+                "RemainingOpenQuantity": float(self.undelivered(row)),
+                "LineStatus": "bost_Open" if self.open(row) else "bost_Close",
                 "UnitsOfMeasurment": 1.0,
             }
-            for number, row in enumerate(self.rows)
+            for row in self.rows
         ]
         return {
             **self.body,
@@ -127,6 +135,14 @@ class Kept:
         }
 
 
+def numbered(rows: Iterable[Row]) -> list[JsonValue]:
+    """Rows keep their numbers; new ones go on behind the highest."""
+    kept = list(rows)
+    used = [int(str(row["LineNum"])) for row in kept if "LineNum" in row]
+    following = count(max(used, default=-1) + 1)
+    return [row if "LineNum" in row else row | {"LineNum": next(following)} for row in kept]
+
+
 class Books:
     """One company. `lacking`: items that it does not have; `partners`: its customers, with their e-mail addresses."""
 
@@ -142,6 +158,7 @@ class Books:
         """A new order, or a draft of one. Raises No."""
         self._check(body)
         kept = Kept(len(self.orders) + len(self.drafts) + 501, body)
+        kept.body["DocumentLines"] = numbered(kept.rows)
         if draft:
             kept.authorization = "dasPending"
             self.drafts[kept.entry] = kept
@@ -161,16 +178,47 @@ class Books:
         """PATCH. Raises No."""
         if etag is not None and etag != kept.etag:
             raise No(-2039, "Another user or another operation modified data", 412)
-        if kept.cancelled or kept.closed:
+        if kept.cancelled or not any(kept.open(row) for row in kept.rows):
             raise No(-5006, "The document is closed")
-        rows = body.get("DocumentLines", [])
-        if not replace and isinstance(rows, list):
-            body = body | {"DocumentLines": [*kept.rows, *rows]}
+        if "DocumentLines" in body:
+            body = body | {"DocumentLines": self._rows_after(kept, Kept(0, body).rows, replace=replace)}
+        if isinstance(extension := body.get("AddressExtension"), dict):
+            had = kept.body.get("AddressExtension")
+            body = body | {"AddressExtension": (had if isinstance(had, dict) else {}) | extension}
         self._check(kept.body | body)
         kept.write(body)
 
+    def _rows_after(self, kept: Kept, said: list[Row], *, replace: bool) -> list[JsonValue]:
+        """Rows by their numbers, each over the one that is there; where all are replaced, the others go."""
+        merged: list[Row] = []
+        for row in said:
+            there = kept.row(int(str(row["LineNum"]))) if "LineNum" in row else {}
+            if there is None:
+                raise No(-5002, f"There is no row {row['LineNum']}")
+            merged.append(there | row)
+        numbers = {row.get("LineNum") for row in merged}
+        others = [row for row in kept.rows if row["LineNum"] not in numbers]
+        if not replace:
+            merged = [*others, *merged]
+        elif any(kept.delivered.get(int(str(row["LineNum"]))) or not kept.open(row) for row in others):
+            raise No(-5002, "A row that was delivered or closed cannot be removed")
+        for row in merged:
+            self._delivered_stays(kept, row)
+        return [dict(row) for row in merged]
+
+    def _delivered_stays(self, kept: Kept, row: Row) -> None:
+        there = kept.row(int(str(row["LineNum"]))) if "LineNum" in row else None
+        if there is None or row == there:
+            return
+        number = int(str(row["LineNum"]))
+        left = kept.delivered.get(number, Decimal(0))
+        if number in kept.closed or not kept.open(there):
+            raise No(-5002, f"Row {number + 1} is closed")
+        if Decimal(str(row["Quantity"])) < left or (left and row["ItemCode"] != there["ItemCode"]):
+            raise No(-5002, f"Row {number + 1} has been delivered in part")
+
     def cancel(self, kept: Kept) -> None:
-        if kept.cancelled or kept.closed:
+        if kept.cancelled or kept.delivered or not any(kept.open(row) for row in kept.rows):
             raise No(-5006, "The document is closed or cancelled already")
         kept.cancelled = True
 
@@ -178,19 +226,23 @@ class Books:
         """An invoice of open rows of an order. Raises No for rows that are closed."""
         self._properties(body)
         kept = Kept(len(self.invoices) + 901, body, object_code="13")
-        for row in kept.rows:
-            order = self.orders.get(int(str(row.get("BaseEntry", 0))))
-            number = int(str(row.get("BaseLine", -1)))
-            if row.get("BaseType") != 17 or order is None or not 0 <= number < len(order.rows):
-                raise No(-5002, "One of the base documents does not exist")
-            if not order.open(number):
-                raise No(-5002, "One of the base documents has already been closed")
-            row["Quantity"] = order.rows[number]["Quantity"]
-        for row in kept.rows:
-            self.orders[int(str(row["BaseEntry"]))].closed.add(int(str(row["BaseLine"])))
+        taken = [(row, *self._base(row)) for row in kept.rows]
+        for row, order, base in taken:
+            row["Quantity"] = float(order.open(base))
+            order.delivered[int(str(base["LineNum"]))] = Decimal(str(base["Quantity"]))
+        kept.body["DocumentLines"] = numbered(kept.rows)
         kept.number = 700_000 + kept.entry
         self.invoices[kept.entry] = kept
         return kept
+
+    def _base(self, row: Row) -> tuple[Kept, Row]:
+        order = self.orders.get(int(str(row.get("BaseEntry", 0))))
+        base = order.row(int(str(row.get("BaseLine", -1)))) if order is not None else None
+        if row.get("BaseType") != 17 or order is None or base is None:
+            raise No(-5002, "One of the base documents does not exist")
+        if not order.open(base):
+            raise No(-5002, "One of the base documents has already been closed")
+        return order, base
 
     def items(self, codes: Iterable[str]) -> list[JsonValue]:
         """What is there of each; an item that is not known is left out."""
@@ -211,12 +263,13 @@ class Books:
         return kept
 
     def _committed(self, code: str) -> Decimal:
-        rows = ((kept, number) for kept in self.orders.values() for number in range(len(kept.rows)))
-        return sum((kept.open(number) for kept, number in rows if kept.rows[number]["ItemCode"] == code), Decimal(0))
+        rows = ((kept, row) for kept in self.orders.values() for row in kept.rows)
+        return sum((kept.open(row) for kept, row in rows if row["ItemCode"] == code), Decimal(0))
 
     def _coming(self, code: str) -> date | None:
         entry = self._stock.table().get(code)
-        return entry.expected_on if entry is not None else None
+        gone = entry is None or entry.verdict is StockVerdict.UNAVAILABLE
+        return None if entry is None or gone else entry.expected_on
 
     def _item(self, code: str, stock: SkuStock) -> Row:
         scripted = self._stock.table().get(code)

@@ -251,13 +251,14 @@ class SapB1(LookAlike):
         store, _, number = kept.text(KEY).partition("/")
         lines: list[JsonValue] = []
         for row in kept.rows:
-            answer = self.state.stock.answer(str(row["ItemCode"]), kept.open(kept.rows.index(row)))
-            partial = answer.verdict is StockVerdict.PARTIAL
+            asked = kept.open(row)
+            answer = self.state.stock.answer(str(row["ItemCode"]), asked)
+            has = {StockVerdict.AVAILABLE: asked, StockVerdict.PARTIAL: answer.available}.get(answer.verdict)
             lines.append(
                 LineVerdict(
-                    line_id=str(row.get(LINE)),
+                    line_id=str(row.get(LINE)).rpartition("~")[0],
                     verdict=answer.verdict,
-                    quantity=answer.available if partial else None,
+                    quantity=has or None,
                     expected_on=answer.expected_on,
                 ).model_dump(mode="json")
             )
