@@ -96,7 +96,6 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
         "customer": {
             "id": account or guest_id(email, order.entity_id),
             "name": first(_joined(order.customer_firstname, order.customer_lastname), _name(billing), billing.company),
-            "relation": "repeat" if account else "new",
         },
         "contacts": {
             "email": email,

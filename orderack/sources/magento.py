@@ -1,4 +1,4 @@
-"""Magento and Adobe Commerce: polled, told by Adobe's events, or by a module of the shop's own (commerce.md §11)."""
+"""Magento and Adobe Commerce: polled, told by Adobe's events, or by our module in the shop (commerce.md §11)."""
 
 import asyncio
 import hashlib
@@ -53,8 +53,8 @@ from orderack.sources._storefront_note import marker, note_of
 
 PAGE = 100
 """Magento may be set to give no more than 300 at a time."""
-EVENT = "adobe"
-"""The topic of an Adobe event; every other delivery is an order."""
+EVENT = "event"
+"""The topic of what only names an order, Adobe's or the module's; every other delivery is an order."""
 BY_NUMBER = "number:"
 """How a hint begins that names the order by the number that the buyer knows, for an event that has no other."""
 _FILTER = "searchCriteria[filterGroups][0][filters][0]"
@@ -76,7 +76,7 @@ class MagentoSettings(BaseSettings):
         default=None, description="Adobe Commerce's events: the client id (API key) of the project they are sent for"
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
-        default=None, description="the shop's own module: `whsec_<base64>` that it signs with; two, comma separated"
+        default=None, description="our module in the shop: `whsec_<base64>` that it signs with; two, comma separated"
     )
     event_keys_url: SecureUrl = Field(default=HOST, description="where Adobe serves its public keys; leave it")
 
@@ -101,10 +101,16 @@ class _Data(BaseModel):
 
 
 class _Event(BaseModel):
-    """A CloudEvent of Adobe Commerce. Its order lacks most of an order, so only the name of it is taken."""
+    """A CloudEvent of Adobe Commerce, or our module's in the same form. Only the name of the order is taken."""
 
     type: str = ""
     data: _Data
+
+
+class _Typed(BaseModel):
+    """What an event says of itself. No order does."""
+
+    type: str
 
 
 class _Listed(Wire):
@@ -165,7 +171,7 @@ class Magento:
 
     async def greet(self, request: RawRequest) -> Greeting | None:
         """Adobe tries the address when events are registered: GET with a challenge in the query, or POST of one."""
-        if self._events is None or any(name.startswith("x-adobe-digital") for name in request.headers):
+        if self._events is None or _by_adobe(request) or "webhook-signature" in request.headers:
             return None
         try:
             if request.method == "GET":
@@ -177,24 +183,25 @@ class Magento:
         return Greeting(body=tried.model_dump_json(), media_type="application/json")
 
     async def verify(self, request: RawRequest) -> None:
-        """Adobe's signature, or that of the shop's own module (Standard Webhooks): whichever the request claims."""
-        if self._events is not None and "x-adobe-digital-signature-1" in request.headers:
+        """Adobe's signature, or that of our module in the shop (Standard Webhooks): whichever the request claims."""
+        if self._events is not None and _by_adobe(request):
             await self._events.verify(request)
         elif self._secrets:
             standard_webhooks.verify(request, self._secrets, self._clock())
         else:
-            raise BadSignature("neither Adobe's events nor a module of the shop's own is set up to post here")
+            raise BadSignature("neither Adobe's events nor our module in the shop is set up to post here")
 
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
         """One. Whatever is verified is a delivery: Adobe never sends again what was answered with a 4xx."""
-        event, message = request.headers.get("x-adobe-event-id"), request.headers.get("webhook-id")
         body = request.body.decode("utf-8", "replace")
-        if event and "x-adobe-digital-signature-1" in request.headers:
-            return (Delivery(id=f"{EVENT}:{event}"[:200], topic=EVENT, body=body),)
-        return (Delivery(id=f"module:{message or _digest(request.body)}"[:200], body=body),)
+        adobe = _by_adobe(request)
+        sender, header = ("adobe", "x-adobe-event-id") if adobe else ("module", "webhook-id")
+        name = request.headers.get(header) or _digest(request.body)
+        topic = EVENT if adobe or _is_event(body) else "order"
+        return (Delivery(id=f"{sender}:{name}"[:200], topic=topic, body=body),)
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
-        """The order that a look or the module brought; of an event, which one it is about."""
+        """The order that a look brought, or a module of the shop's own; of an event, which one it is about."""
         if delivery.topic != EVENT:
             return (snapshot_of(read(_ORDER, delivery.body.encode()), self.connection),)
         event = read(_EVENT, delivery.body.encode())
@@ -302,6 +309,17 @@ class Magento:
 _NONE = Skipped(why="Magento has no such order")
 
 
+def _by_adobe(request: RawRequest) -> bool:
+    return any(name.startswith("x-adobe-digital-signature") for name in request.headers)
+
+
+def _is_event(body: str) -> bool:
+    try:
+        return bool(_Typed.model_validate_json(body).type)
+    except ValidationError:
+        return False
+
+
 def _looked(one: _Listed, body: JsonValue) -> Delivery:
     """An order of a look: the same one in the same state has the same id."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
@@ -328,7 +346,8 @@ SOURCE: SourceSpec = SourceSpec(
     trigger="The order is placed (`created_at`); one that waits for the payment provider is waited for",
     webhook=(
         "Nothing has to be: the shop is asked every minute. Adobe Commerce: register our address for the event "
-        "observer.sales_order_save_commit_after. Open Source: a module of your own may post the order (docs/sources)"
+        "observer.sales_order_save_commit_after. Open Source: install the module in docs/sources/magento, and enter "
+        "our address and the secret under Stores > Configuration > Sales > Orderack"
     ),
     traps=(
         "Magento Open Source posts nothing: without a module, an order is known within a minute of being placed.",
