@@ -158,6 +158,12 @@ class Read:
             raise Wrong("it has no BAK or BCA")
         return found[0][3]
 
+    @property
+    def sequence(self) -> int:
+        """Which change of the order an 865 is about; 0: an 855 is about the order as it was placed."""
+        (begin,) = self.all("BAK", "BCA")
+        return int(begin[5] or 0) if begin[0] == "BCA" else 0
+
     def check_answer(self, lines: Iterable[Line]) -> None:
         """Every line answered once, in quantities that come to what was ordered."""
         asked = {line.line_id: line.quantity for line in lines}

@@ -42,8 +42,8 @@ class TradingPartner(LookAlike):
         super().__init__(state)
         self._secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
         self._token = secrets.token_urlsafe(24)
-        self._orders: dict[str, Order] = {}
-        self._changes: dict[str, int] = {}
+        self._orders: dict[str, list[Order]] = {}
+        """Each as it was placed, and as each change left it."""
         self._taken: dict[str, bytes] = {}
         self._control = 0
 
@@ -59,11 +59,11 @@ class TradingPartner(LookAlike):
             return ()
         kind, body = "PO", ordered(order)
         if deed is not ShopDeed.PLACE:
-            before, kind = self._orders[order.number], "PC"
-            self._changes[order.number] = self._changes.get(order.number, 0) + 1
-            change = deed is ShopDeed.CHANGE
-            body = changed(before, order, self._changes[order.number]) if change else cancelled(before)
-        self._orders[order.number] = order
+            known, kind = self._orders[order.number], "PC"
+            body = changed(known[-1], order, len(known)) if deed is ShopDeed.CHANGE else cancelled(known[-1])
+            known.append(order)
+        else:
+            self._orders[order.number] = [order]
         return (self._webhook(order.store, kind, _CODES[kind], body),)
 
     def refused(self, code: str | None) -> Response:
@@ -108,7 +108,7 @@ class TradingPartner(LookAlike):
                 text=body.decode(),
             )
             if number:
-                self.state.announce(self._heard(self._orders[number].store, read, wrong), plan)
+                self.state.announce(self._heard(self._orders[number][0].store, read, wrong), plan)
         return Response(status_code=202)
 
     def _is_known(self, read: Read, body: bytes) -> bool:
@@ -122,7 +122,7 @@ class TradingPartner(LookAlike):
         if not number:
             return ""
         try:
-            read.check_answer(self._orders[number].lines)
+            read.check_answer(self._orders[number][read.sequence].lines)
         except Wrong as no:
             return str(no)
         return ""
