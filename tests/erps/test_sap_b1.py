@@ -335,7 +335,8 @@ class TestSapB1(ErpConformance):
             assert await erp.submit(an_order(), 1) == Booking()
 
     async def test_the_customer_is_looked_up_and_an_unclear_one_is_refused(self) -> None:
-        one, two = {"CardCode": "C-1"}, {"CardCode": "C-2"}
+        one: JsonValue = {"CardCode": "C-1"}
+        two: JsonValue = {"CardCode": "C-2"}
         table: tuple[tuple[list[JsonValue], str], ...] = (([one], "C-1"), ([], "C20000"), ([one, two], "several"))
         for found, fate in table:
             async with running_peer() as peer:
