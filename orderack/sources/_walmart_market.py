@@ -14,6 +14,8 @@ MarketName = Literal["us", "ca", "mx"]
 LONGEST_AGO = timedelta(days=179)
 """Orders of the last 180 days can be asked for."""
 OVERLAP = timedelta(minutes=10)
+MOST_PAGES = 200
+"""Walmart lists 20,000 orders at most; pages that lead in a circle end here."""
 LATELY = timedelta(days=14)
 """Where a marketplace cannot be asked what changed, its cancellations are looked for among orders so young."""
 
@@ -115,15 +117,15 @@ class Page(BaseModel):
 
     list: _Inner | None = None
     meta: _Meta = _Meta()
+    elements: _Elements | None = None
     order: JsonValue = None
     purchase_order: JsonValue = Field(default=None, alias="purchaseOrderId")
 
     @property
     def orders(self) -> tuple[JsonValue, ...]:
         """The orders in it; empty where it is one without an envelope."""
-        found = self.order
-        if self.list is not None:
-            found = self.list.elements.order if self.list.elements else self.list.order
+        inner = self.list or _Inner(meta=self.meta, elements=self.elements, order=self.order)
+        found = inner.elements.order if inner.elements else inner.order
         if found is None:
             return ()
         return tuple(found) if isinstance(found, list) else (found,)

@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from pydantic import ValidationError
 
-from orderack.domain.money import minor_unit
 from orderack.domain.order import ExternalId, Line, PaymentStatus, TaxBasis
 from orderack.domain.validation import problems_of
 from orderack.errors import InvalidInput
 from orderack.ports import Connection, Skipped, Snapshot, Standing
+from orderack.sources._loose import payable
 from orderack.sources._reading import (
     address_of,
     amount,
@@ -177,24 +177,21 @@ def _totals(order: WalmartOrder, sums: Sequence[_Sums], currency: str) -> dict[s
     if len(included) > 1:
         raise refuse("charges", "are with and without tax in one order", "see the order at Walmart")
     basis = TaxBasis.INCLUDED if included == {True} else TaxBasis.ADDED
-    tax = sum((one.tax() for one in sums), _ZERO)
     shipping = sum((one.shipping for one in sums), _ZERO)
     if basis is TaxBasis.INCLUDED:
         shipping += sum((one.tax(of_shipping=True) for one in sums), _ZERO)
-    fees = sum((one.fees for one in sums), _ZERO)
-    discount = sum((one.discount for one in sums), _ZERO)
-    goods = sum((one.goods for one in sums), _ZERO)
-    added = goods - discount + shipping + fees + (tax if basis is TaxBasis.ADDED else _ZERO)
-    said = _said_total(order)
-    total = added.quantize(minor_unit(currency), ROUND_HALF_UP) if said is None else said
-    return {
-        "discount": discount,
-        "tax": tax,
+    found = {
+        "discount": sum((one.discount for one in sums), _ZERO),
+        "tax": sum((one.tax() for one in sums), _ZERO),
         "shipping": shipping,
-        "fees": fees,
-        "tax_basis": basis,
-        "total": total,
+        "fees": sum((one.fees for one in sums), _ZERO),
     }
+    money = {name: payable(value, currency) for name, value in found.items()}
+    goods = sum((one.goods for one in sums), _ZERO)
+    added = goods - money["discount"] + money["shipping"] + money["fees"]
+    added += money["tax"] if basis is TaxBasis.ADDED else _ZERO
+    said = _said_total(order)
+    return {**money, "tax_basis": basis, "total": payable(added if said is None else said, currency)}
 
 
 def _said_total(order: WalmartOrder) -> Decimal | None:
@@ -238,13 +235,17 @@ def _instructions(order: WalmartOrder) -> Iterable[str]:
         yield f"Replacement of order {line_of(order.original)}" if order.kind == "REPLACEMENT" else ""
     if order.shipping.method:
         yield f"Ship method: {line_of(order.shipping.method)}"
+    for person in order.pickup_persons:
+        yield f"To be handed to {line_of(person.name.whole)}" if person.name and line_of(person.name.whole) else ""
     for line in order.left:
+        if line.fulfillment and (fetched_by := line_of(line.fulfillment.by)):
+            yield f"Line {line_of(line.number)} is fetched by {fetched_by}"
         if line.buyer_cancels:
             yield f"The buyer has asked Walmart to cancel line {line_of(line.number)}"
 
 
 def _held(order: WalmartOrder) -> bool:
-    return any(line.stands("OnHold", "On Hold") for line in order.lines)
+    return any(line.stands("onhold", "on hold") for line in order.lines)
 
 
 def _store(order: WalmartOrder) -> str | None:

@@ -41,19 +41,19 @@ def why(response: httpx.Response) -> str:
 
 def open_units(line: WalmartLine) -> Decimal:
     """Neither shipped nor cancelled."""
-    return line.stands("Created", "Acknowledged")
+    return line.stands("created", "acknowledged")
 
 
 def waits(order: WalmartOrder) -> bool:
     """Whether something of it is not acknowledged."""
-    return any(line.stands("Created") for line in order.lines)
+    return any(line.stands("created") for line in order.lines)
 
 
 def acknowledgement(order: WalmartOrder) -> JsonValue:
     """Every line that waits, for the marketplace that wants them named (Mexico)."""
     return {
         "orderAcknowledge": _lines(
-            [_line(line, "Acknowledged", line.stands("Created")) for line in order.left if line.stands("Created")]
+            [_line(line, "Acknowledged", line.stands("created")) for line in order.left if line.stands("created")]
         )
     }
 
@@ -85,7 +85,7 @@ def _line(line: WalmartLine, status: str, quantity: Decimal, reason: str = "") -
 def verdict(order: WalmartOrder, stage: AnswerStage, refusal: str) -> Answered:
     """How the answer stands, from how the order stands now: what was refused because it is so already stands."""
     left = order.left
-    shipped = any(line.stands("Shipped", "Delivered") for line in left)
+    shipped = any(line.stands("shipped", "delivered") for line in left)
     if stage in KEEPS:
         if not left:
             return _refused("it is cancelled at Walmart")

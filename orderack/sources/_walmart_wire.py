@@ -16,10 +16,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _unwrapped(inner: str, value: object) -> object:
-    """The list in `{inner: [...]}`, in one object, or in a list."""
+    """The list in `{inner: [...]}`, in one object, or in a list; empty for what is nothing in any of these ways."""
     if isinstance(value, dict) and inner in value:
         value = value[inner]
-    if value is None:
+    if value in (None, "", {}):
         return ()
     return value if isinstance(value, list | tuple) else (value,)
 
@@ -29,6 +29,8 @@ def _in(inner: str) -> BeforeValidator:
 
 
 def _moment(value: object) -> object:
+    if value == "":
+        return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:16])
     if isinstance(value, int) and not isinstance(value, bool):
@@ -45,11 +47,15 @@ def _moment(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 _When = Annotated[datetime, BeforeValidator(_moment)]
+_WhenSaid = Annotated[datetime | None, BeforeValidator(_moment)]
 _Said = Annotated[str | None, BeforeValidator(_text)]
+_Yes = Annotated[bool, BeforeValidator(lambda value: str(value).casefold() in ("true", "y", "yes"))]
+_OBJECT = BeforeValidator(lambda value: value or {})
+"""An object of which nothing is needed, and which may be null."""
 
 
 class _Money(BaseModel):
@@ -80,10 +86,12 @@ class _Quantity(BaseModel):
 
 
 class _Status(BaseModel):
-    status: str
+    """Canada writes in capitals what the others write in lower case."""
+
+    status: Annotated[str, BeforeValidator(lambda value: value.casefold() if isinstance(value, str) else value)]
     quantity: _Quantity = Field(alias="statusQuantity")
     reason: _Said = Field(default=None, alias="cancellationReason")
-    at: _When | None = Field(default=None, alias="statusDate")
+    at: _WhenSaid = Field(default=None, alias="statusDate")
 
 
 class _Item(BaseModel):
@@ -96,8 +104,8 @@ class _Item(BaseModel):
 
 
 class _Fulfillment(BaseModel):
-    option: _Said = Field(default=None, alias="fulfillmentOption")
     store: _Said = Field(default=None, alias="storeId")
+    by: _Said = Field(default=None, alias="pickUpBy")
 
 
 class _Seller(BaseModel):
@@ -110,44 +118,42 @@ class WalmartLine(BaseModel):
     number: Annotated[str, BeforeValidator(_text)] = Field(
         validation_alias=AliasChoices("lineNumber", "primeLineNumber")
     )
-    item: _Item = _Item()
+    item: Annotated[_Item, _OBJECT] = _Item()
     charges: Annotated[tuple[Charge, ...], _in("charge")] = ()
     quantity: _Quantity = Field(alias="orderLineQuantity")
     statuses: Annotated[tuple[_Status, ...], _in("orderLineStatus")] = Field(
         default=(), validation_alias=AliasChoices("orderLineStatuses", "orderLineStatus")
     )
-    at: _When | None = Field(default=None, alias="statusDate")
+    at: _WhenSaid = Field(default=None, alias="statusDate")
     fulfillment: _Fulfillment | None = None
     config: _Said = Field(default=None, alias="configId")
-    intent_to_cancel: _Said = Field(default=None, alias="intentToCancel")
-    wfs: _Said = Field(default=None, alias="isWFSEnabled")
-    seller: _Seller = _Seller()
+    buyer_cancels: _Yes = Field(default=False, alias="intentToCancel")
+    """The buyer has asked Walmart to cancel it."""
+    wfs: _Yes = Field(default=False, alias="isWFSEnabled")
+    seller: Annotated[_Seller, _OBJECT] = _Seller()
 
     @property
     def by_walmart(self) -> bool:
         """Whether it leaves from a distribution centre of Walmart's (Mexico says so line by line)."""
-        return self.wfs == "Y" or self.seller.node == "DC"
-
-    @property
-    def buyer_cancels(self) -> bool:
-        """Whether the buyer has asked Walmart to cancel it."""
-        return (self.intent_to_cancel or "").casefold() in ("true", "y", "yes")
+        return self.wfs or self.seller.node == "DC"
 
     @property
     def cancelled(self) -> Decimal:
-        return sum((one.quantity.amount for one in self.statuses if one.status == "Cancelled"), _ZERO)
+        return self.stands("cancelled", "canceled")
 
     @property
     def ordered(self) -> Decimal:
-        """As it was placed: Mexico lowers the line's own quantity by what is cancelled, the United States does not."""
-        return max(self.quantity.amount, sum((one.quantity.amount for one in self.statuses), _ZERO))
+        """As it was placed: Mexico lowers the line's own quantity by what is cancelled, the United States does not.
+        What was refunded was shipped before, and counts as that."""
+        stood = sum((one.quantity.amount for one in self.statuses if one.status != "refund"), _ZERO)
+        return max(self.quantity.amount, stood)
 
     @property
     def left(self) -> Decimal:
         return self.ordered - self.cancelled
 
     def stands(self, *words: str) -> Decimal:
-        """How many units stand like this."""
+        """How many units stand like this, in lower case."""
         return sum((one.quantity.amount for one in self.statuses if one.status in words), _ZERO)
 
 
@@ -167,14 +173,28 @@ class PostalAddress(BaseModel):
 
 class _Where(BaseModel):
     phone: _Said = None
-    deliver_by: _When | None = Field(default=None, alias="estimatedDeliveryDate")
-    ship_by: _When | None = Field(default=None, alias="estimatedShipDate")
+    deliver_by: _WhenSaid = Field(default=None, alias="estimatedDeliveryDate")
+    ship_by: _WhenSaid = Field(default=None, alias="estimatedShipDate")
     method: _Said = Field(default=None, alias="methodCode")
     address: PostalAddress | None = Field(default=None, alias="postalAddress")
 
 
 class _Summary(BaseModel):
     total: _Money | None = Field(default=None, alias="totalAmount")
+
+
+class _PersonsName(BaseModel):
+    complete: _Said = Field(default=None, alias="completeName")
+    first: _Said = Field(default=None, alias="firstName")
+    last: _Said = Field(default=None, alias="lastName")
+
+    @property
+    def whole(self) -> str:
+        return self.complete or " ".join(part for part in (self.first, self.last) if part)
+
+
+class _Person(BaseModel):
+    name: _PersonsName | None = None
 
 
 class _ShipNode(BaseModel):
@@ -194,13 +214,14 @@ class WalmartOrder(BaseModel):
     buyer: _Said = Field(default=None, alias="buyerId")
     email: _Said = Field(default=None, alias="customerEmailId")
     placed_at: _When = Field(alias="orderDate")
-    shipping: _Where = Field(default=_Where(), alias="shippingInfo")
+    shipping: Annotated[_Where, _OBJECT] = Field(default=_Where(), alias="shippingInfo")
     billing: _Where | None = Field(default=None, alias="billingInfo")
     lines: Annotated[tuple[WalmartLine, ...], _in("orderLine")] = Field(alias="orderLines")
     summary: _Summary | None = Field(default=None, alias="orderSummary")
     total: _Money | None = Field(default=None, alias="orderTotal")
     paid_with: Annotated[tuple[str, ...], _in("paymentType")] = Field(default=(), alias="paymentTypes")
     payment_method: _Said = Field(default=None, alias="paymentMethod")
+    pickup_persons: Annotated[tuple[_Person, ...], _in("pickupPerson")] = Field(default=(), alias="pickupPersons")
     ship_node: Annotated[tuple[_ShipNode, ...], _in("shipNode")] = Field(default=(), alias="shipNode")
 
     @property

@@ -38,7 +38,7 @@ from orderack.ports import (
 )
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._reading import name_of
-from orderack.sources._walmart_market import LATELY, MARKETS, OVERLAP, MarketName, Page
+from orderack.sources._walmart_market import LATELY, MARKETS, MOST_PAGES, OVERLAP, MarketName, Page
 from orderack.sources._walmart_order import reading_of
 from orderack.sources._walmart_receipt import KEEPS, acknowledgement, cancellation, verdict, waits, why
 from orderack.sources._walmart_wire import WalmartOrder
@@ -104,6 +104,8 @@ class _Cursor(BaseModel):
     begun: datetime
     at: int = 0
     page: str = ""
+    turned: int = 0
+    """Pages of this pass so far."""
 
 
 _EVENT: TypeAdapter[_Event] = TypeAdapter(_Event)
@@ -215,11 +217,11 @@ class Walmart:
         wanted = self._market.passes[at.at]
         query = at.page or wanted.first(at.since, at.begun)
         page = self._http.read(Page, await self._asked(f"{wanted.path}?{query}"))
-        following = page.next(query)
+        following = page.next(query) if at.turned < MOST_PAGES else ""
         if following:
-            after, more = at.model_copy(update={"page": following}), True
+            after, more = at.model_copy(update={"page": following, "turned": at.turned + 1}), True
         elif at.at + 1 < len(self._market.passes):
-            after, more = at.model_copy(update={"at": at.at + 1, "page": ""}), True
+            after, more = at.model_copy(update={"at": at.at + 1, "page": "", "turned": 0}), True
         else:
             after, more = _Cursor(since=at.begun - OVERLAP, begun=at.begun), False
         deliveries = tuple(_delivery(order) for order in page.orders)

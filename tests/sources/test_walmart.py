@@ -22,9 +22,10 @@ from orderack.domain.order import PaymentStatus
 from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
 from orderack.errors import BadSignature, InvalidInput, Misconfigured, Unavailable
 from orderack.ports import Connection, Delivery, Hint, RawRequest, Skipped, Snapshot, SourceAnswer, Standing
+from orderack.sources._walmart_market import MOST_PAGES
 from orderack.sources.walmart import Walmart, WalmartSettings
 from tests.conformance.openapi import described_as
-from tests.conformance.peer import Answer, CutOff, json_answer, running_peer
+from tests.conformance.peer import Answer, CutOff, Reaction, Received, json_answer, running_peer
 from tests.conformance.source import NOW, SPECS, Sample, SampleConformance, SourceConformance, anything, quickly
 
 PAYLOADS = Path(__file__).resolve().parents[1] / "payloads" / "walmart"
@@ -253,6 +254,79 @@ class TestWhatAnOrderSays:
             (reading,) = await source.read(Delivery(id="1", body=json.dumps(wfs)))
             assert isinstance(reading, Skipped)
 
+    async def test_what_was_refunded_after_it_was_shipped_is_not_counted_twice(self) -> None:
+        refunded = copy.deepcopy(US)
+        first = refunded["orderLines"]["orderLine"][0]
+        first["orderLineStatuses"]["orderLineStatus"] = [
+            {"status": status, "statusQuantity": {"unitOfMeasurement": "EACH", "amount": amount}}
+            for status, amount in (("Shipped", "3"), ("Refund", "3"))
+        ]
+        first["refund"] = {"refundCharges": {"refundCharge": [{"refundReason": "DamagedItem"}]}}
+        assert (await taken(refunded)).order.lines == (await taken(US)).order.lines
+
+    async def test_one_line_may_stand_in_several_ways_at_once(self) -> None:
+        parts = (("Shipped", "1"), ("Acknowledged", "0.5"), ("Created", 0.5), ("CANCELLED", "1"))
+        found = await taken(
+            {
+                **US,
+                "orderLines": {
+                    "orderLine": [stands(US, *parts)["orderLines"]["orderLine"][0], US["orderLines"]["orderLine"][1]]
+                },
+            }
+        )
+        assert [line.quantity for line in found.order.lines] == [2, 1]
+        assert found.order.totals.total == add_up(found.order)
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (["shippingInfo", "estimatedShipDate"], ""),
+            (["shippingInfo", "phone"], None),
+            (["shippingInfo", "postalAddress", "postalCode"], 62701),
+            (["orderLines", "orderLine", 0, "intentToCancel"], False),
+            (["orderLines", "orderLine", 0, "fulfillment"], None),
+            (["orderLines", "orderLine", 0, "seller"], None),
+            (["orderLines", "orderLine", 0, "statusDate"], ""),
+            (["orderLines", "orderLine", 0, "charges", "charge", 1, "tax"], []),
+            (["orderLines", "orderLine", 0, "orderLineQuantity", "amount"], 3),
+            (["orderLines", "orderLine", 0, "charges", "charge", 0, "chargeAmount", "amount"], "59.97"),
+            (["orderLines", "orderLine", 0, "item", "productName"], "ケトル 🫖 غلاية"),
+            (["orderDate"], "1795253400123"),
+            (["paymentTypes"], None),
+            (["paymentTypes"], {"paymentType": ["CREDITCARD", "GIFTCARD"]}),
+            (["shipNode"], {"type": "3PLFulfilled", "name": "x", "id": "1"}),
+            (["shippingInfo", "methodCode"], "DRONE"),
+            (["pickupPersons"], {}),
+        ],
+    )
+    async def test_another_way_to_write_the_same_is_the_same_money(self, path: list, value: object) -> None:
+        other = copy.deepcopy(US)
+        at = other
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = value
+        order = (await taken(other)).order
+        assert order.totals.total == add_up(order) == Decimal("81.50")
+
+    async def test_several_taxes_of_a_charge_are_one_and_thousandths_are_rounded_to_what_can_be_paid(self) -> None:
+        taxes = [{"taxAmount": {"currency": "USD", "amount": amount}} for amount in (2.504, 1.2, 1.101)]
+        for shape in (taxes, {"tax": taxes}):
+            taxed = copy.deepcopy(US)
+            taxed["orderLines"]["orderLine"][0]["charges"]["charge"][0]["tax"] = shape
+            totals = (await taken(taxed)).order.totals
+            assert (totals.tax, totals.total) == (Decimal("5.29"), Decimal("81.51"))
+
+    async def test_who_may_fetch_it_is_said(self) -> None:
+        persons = {"pickupPerson": [{"name": {"firstName": "Ada", "lastName": "Example"}}, {"name": None}]}
+        order = (await taken({**US, "pickupPersons": persons})).order
+        assert "To be handed to Ada Example" in (order.instructions or "")
+
+    async def test_two_hundred_lines_add_up(self) -> None:
+        line = US["orderLines"]["orderLine"][0]
+        order = (await taken({**US, "orderLines": [{**line, "lineNumber": str(n)} for n in range(200)]})).order
+        assert len(order.lines) == 200
+        assert add_up(order) == order.totals.total == 200 * Decimal("68.25")
+
     @pytest.mark.parametrize(
         ("path", "value", "said"),
         [
@@ -386,6 +460,29 @@ class TestLooking:
             assert parse_qs(asked[4].query)["lastModifiedStartDate"] == ["2026-11-21T09:20:00.000Z"]
             await source.aclose()
 
+    async def test_canadas_list_in_its_own_envelope_and_capitals_is_read_and_acknowledged(self) -> None:
+        ours = json.loads(json.dumps(US).replace('"Created"', '"CREATED"'))
+        after = json.loads(json.dumps(US).replace('"Created"', '"ACKNOWLEDGED"'))
+        key = AnswerKey(ref=(await taken(US)).order.ref, revision=1, stage=AnswerStage.RECEIVED)
+        async with running_peer() as peer:
+            source = walmart(peer.url, market="ca")
+            peer.will(
+                TOKEN,
+                json_answer(200, {"meta": {"totalCount": 1}, "elements": {"order": [ours]}}),
+                json_answer(200, ours),
+                json_answer(200, {}),
+                json_answer(200, after),
+            )
+            looked = await source.look("", NOW)
+            (reading,) = await source.read(looked.deliveries[0])
+            assert isinstance(reading, Snapshot)
+            answer = SourceAnswer(key=key, order=reading.order, external_id=reading.external_id, now=NOW)
+            assert (await source.answer(answer)).state is AnswerState.ACCEPTED
+            await source.aclose()
+        assert peer.received[-2].target == f"/v3/ca/orders/{US['purchaseOrderId']}/acknowledge"
+        gone = json.loads(json.dumps(US).replace('"Created"', '"CANCELLED"'))
+        assert (await taken(gone)).standing is Standing.CANCELLED
+
     async def test_one_order_that_is_no_list_is_one_and_a_cursor_never_leads_elsewhere(self) -> None:
         async with running_peer() as peer:
             source = walmart(peer.url)
@@ -396,6 +493,26 @@ class TestLooking:
             await source.look(first.cursor, NOW)
             assert peer.received[-1].target.startswith("/v3/orders/released?")
             await source.aclose()
+
+    async def test_pages_that_lead_in_a_circle_end_and_the_round_goes_on(self) -> None:
+        turns = 0
+
+        def answer(request: Received) -> Reaction:
+            nonlocal turns
+            turns += 1
+            if request.target == "/v3/token":
+                return TOKEN
+            meta = {"nextCursor": f"?page={'ab'[turns % 2]}"}
+            return json_answer(200, {"list": {"meta": meta, "elements": {"order": [US]}}})
+
+        async with running_peer() as peer:
+            source, peer.aside, cursor, looks = walmart(peer.url), answer, "", 0
+            more = True
+            while more and looks < 1_000:
+                looked = await source.look(cursor, NOW)
+                cursor, more, looks = looked.cursor, looked.more, looks + 1
+            await source.aclose()
+        assert looks == 2 * (MOST_PAGES + 1)
 
     async def test_every_call_bears_an_id_of_its_own_the_service_and_one_token(self) -> None:
         async with running_peer() as peer:
