@@ -1,5 +1,7 @@
 """SAP Business One in the sandbox: the adapter, set up by the sandbox's settings alone, gets along with it."""
 
+from decimal import Decimal
+
 import httpx
 import pytest
 
@@ -67,6 +69,43 @@ class TestSapB1InTheSandbox(ErpSandboxSuite):
             with pytest.raises(Refused, match="cancelled"):
                 await erp.submit(the_order(), 1)
         assert len(self.vendor(sandbox).books.orders) == 1
+
+    async def test_what_was_delivered_stays_and_the_rest_may_change_in_the_same_document(self, sandbox):
+        order, vendor = the_order(), self.vendor(sandbox)
+        kettle, cups = order.lines
+        async with self.erp() as erp:
+            first = await erp.submit(order, 1)
+            (kept,) = vendor.books.orders.values()
+            kept.delivered[1] = Decimal(3)
+            for revision, quantity in ((2, 2), (3, 0)):
+                left = (kettle, cups.model_copy(update={"quantity": Decimal(quantity)}))[: 2 if quantity else 1]
+                with pytest.raises(Refused, match="line 2 cannot be changed any more: 3 of it has left"):
+                    await erp.submit(order.model_copy(update={"lines": left}), revision)
+            assert kept.text("U_OrderackRev") == "1"
+            more = kettle.model_copy(update={"line_id": "3", "sku": "MUG"})
+            fewer = cups.model_copy(update={"quantity": Decimal(4)})
+            booking = await erp.submit(order.model_copy(update={"lines": (fewer, more)}), 4)
+            assert booking.document_id == first.document_id
+            assert booking.receipt is not None
+            assert [(line.line_id, line.quantity) for line in booking.receipt.lines] == [("2", 4), ("3", 1)]
+        assert [(row["LineNum"], row["ItemCode"], row["Quantity"]) for row in kept.rows] == [
+            (1, "CUP", 4.0),
+            (2, "MUG", 1.0),
+        ]
+
+    async def test_a_row_that_a_person_added_and_one_that_is_discounted_no_more(self, sandbox):
+        order, vendor = the_order(), self.vendor(sandbox)
+        cheaper = order.lines[0].model_copy(update={"discount": Decimal(5), "instructions": "wrap it"})
+        async with self.erp() as erp:
+            totals = order.totals.model_copy(update={"discount": Decimal(5)})
+            said = {"lines": (cheaper,), "totals": totals, "instructions": "ring"}
+            await erp.submit(order.model_copy(update=said), 1)
+            (kept,) = vendor.books.orders.values()
+            kept.write({"DocumentLines": [*kept.rows, {"ItemCode": "CATALOGUE", "Quantity": 1.0}]})
+            await erp.submit(order, 2)
+        assert [row["ItemCode"] for row in kept.rows] == ["KETTLE", "CATALOGUE", "CUP"]
+        assert (kept.rows[0]["DiscountPercent"], kept.rows[0]["ItemDetails"]) == (0.0, "")
+        assert kept.text("OpeningRemarks") == ""
 
     async def test_what_somebody_changed_meanwhile_is_read_anew(self, sandbox):
         async with self.erp() as erp:

@@ -251,6 +251,8 @@ class SapB1(LookAlike):
         store, _, number = kept.text(KEY).partition("/")
         lines: list[JsonValue] = []
         for row in kept.rows:
+            if not row.get(LINE):
+                continue
             asked = kept.open(row)
             answer = self.state.stock.answer(str(row["ItemCode"]), asked)
             has = {StockVerdict.AVAILABLE: asked, StockVerdict.PARTIAL: answer.available}.get(answer.verdict)
