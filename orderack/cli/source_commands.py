@@ -8,13 +8,14 @@ import typer
 from pydantic import AwareDatetime
 
 from orderack import sources
-from orderack.bootstrap import connections
 from orderack.cli.adapter_settings import SettingsState, settings_state
+from orderack.cli.connection_names import named
 from orderack.cli.exits import AWAY, NO, bad
 from orderack.cli.new_source import scaffold
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_facts, print_json, print_table
 from orderack.cli.session import run, the_ledger
+from orderack.cli.source_try import try_
 from orderack.domain.order import Name, Text
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured, Unavailable
@@ -33,6 +34,9 @@ Which = Annotated[
 One = Annotated[str, typer.Argument(help="The connection, such as demo/shopify.", metavar="STORE/SYSTEM")]
 Offline = Annotated[bool, typer.Option("--offline", help="Look at the settings only: ask no system.")]
 Into = Annotated[Path, typer.Option("--into", help="The checkout to write into.", metavar="FOLDER")]
+
+
+app.command("try")(try_)
 
 
 class Checked(Value):
@@ -76,7 +80,7 @@ def doctor(names: Which = None, offline: Offline = False, as_json: AsJson = Fals
 
     Exit code 0: all are ready; 1: one is not; 2: there is no such connection; 3: a system could not be asked now.
     """
-    found = run(_checked(_wanted(names), offline))
+    found = run(_checked(named(names, load_policy(Settings().policy_dir)), offline))
     if as_json:
         print_json(AllChecked(connections=found))
     else:
@@ -100,7 +104,7 @@ def refused(name: One, as_json: AsJson = False) -> None:
 
     Exit code 0: listed (also when there are none); 2: there is no such connection; 3: the ledger did not answer.
     """
-    _wanted([name])
+    named([name], load_policy(Settings().policy_dir))
     found = RefusedDeliveries(connection=name, deliveries=run(_refused(name)))
     if as_json:
         print_json(found)
@@ -131,15 +135,6 @@ def new(
     for file in written:
         typer.echo(f"wrote {file}")
     typer.echo(f"Next: docs/adding-a-source.md; then a row `stores.<store>.connections.{name}` in the policy.")
-
-
-def _wanted(names: Sequence[str] | None) -> list[Connection]:
-    every = {str(connection): connection for connection in connections(load_policy(Settings().policy_dir))}
-    for name in names or ():
-        if name not in every:
-            known = f"there are {', '.join(every)}" if every else "the policy has none"
-            raise bad("STORE/SYSTEM", f"names no connection of the policy: {name[:100]}", known)
-    return [every[name] for name in (names or every)]
 
 
 async def _checked(wanted: Sequence[Connection], offline: bool) -> tuple[Checked, ...]:

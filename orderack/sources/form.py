@@ -69,6 +69,10 @@ _PAID = frozenset({"paid", "confirmed", "captured", "bezahlt", "payé", "payée"
 _FLAGGED = frozenset({"flagged", "fraud", "held", "declined"})
 
 
+_OURS = frozenset({"schema_version", "trigger_at", "contacts", "totals"})
+"""Fields that our own shape has and the plain one has not."""
+
+
 class FormSettings(BaseSettings):
     """`ORDERACK_SOURCE_<STORE>_FORM_…`"""
 
@@ -128,7 +132,7 @@ class Form:
         if set(tree) == {"test"} or tree.get("event") == "ping":
             return [Skipped(why="a test of the connection")]
         arrived = delivery.sent_at or self._clock()
-        if not self.connection.fields and "schema_version" in tree:
+        if not self.connection.fields and not _OURS.isdisjoint(tree):
             return [self._ours(delivery.body, arrived)]
         if wrong := sorted(set(self.connection.fields.values()) - FIELDS):
             raise refuse("fields", f"names {', '.join(wrong)}, which is no field", "see docs/sources/form.md")
