@@ -1,7 +1,7 @@
 """A Magento order as one of ours (commerce.md §11)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pydantic import ValidationError
 
@@ -10,8 +10,8 @@ from orderack.domain.order import Address as OurAddress
 from orderack.domain.validation import problems_of
 from orderack.errors import InvalidInput
 from orderack.ports import Connection, Snapshot, Standing
-from orderack.sources._loose import ZERO, first, payable
-from orderack.sources._magento_money import MagentoMoney, rows_that_count
+from orderack.sources._loose import ZERO, first, iso_8601, payable
+from orderack.sources._magento_money import MagentoMoney
 from orderack.sources._magento_wire import Address, GiftMessage, Item, Ordered, Parts
 from orderack.sources._reading import (
     Extras,
@@ -44,6 +44,9 @@ STANDING: Mapping[str, Standing] = {
 FLAGGED = frozenset({"holded", "payment_review", "fraud"})
 """`state`, or `status`: somebody or something wants a look at it first."""
 
+VIRTUAL = frozenset({"virtual", "downloadable"})
+"""`product_type` of what is not shipped."""
+
 METHODS: Mapping[str, str] = {
     "checkmo": "check or money order",
     "banktransfer": "bank transfer",
@@ -56,27 +59,18 @@ METHODS: Mapping[str, str] = {
 
 def snapshot_of(order: Ordered, connection: Connection) -> Snapshot:
     """How the order stands. Raises InvalidInput naming every field that cannot be taken."""
-    placed, changed = moment(order.created_at), moment(order.updated_at)
+    placed, changed = iso_8601(order.created_at), iso_8601(order.updated_at)
     if placed is None:
         raise refuse("created_at", "is no time", "see the order in Magento")
     try:
         ours = canonical(_order(order, connection) | {"trigger_at": placed}, SYSTEM)
     except ValidationError as error:
         raise InvalidInput(list(problems_of(error))) from None
-    standing = STANDING.get(order.state or "", Standing.OPEN)
-    reason = (order.status or order.state or "") if standing is Standing.CANCELLED else ""
+    standing = STANDING.get(order.stands, Standing.OPEN)
+    reason = (order.status or order.stands) if standing is Standing.CANCELLED else ""
     return Snapshot(
         external_id=order.entity_id, at=changed or placed, order=ours, standing=standing, reason=line_of(reason) or ""
     )
-
-
-def moment(text: str | None) -> datetime | None:
-    """`2026-11-21 09:00:00`, which is UTC whatever the shop's time zone."""
-    try:
-        at = datetime.fromisoformat(text or "")
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _order(order: Ordered, connection: Connection) -> dict[str, object]:
@@ -87,7 +81,7 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
     email = email_of(first(order.customer_email, billing.email, shipping.email if shipping else None))
     pickup = _pickup(parts, shipping)
     account = None if order.customer_is_guest or order.customer_id in (None, "0") else order.customer_id
-    rows = [row for row in rows_that_count(order) if money.left(row) > 0]
+    virtual = order.is_virtual or (bool(money.rows) and all(_is_virtual(row) for row in money.rows))
     po = name_of(order.payment.po_number) if order.payment else None
     return {
         "store": connection.store,
@@ -105,7 +99,7 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
             ),
             "language": connection.language,
         },
-        "lines": [_line(row, money, order, connection) for row in rows],
+        "lines": [_line(row, money, order, connection) for row in money.rows if money.left(row) > 0],
         "delivery_address": None if pickup or shipping is None else _address(shipping, connection),
         "pickup": pickup,
         "billing_address": _address(billing, connection),
@@ -114,7 +108,7 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
         "totals": money.totals,
         "instructions": prose_of(order.customer_note, *_said_at_checkout(order), _gift(parts.gift_message)),
         "purchase_order": po,
-        "order_type": DIGITAL if order.is_virtual and shipping is None else "standard",
+        "order_type": DIGITAL if virtual and shipping is None and pickup is None else "standard",
         "external_ids": _numbers(order),
     }
 
@@ -126,6 +120,10 @@ def _numbers(order: Ordered) -> list[dict[str, str]]:
         ("coupon", name_of(order.coupon_code)),
     )
     return [{"system": system, "id": number} for system, number in found if number]
+
+
+def _is_virtual(row: Item) -> bool:
+    return row.is_virtual or row.product_type in VIRTUAL
 
 
 def _shipping(parts: Parts) -> Address | None:
@@ -175,11 +173,11 @@ def _payment(order: Ordered, parts: Parts, money: MagentoMoney) -> dict[str, obj
     """R55: paid at the checkout is prepaid; a purchase order is on account; any other says by what it is due."""
     code = order.payment.method if order.payment else None
     titles = (info.value for info in parts.payment_additional_info if info.key == "method_title")
-    title = next((title for title in titles if isinstance(title, str) and title.strip()), None)
+    title = next((title for title in titles if isinstance(title, str) and title.strip() not in ("", "null")), None)
     method = line_of(title or METHODS.get(code or "") or code, 500)
     grand = payable(order.grand_total, money.currency)
     paid = not grand or payable(order.total_paid, money.currency) >= grand
-    held = order.state in FLAGGED or order.status in FLAGGED
+    held = order.stands in FLAGGED or order.status in FLAGGED
     status = PaymentStatus.FLAGGED if held else PaymentStatus.CONFIRMED if paid else PaymentStatus.PENDING
     if not grand:
         return {"status": status, "method": method, "terms": "nothing to pay"}
@@ -189,10 +187,10 @@ def _payment(order: Ordered, parts: Parts, money: MagentoMoney) -> dict[str, obj
 
 def _said_at_checkout(order: Ordered) -> list[str]:
     """What the buyer wrote at the checkout, where a shop's module keeps it among the comments; never one of ours."""
-    placed = moment(order.created_at)
+    placed = iso_8601(order.created_at)
     found = []
     for one in order.status_histories:
-        at = moment(one.created_at)
+        at = iso_8601(one.created_at)
         early = at is not None and placed is not None and abs(at - placed) <= AT_CHECKOUT
         ours = (one.comment or "").rpartition("\n")[2].startswith(OURS)
         if one.comment and one.is_visible_on_front and early and not ours:
@@ -231,10 +229,10 @@ def _line(row: Item, money: MagentoMoney, order: Ordered, connection: Connection
         description=prose_of(described) or "",
         quantity=money.left(row),
         unit_price=ZERO,
-        instructions=prose_of(*said.instructions, _gift(gift)),
+        instructions=prose_of(*said.instructions, _gift(gift), _elsewhere(row, order)),
         design=said.design,
         dietary=said.dietary,
-        discount=min(abs(row.discount_amount or ZERO), cost),
+        discount=min(money.discount(row), cost),
         codes=[
             {"system": system, "id": number}
             for system, number in ((f"{SYSTEM}_line", row.item_id), (f"{SYSTEM}_product", row.product_id))
@@ -242,3 +240,20 @@ def _line(row: Item, money: MagentoMoney, order: Ordered, connection: Connection
         ],
     )
     return priced(line, cost)
+
+
+def _elsewhere(row: Item, order: Ordered) -> str | None:
+    """Where this line goes, if the order goes to several addresses and this is not the first."""
+    parts = order.extension_attributes or Parts()
+    first_of_all = _shipping(parts)
+    for one in parts.shipping_assignments:
+        place = one.shipping.address if one.shipping else None
+        numbers = {item.item_id for item in one.items}
+        if place is not None and place != first_of_all and {row.item_id, row.parent} & numbers - {None}:
+            return f"deliver to: {_spelled(place)}"
+    return None
+
+
+def _spelled(place: Address) -> str:
+    street = ", ".join(_street(place))
+    return _joined(_name(place), place.company, street, place.postcode, place.city, place.country_id, by=", ") or ""

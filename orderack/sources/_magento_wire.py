@@ -60,8 +60,11 @@ class Item(Wire):
     parent_item: Annotated[Parent | None, OBJECT] = None
     product_id: Said = None
     product_type: Said = None
+    is_virtual: Flag = False
     sku: Said = None
     name: Said = None
+    price: Money = None
+    price_incl_tax: Money = None
     qty_ordered: Money = None
     qty_canceled: Money = None
     qty_refunded: Money = None
@@ -95,7 +98,10 @@ class Shipping(Wire):
 
 
 class Assignment(Wire):
+    """A part of the order that is sent together. Magento itself makes one; modules that split orders make several."""
+
     shipping: Annotated[Shipping | None, OBJECT] = None
+    items: Annotated[tuple[Parent, ...], MANY] = ()
 
 
 class CustomFee(Wire):
@@ -165,8 +171,14 @@ class Ordered(Wire):
     tax_canceled: Money = None
     shipping_refunded: Money = None
     shipping_canceled: Money = None
+    adjustment_negative: Money = None
     items: Annotated[tuple[Item, ...], MANY] = ()
     billing_address: Annotated[Address | None, OBJECT] = None
     payment: Annotated[Payment | None, OBJECT] = None
     status_histories: Annotated[tuple[History, ...], MANY] = ()
     extension_attributes: Annotated[Parts | None, OBJECT] = None
+
+    @property
+    def stands(self) -> str:
+        """Its state; its status where that is not told, for Magento's own statuses bear their states' names."""
+        return self.state or self.status or ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 import httpx
 from pydantic import (
@@ -45,8 +46,8 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._adobe_events import HOST, AdobeEvents
 from orderack.sources._look_cursor import LookCursor
-from orderack.sources._loose import MANY, Said, answered
-from orderack.sources._magento_order import moment, snapshot_of
+from orderack.sources._loose import MANY, Said, answered, iso_8601
+from orderack.sources._magento_order import snapshot_of
 from orderack.sources._magento_wire import Ordered, Wire
 from orderack.sources._reading import refuse
 from orderack.sources._storefront_note import marker, note_of
@@ -168,6 +169,7 @@ class Magento:
         keys = Http("Adobe's keys", settings.event_keys_url, repeatable=True, clock=clock)
         self._events = AdobeEvents(settings.event_client_id, keys) if settings.event_client_id else None
         self._keys = keys
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def greet(self, request: RawRequest) -> Greeting | None:
         """Adobe tries the address when events are registered: GET with a challenge in the query, or POST of one."""
@@ -251,9 +253,16 @@ class Magento:
         return Looked(deliveries=deliveries, cursor=at.after(last, more).model_dump_json(), more=more)
 
     async def answer(self, answer: SourceAnswer) -> Answered:
-        """A comment that neither notifies the buyer nor stands on the buyer's page; looked for before it is written."""
+        """A comment that neither notifies the buyer nor stands on the buyer's page; looked for before it is written.
+
+        Magento takes the same comment twice, so two answers to one order go one after the other.
+        """
         if not re.fullmatch("[0-9]{1,20}", answer.external_id):
             return Answered(state=AnswerState.REFUSED, detail="no number of a Magento order")
+        async with self._turns.setdefault(answer.external_id, asyncio.Lock()):
+            return await self._comment(answer)
+
+    async def _comment(self, answer: SourceAnswer) -> Answered:
         path, ours = f"/V1/orders/{answer.external_id}/comments", marker(answer.key)
         found = await self._get(path)
         if found is None:
@@ -324,7 +333,7 @@ def _looked(one: _Listed, body: JsonValue) -> Delivery:
     """An order of a look: the same one in the same state has the same id."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
     return Delivery(
-        id=f"look:{one.entity_id}:{_digest(text.encode())}"[:200], body=text, sent_at=moment(one.updated_at)
+        id=f"look:{one.entity_id}:{_digest(text.encode())}"[:200], body=text, sent_at=iso_8601(one.updated_at)
     )
 
 

@@ -1,6 +1,6 @@
 """An order in BigCommerce's own words, made of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -128,7 +128,7 @@ def _party(address: Address | None, order: Order) -> dict[str, JsonValue]:
     }
 
 
-def places(order: Order) -> Sequence[JsonValue]:
+def places(order: Order) -> Sequence[dict[str, JsonValue]]:
     if order.delivery_address is None:
         return []
     window = order.delivery_window
@@ -139,11 +139,23 @@ def places(order: Order) -> Sequence[JsonValue]:
     return [{"id": 1, **_party(order.delivery_address, order), "form_fields": fields}]
 
 
-def consignments(order: Order) -> JsonValue:
-    pickups: list[JsonValue] = []
+def consignments(order: Order, number: int) -> JsonValue:
+    """Each with links to its lines: the lines themselves stand there only where they are asked for."""
+    pickups: list[dict[str, JsonValue]] = []
     if order.pickup is not None:
         pickups.append({"id": 1, "pickup_method_id": 1, "location": {"id": 1, "name": order.pickup.location}})
-    return {"pickups": pickups, "shipping": list(places(order)), "downloads": [], "email": {"gift_certificates": []}}
+    lines: JsonValue = [{"url": f"https://api.example{path}", "resource": path} for path in _paths(order, number)]
+    shipping: list[JsonValue] = [{**place, "line_items": lines} for place in places(order)]
+    return {
+        "pickups": [{**pickup, "line_items": lines} for pickup in pickups],
+        "shipping": shipping,
+        "downloads": [],
+        "email": {"gift_certificates": []},
+    }
+
+
+def _paths(order: Order, number: int) -> Iterator[str]:
+    return (f"/orders/{number}/products/{n}" for n in range(1, len(order.lines) + 1))
 
 
 def fees(order: Order) -> JsonValue:

@@ -176,7 +176,7 @@ class BigCommerce(LookAlike):
             return _not_there()
         found, asked = head(kept), request.query_params
         if "consignments" in asked.get("include", "") and asked.get("consignment_structure") == "object":
-            found["consignments"] = consignments(kept.order)
+            found["consignments"] = consignments(kept.order, kept.id)
         if "fees" in asked.get("include", ""):
             found["fees"] = fees(kept.order)
         return JSONResponse(found)
