@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from orderack.clients.wire import not_an_event, read
+from orderack.clients.wire import not_an_event
 from orderack.domain.order import Address
 from orderack.sources._deal import Deal, DealLine
 from orderack.sources._loose import ZERO, Said, first
@@ -197,11 +197,6 @@ def _address(thing: Thing | None, name: str, country: str) -> Address | None:
         country=thing["country"],
         otherwise=country,
     )
-
-
-def thing_of(body: bytes) -> Thing:
-    """One object. Raises InvalidInput."""
-    return read(THING, body)
 
 
 class Event(BaseModel):

@@ -99,7 +99,7 @@ class _Role(BaseModel):
 
 class _Account(BaseModel):
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Said]
+    __pydantic_extra__: dict[str, JsonValue]
 
     id: Said = Field(default=None, alias="Id")
     name: Said = Field(default=None, alias="Name")
@@ -108,7 +108,7 @@ class _Account(BaseModel):
 
     def address(self, kind: str, person: str | None, country: str) -> Address | None:
         """`Shipping` or `Billing`; its street may have several lines."""
-        street, city, state, code, land = (self.__pydantic_extra__.get(f"{kind}{part}") for part in _ADDRESS)
+        street, city, state, code, land = (plain(self.__pydantic_extra__.get(f"{kind}{part}")) for part in _ADDRESS)
         if not street:
             return None
         head, _, rest = street.replace("\r", "").partition("\n")

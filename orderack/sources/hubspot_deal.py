@@ -44,15 +44,16 @@ from orderack.sources._hubspot_deal import (
     CONTACT,
     DEAL,
     LINE,
+    THING,
     Event,
     Refs,
     Thing,
     Things,
     deal_of,
     moment,
-    thing_of,
 )
 from orderack.sources._look_cursor import LookCursor
+from orderack.sources._loose import answered
 from orderack.sources._reading import line_of, name_of, refuse
 from orderack.sources._storefront_note import marker, note_of
 
@@ -259,7 +260,7 @@ class HubspotDeal:
         response = await self._http.send("GET", f"/crm/v3/objects/deals/{segment(external_id)}?{query}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        return thing_of(self._taken(response).content)
+        return answered(THING, "HubSpot", self._taken(response).content)
 
     async def _lines(self, deal: Thing) -> tuple[Thing, ...]:
         """All of them, or none: an order that lacks one looks whole."""

@@ -35,6 +35,7 @@ DEAL = {
     "LastModifiedDate": "2026-11-21T09:29:00.000+0000", "LastStageChangeDate": "2026-11-21T09:28:00.000+0000",
     "Liefertermin__c": "2026-12-01", "Zahlungsziel__c": "net 14", "PO__c": None,
     "Account": {
+        "attributes": {"type": "Account", "url": "/services/data/v65.0/sobjects/Account/001xx0000000001AAA"},
         "Id": "001xx0000000001AAA", "Name": "Example GmbH", "AccountNumber": "K-1", "Phone": "030 5550006",
         "ShippingStreet": "Musterweg 1\r\nHinterhaus", "ShippingCity": "Berlin", "ShippingState": None,
         "ShippingPostalCode": "10115", "ShippingCountry": "Germany",
@@ -42,14 +43,16 @@ DEAL = {
         "BillingCountry": None,
     },
     "OpportunityLineItems": {"totalSize": 2, "done": True, "records": [
-        {"Id": "00kxx0000000001AAA", "Quantity": 2.0, "UnitPrice": 45.0, "TotalPrice": 80.0, "Description": "warmweiß",
+        {"attributes": {"type": "OpportunityLineItem"}, "Id": "00kxx0000000001AAA", "Quantity": 2.0,
+         "UnitPrice": 45.0, "TotalPrice": 80.0, "Description": "warmweiß",
          "ProductCode": "LMP-1", "Product2Id": "01txx0000000001AAA", "Product2": {"Name": "Lampe"}},
         {"Id": "00kxx0000000002AAA", "Quantity": 1.0, "UnitPrice": 10.0, "TotalPrice": 10.0, "Description": None,
          "ProductCode": None, "Product2Id": "01txx0000000002AAA", "Product2": {"Name": "Schirm"}},
     ]},
     "OpportunityContactRoles": {"records": [
-        {"ContactId": "003xx0000000001AAA", "IsPrimary": True,
-         "Contact": {"Name": "Ada Exämple", "Email": "ada@example.com", "Phone": None, "MobilePhone": "+15005550006"}},
+        {"attributes": {"type": "OpportunityContactRole"}, "ContactId": "003xx0000000001AAA", "IsPrimary": True,
+         "Contact": {"attributes": {"type": "Contact"}, "Name": "Ada Exämple",
+                     "Email": "ada@example.com", "Phone": None, "MobilePhone": "+15005550006"}},
     ]},
 }  # fmt: skip
 

@@ -125,10 +125,10 @@ ERPS = frozenset({Target.ERP, Target.NETSUITE, Target.CIN7_CORE, Target.CIN7_OMN
 SHOPS = frozenset(
     {
         *(Target.SHOPIFY, Target.WOOCOMMERCE, Target.BIGCOMMERCE, Target.MAGENTO, Target.EBAY, Target.WALMART),
-        Target.EDI,
+        *(Target.EDI, Target.HUBSPOT, Target.SALESFORCE, Target.ZOHO),
     }
 )
-"""Vendors that post what happens to their orders."""
+"""Vendors that post what happens to their orders, or to the deals that become orders."""
 
 _POSTING = POSTS | ERPS | SHOPS
 

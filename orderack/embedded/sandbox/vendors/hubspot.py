@@ -1,4 +1,4 @@
-"""HubSpot's transactional single send (v3): one mail per sendId, and no word about it afterwards."""
+"""HubSpot: the transactional single send (v3), one mail per sendId, with no word about it afterwards; and deals."""
 
 import secrets
 import uuid
@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
+from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import LookAlike, bearer
+from orderack.embedded.sandbox.look_alike import LookAlike, ShopDeed, bearer
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.embedded.sandbox.vendors._hubspot_deals import PORTAL, SOURCE, HubSpotDeals
 
-PORTAL = 143000001
 TEMPLATES = {142000001: "Order news", 142000002: "Order confirmation"}
 """The transactional e-mails that the account has, by id."""
 
@@ -41,10 +43,12 @@ class HubSpot(LookAlike):
     """One account with the transactional e-mail add-on."""
 
     target: ClassVar[Target] = Target.HUBSPOT
+    source: ClassVar[str] = SOURCE
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
         self._token = f"pat-eu1-{uuid.uuid4()}"
+        self._deals = HubSpotDeals(self, self._token)
         self._sent: dict[str, str] = {}
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -53,7 +57,14 @@ class HubSpot(LookAlike):
         return (
             Route("/marketing/v3/transactional/single-email/send", send, methods=["POST"]),
             Route("/account-info/v3/details", account, methods=["GET"]),
+            *self._deals.routes(),
         )
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        return self._deals.connection(url)
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        return self._deals.shop(deed, order)
 
     def environment(self, url: str) -> Mapping[str, str]:
         news, confirmation = TEMPLATES

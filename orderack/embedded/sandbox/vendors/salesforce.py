@@ -1,4 +1,4 @@
-"""One Salesforce account: its sign-in, tasks upserted by a key of the customer's, its Send Email action, its limits."""
+"""One Salesforce account: its sign-in, tasks upserted by a key of the customer's, Send Email, opportunities."""
 
 import re
 import secrets
@@ -15,9 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
+from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.look_alike import Handler, LookAlike, ShopDeed
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.embedded.sandbox.vendors._salesforce_deals import SOURCE, SalesforceDeals
 
 DATA = "/services/data/v{version:int}.0"
 KEY_FIELD = "OrderAck_Key__c"
@@ -52,9 +55,11 @@ class Salesforce(LookAlike):
     """The answers are the REST API's: errors as an array, a spent allowance as a 403."""
 
     target: ClassVar[Target] = Target.SALESFORCE
+    source: ClassVar[str] = SOURCE
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
+        self._deals = SalesforceDeals(self)
         self._client_id = f"3MVG9{secrets.token_urlsafe(48)}"
         self._client_secret = secrets.token_hex(32).upper()
         self._tokens: set[str] = set()
@@ -68,7 +73,19 @@ class Salesforce(LookAlike):
             Route(f"{DATA}/sobjects/Task/{{field}}/{{value:path}}", task, methods=["PATCH"]),
             Route(f"{DATA}/actions/standard/emailSimple", self.endpoint(Operation.SEND, self._mail), methods=["POST"]),
             Route(f"{DATA}/limits", self.endpoint(Operation.LOOKUP, self._limits), methods=["GET"]),
+            *self._deals.routes(DATA, self._let_in),
         )
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        return {
+            "base_url": url,
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            **self._deals.connection(),
+        }
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        return self._deals.shop(deed, order)
 
     def environment(self, url: str) -> Mapping[str, str]:
         login = {"BASE_URL": url, "CLIENT_ID": self._client_id, "CLIENT_SECRET": self._client_secret}
@@ -117,6 +134,12 @@ class Salesforce(LookAlike):
         self._asked += 1
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return scheme == "Bearer" and token in self._tokens
+
+    def _let_in(self, handler: Handler) -> Handler:
+        async def answer(request: Request, plan: Plan) -> Response:
+            return await handler(request, plan) if self._known(request) else _stranger()
+
+        return answer
 
     async def _limits(self, request: Request, plan: Plan) -> Response:
         if not self._known(request):

@@ -1,4 +1,4 @@
-"""One Zoho CRM account: its sign-in by refresh token, and tasks that say for each record what became of it."""
+"""One Zoho CRM account: its sign-in by refresh token, tasks that say for each what became of it, and deals."""
 
 import re
 import secrets
@@ -13,9 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
+from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import LookAlike
+from orderack.embedded.sandbox.look_alike import Handler, LookAlike, ShopDeed
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.embedded.sandbox.vendors._zoho_answers import said, whole
+from orderack.embedded.sandbox.vendors._zoho_deals import SOURCE, ZohoDeals
 
 KEY_FIELD = "OrderAck_Key"
 """The unique field that the account's admin has made on Tasks."""
@@ -41,9 +45,11 @@ class Zoho(LookAlike):
     """A 202 may well be a failure, and a second task with one key is refused with the first one's id."""
 
     target: ClassVar[Target] = Target.ZOHO
+    source: ClassVar[str] = SOURCE
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
+        self._deals = ZohoDeals(self)
         self._login = {
             "client_id": f"1000.{secrets.token_hex(15).upper()}",
             "client_secret": secrets.token_hex(21),
@@ -57,7 +63,14 @@ class Zoho(LookAlike):
             Route("/oauth/v2/token", self._token, methods=["POST"]),
             Route("/crm/v8/Tasks", self.endpoint(Operation.SEND, self._create), methods=["POST"]),
             Route("/crm/v8/org", self.endpoint(Operation.LOOKUP, self._org), methods=["GET"]),
+            *self._deals.routes(self._let_in),
         )
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        return {**self._login, "base_url": url, "login_url": url, **self._deals.connection()}
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        return self._deals.shop(deed, order)
 
     def environment(self, url: str) -> Mapping[str, str]:
         return {
@@ -75,18 +88,18 @@ class Zoho(LookAlike):
     def refused(self, code: str | None) -> Response:
         """A code of the API: of the request, or of its one record."""
         code = code or "INVALID_DATA"
-        return _whole(code, STATUSES[code]) if code in STATUSES else _said(code, {"api_name": "Subject"})
+        return whole(code, STATUSES[code]) if code in STATUSES else said(code, {"api_name": "Subject"})
 
     def throttled(self, retry_after: int) -> Response:
-        answer = _whole("TOO_MANY_REQUESTS", 429)
+        answer = whole("TOO_MANY_REQUESTS", 429)
         answer.headers["Retry-After"] = str(retry_after)
         return answer
 
     def failed(self, status: int) -> Response:
-        return _whole("INTERNAL_ERROR", status)
+        return whole("INTERNAL_ERROR", status)
 
     def too_large(self) -> Response:
-        return _whole("INVALID_DATA", 413)
+        return whole("INVALID_DATA", 413)
 
     async def _token(self, request: Request) -> Response:
         form = await request.form()
@@ -104,24 +117,30 @@ class Zoho(LookAlike):
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return scheme == "Zoho-oauthtoken" and token in self._tokens
 
+    def _let_in(self, handler: Handler) -> Handler:
+        async def answer(request: Request, plan: Plan) -> Response:
+            return await handler(request, plan) if self._known(request) else whole("INVALID_TOKEN", 401)
+
+        return answer
+
     async def _org(self, request: Request, plan: Plan) -> Response:
         if not self._known(request):
-            return _whole("INVALID_TOKEN", 401)
+            return whole("INVALID_TOKEN", 401)
         return JSONResponse({"org": [{"company_name": "Fjordlight", "zgid": "763257580"}]})
 
     async def _create(self, request: Request, plan: Plan) -> Response:
         if not self._known(request):
-            return _whole("INVALID_TOKEN", 401)
+            return whole("INVALID_TOKEN", 401)
         try:
             tasks = Tasks.model_validate_json(await request.body())
         except ValidationError:
-            return _whole("INVALID_DATA", 400)
+            return whole("INVALID_DATA", 400)
         if len(tasks.data) != 1:
-            return _whole("INVALID_DATA", 400)
+            return whole("INVALID_DATA", 400)
         (task,) = tasks.data
         if (wrong := wrong_with(task)) is not None:
             code, field = wrong
-            return _said(code, {"api_name": field})
+            return said(code, {"api_name": field})
         return self._save(task, tasks.trigger, plan)
 
     def _save(self, task: Mapping[str, JsonValue], trigger: list[str] | None, plan: Plan) -> Response:
@@ -142,9 +161,7 @@ class Zoho(LookAlike):
             faults=plan.actions,
         )
         if known is not None:
-            return _said(
-                "DUPLICATE_DATA", {"api_name": KEY_FIELD, "duplicate_record": {"id": known, "module": "Tasks"}}
-            )
+            return said("DUPLICATE_DATA", {"api_name": KEY_FIELD, "duplicate_record": {"id": known, "module": "Tasks"}})
         self._tasks[key.casefold() or task_id] = task_id
         rules = "" if trigger == [] else "\n\nWorkflow rules ran on this record."
         self.state.outbox.put(
@@ -156,7 +173,7 @@ class Zoho(LookAlike):
             key=named,
         )
         details: dict[str, JsonValue] = {"id": task_id, "Created_Time": "2026-11-21T09:30:00+00:00"}
-        return _said("SUCCESS", details, status=201)
+        return said("SUCCESS", details, status=201)
 
 
 def wrong_with(task: Mapping[str, JsonValue]) -> tuple[str, str] | None:
@@ -181,17 +198,6 @@ def _is_date(value: JsonValue) -> bool:
         return value is None or bool(date.fromisoformat(str(value)))
     except ValueError:
         return False
-
-
-def _whole(code: str, status: int) -> Response:
-    body = {"code": code, "details": {}, "message": "the request was refused", "status": "error"}
-    return JSONResponse(body, status_code=status)
-
-
-def _said(code: str, details: Mapping[str, JsonValue], status: int = 202) -> Response:
-    word = "success" if code == "SUCCESS" else "error"
-    record = {"code": code, "details": dict(details), "message": code.lower(), "status": word}
-    return JSONResponse({"data": [record]}, status_code=status)
 
 
 LOOK_ALIKE = Zoho
