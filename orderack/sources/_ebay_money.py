@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from orderack.domain.order import TaxBasis, Totals
 from orderack.sources._ebay_shapes import Amount, EbayOrder, LineItem, Tax
+from orderack.sources._loose import payable
 from orderack.sources._reading import amount, refuse
 
 ZERO = Decimal(0)
@@ -65,7 +66,7 @@ def _amounts(value: BaseModel) -> Iterator[Amount]:
             yield field
         elif isinstance(field, BaseModel) and name != "paymentSummary":
             yield from _amounts(field)
-        elif isinstance(field, list):
+        elif isinstance(field, list) and name != "refunds":
             for one in field:
                 if isinstance(one, BaseModel):
                     yield from _amounts(one)
@@ -81,7 +82,8 @@ def totals_of(order: EbayOrder, purse: Purse) -> Totals:
     total = purse.of(pricing.total, "pricingSummary.total")
     net = purse.sum((line.lineItemCost for line in _bought(order)), "lineItemCost") - discount + shipping + fees
     tax, charges, basis = _collected(order, purse, total - net)
-    found = {"discount": discount, "tax": tax, "shipping": shipping, "fees": fees + charges, "total": total}
+    said = {"discount": discount, "tax": tax, "shipping": shipping, "fees": fees + charges, "total": total}
+    found = {name: payable(value, purse.currency) for name, value in said.items()}
     for name, value in found.items():
         if value < 0:
             raise refuse(f"pricingSummary ({name})", "is below zero", "see the order at eBay")

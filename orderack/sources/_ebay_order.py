@@ -4,7 +4,7 @@
 eBay's own hub where eBay takes the parcel further. Facts: commerce.md §18.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ from orderack.domain.order import (
 )
 from orderack.ports import Connection, Reading, Skipped, Snapshot, Standing
 from orderack.sources._ebay_money import Purse, purse_of, totals_of
-from orderack.sources._ebay_shapes import Contact, EbayOrder, LineItem, Start
+from orderack.sources._ebay_shapes import Appointment, Contact, EbayOrder, LineItem, Property, Refund, Start
 from orderack.sources._reading import (
     address_of,
     canonical,
@@ -53,14 +53,12 @@ is a person's to look at."""
 SHIPPED = "FULFILLED"
 CANCELLED = "CANCELED"
 ASKED_TO_CANCEL = frozenset({"IN_PROGRESS"})
-BY_EBAY = "FULFILLED_BY_EBAY"
 PICKUPS = frozenset({"PREPARE_FOR_PICKUP"})
 
 
 def reading_of(found: EbayOrder, connection: Connection) -> Reading:
     """The order as it stands; Skipped where eBay ships it itself. Raises InvalidInput."""
-    kinds = {start.fulfillmentInstructionsType for start in found.fulfillmentStartInstructions}
-    if kinds == {BY_EBAY}:
+    if found.by_ebay:
         return Skipped(why="eBay fulfils this order from its own warehouse: the seller has nothing to do for it")
     standing, reason = _standing(found)
     return Snapshot(
@@ -169,7 +167,8 @@ def _line(item: LineItem, purse: Purse) -> Line:
         quantity=Decimal(item.quantity),
         unit_price=Decimal(0),
         instructions=prose_of(
-            *(f"fits {one.name}: {one.value}" for one in item.compatibilityProperties if one.value),
+            *(_fits(one) for one in item.compatibilityProperties if one.propertyValue),
+            *_refunds(item.refunds),
             f"gift card to: {gift.recipientEmail}" if gift and gift.recipientEmail else None,
             f"gift card from: {gift.senderName}" if gift and gift.senderName else None,
             f"gift message: {gift.message}" if gift and gift.message else None,
@@ -178,6 +177,10 @@ def _line(item: LineItem, purse: Purse) -> Line:
         codes=tuple(ExternalId(system=system, id=id_) for system, code in codes.items() if (id_ := name_of(code))),
     )
     return priced(line, cost)
+
+
+def _fits(one: Property) -> str:
+    return f"fits {one.propertyDisplayName or one.propertyName}: {one.propertyValue}"
 
 
 def _payment(found: EbayOrder) -> Payment:
@@ -191,9 +194,15 @@ def _payment(found: EbayOrder) -> Payment:
 
 
 def _window(start: Start) -> DeliveryWindow | None:
-    """The days that eBay has told the buyer."""
-    first, last = start.minEstimatedDeliveryDate, start.maxEstimatedDeliveryDate
-    return DeliveryWindow(start=first, end=last) if first and last and first < last else None
+    """The appointment that the buyer has booked; else the days that eBay has told him."""
+    booked = start.appointment or Appointment()
+    for first, last in (
+        (booked.appointmentStartTime, booked.appointmentEndTime),
+        (start.minEstimatedDeliveryDate, start.maxEstimatedDeliveryDate),
+    ):
+        if first and last and first < last:
+            return DeliveryWindow(start=first, end=last)
+    return None
 
 
 def _instructions(found: EbayOrder, start: Start) -> str | None:
@@ -203,24 +212,27 @@ def _instructions(found: EbayOrder, start: Start) -> str | None:
         found.buyerCheckoutNotes,
         f"reference on the parcel: {step.shipToReferenceId}" if step and step.shipToReferenceId else None,
         f"the buyer asks to cancel: {line_of(_why(found)) or 'no reason'}" if asked else None,
-        *_refunds(found),
+        *_refunds(found.paymentSummary.refunds if found.paymentSummary else []),
     )
 
 
-def _refunds(found: EbayOrder) -> list[str]:
+def _refunds(refunds: Sequence[Refund]) -> list[str]:
     """Money that went back changes no price at eBay, so it is said: a part of the order may not be wanted any more."""
-    refunds = found.paymentSummary.refunds if found.paymentSummary else []
     amounts = [one.amount for one in refunds if one.amount and one.refundStatus != "FAILED"]
     return [f"eBay refunded {line_of(one.value, 20)} {line_of(one.currency, 3)}" for one in amounts]
 
 
 def _ids(found: EbayOrder, connection: Connection) -> tuple[ExternalId, ...]:
     legacy = found.legacyOrderId if found.legacyOrderId != found.orderId else None
+    steps = [start.shippingStep for start in found.fulfillmentStartInstructions if start.shippingStep]
+    methods = dict.fromkeys(code for step in steps for code in (step.shippingCarrierCode, step.shippingServiceCode))
     named = {
         connection.system: found.orderId,
         "ebay_legacy_order": legacy,
         "ebay_sales_record": found.salesRecordReference,
         "ebay_seller": found.sellerId,
+        "ebay_ship_method": " ".join(code for code in methods if code),
+        "ebay_buyer_tax": found.buyer.taxIdentifier.taxpayerId if found.buyer and found.buyer.taxIdentifier else None,
     }
     return tuple(ExternalId(system=system, id=id_) for system, text in named.items() if (id_ := name_of(text)))
 

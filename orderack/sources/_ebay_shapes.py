@@ -3,13 +3,10 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from orderack.clients.wire import Moment
-from orderack.domain.order import Name
-
-Listed = BeforeValidator(lambda value: value or [])
-"""A list that may be null."""
+from orderack.sources._loose import MANY, Id, Said
 
 
 class Amount(BaseModel):
@@ -18,37 +15,37 @@ class Amount(BaseModel):
     value: str | Decimal
     currency: str
     convertedFromValue: str | Decimal | None = None
-    convertedFromCurrency: str | None = None
+    convertedFromCurrency: Said = None
 
 
 class Place(BaseModel):
-    addressLine1: str | None = None
-    addressLine2: str | None = None
-    city: str | None = None
-    county: str | None = None
-    stateOrProvince: str | None = None
-    postalCode: str | None = None
-    countryCode: str | None = None
+    addressLine1: Said = None
+    addressLine2: Said = None
+    city: Said = None
+    county: Said = None
+    stateOrProvince: Said = None
+    postalCode: Said = None
+    countryCode: Said = None
 
 
 class Phone(BaseModel):
-    phoneNumber: str | None = None
+    phoneNumber: Said = None
 
 
 class Contact(BaseModel):
-    fullName: str | None = None
-    companyName: str | None = None
+    fullName: Said = None
+    companyName: Said = None
     contactAddress: Place | None = None
     primaryPhone: Phone | None = None
-    email: str | None = None
+    email: Said = None
 
 
 class TaxIdentifier(BaseModel):
-    taxpayerId: str | None = None
+    taxpayerId: Said = None
 
 
 class Buyer(BaseModel):
-    username: str | None = None
+    username: Said = None
     buyerRegistrationAddress: Contact | None = None
     taxIdentifier: TaxIdentifier | None = None
 
@@ -65,42 +62,52 @@ class Pricing(BaseModel):
 
 
 class CancelRequest(BaseModel):
-    cancelReason: str | None = None
-    cancelInitiator: str | None = None
+    cancelReason: Said = None
+    cancelInitiator: Said = None
 
 
 class Cancel(BaseModel):
-    cancelState: str = "NONE_REQUESTED"
-    cancelRequests: Annotated[list[CancelRequest], Listed] = []
+    cancelState: Said = None
+    cancelRequests: Annotated[list[CancelRequest], MANY] = []
 
 
 class Payment(BaseModel):
-    paymentMethod: str | None = None
+    paymentMethod: Said = None
 
 
 class Refund(BaseModel):
     amount: Amount | None = None
-    refundStatus: str | None = None
+    refundStatus: Said = None
 
 
 class Payments(BaseModel):
-    payments: Annotated[list[Payment], Listed] = []
-    refunds: Annotated[list[Refund], Listed] = []
+    payments: Annotated[list[Payment], MANY] = []
+    refunds: Annotated[list[Refund], MANY] = []
 
 
 class Shipping(BaseModel):
     shipTo: Contact | None = None
-    shipToReferenceId: str | None = None
+    shipToReferenceId: Said = None
+    shippingCarrierCode: Said = None
+    shippingServiceCode: Said = None
 
 
 class Pickup(BaseModel):
-    merchantLocationKey: str | None = None
+    merchantLocationKey: Said = None
+
+
+class Appointment(BaseModel):
+    """When the goods are fitted, where the buyer has booked that (tyres)."""
+
+    appointmentStartTime: Moment | None = None
+    appointmentEndTime: Moment | None = None
 
 
 class Start(BaseModel):
-    fulfillmentInstructionsType: str | None = None
+    fulfillmentInstructionsType: Said = None
     minEstimatedDeliveryDate: Moment | None = None
     maxEstimatedDeliveryDate: Moment | None = None
+    appointment: Appointment | None = None
     shippingStep: Shipping | None = None
     pickupStep: Pickup | None = None
 
@@ -125,54 +132,79 @@ class Charge(BaseModel):
 
 
 class Charges(BaseModel):
-    charges: Annotated[list[Charge], Listed] = []
+    charges: Annotated[list[Charge], MANY] = []
     ebayShipping: Amount | None = None
 
 
 class Aspect(BaseModel):
-    name: str | None = None
-    value: str | None = None
+    name: Said = None
+    value: Said = None
+
+
+class Property(BaseModel):
+    """Of the vehicle that a part has to fit."""
+
+    propertyDisplayName: Said = None
+    propertyName: Said = None
+    propertyValue: Said = None
 
 
 class GiftDetails(BaseModel):
-    message: str | None = None
-    recipientEmail: str | None = None
-    senderName: str | None = None
+    message: Said = None
+    recipientEmail: Said = None
+    senderName: Said = None
 
 
 class LineItem(BaseModel):
-    lineItemId: Name
+    lineItemId: Id
     quantity: int = Field(ge=0)
     lineItemCost: Amount
-    legacyItemId: str | None = None
-    legacyVariationId: str | None = None
-    sku: str | None = None
-    title: str | None = None
+    legacyItemId: Said = None
+    legacyVariationId: Said = None
+    sku: Said = None
+    title: Said = None
     discountedLineItemCost: Amount | None = None
     deliveryCost: Delivery | None = None
-    taxes: Annotated[list[Tax], Listed] = []
-    ebayCollectAndRemitTaxes: Annotated[list[Tax], Listed] = []
+    taxes: Annotated[list[Tax], MANY] = []
+    ebayCollectAndRemitTaxes: Annotated[list[Tax], MANY] = []
     ebayCollectedCharges: Charges | None = None
-    variationAspects: Annotated[list[Aspect], Listed] = []
-    compatibilityProperties: Annotated[list[Aspect], Listed] = []
+    variationAspects: Annotated[list[Aspect], MANY] = []
+    compatibilityProperties: Annotated[list[Property], MANY] = []
+    refunds: Annotated[list[Refund], MANY] = []
     giftDetails: GiftDetails | None = None
+
+
+class FulfillmentProgram(BaseModel):
+    fulfilledBy: Said = None
+
+
+class Program(BaseModel):
+    fulfillmentProgram: FulfillmentProgram | None = None
 
 
 class EbayOrder(BaseModel):
     """As much of it as becomes ours."""
 
-    orderId: Name
-    legacyOrderId: str | None = None
+    orderId: Id
+    legacyOrderId: Said = None
     creationDate: Moment
     lastModifiedDate: Moment
-    orderFulfillmentStatus: str | None = None
+    orderFulfillmentStatus: Said = None
     orderPaymentStatus: str
-    sellerId: str | None = None
+    sellerId: Said = None
     buyer: Buyer | None = None
-    buyerCheckoutNotes: str | None = None
+    buyerCheckoutNotes: Said = None
     pricingSummary: Pricing
     cancelStatus: Cancel | None = None
     paymentSummary: Payments | None = None
-    fulfillmentStartInstructions: Annotated[list[Start], Listed] = []
+    fulfillmentStartInstructions: Annotated[list[Start], MANY] = []
     lineItems: list[LineItem]
-    salesRecordReference: str | None = None
+    salesRecordReference: Said = None
+    program: Program | None = None
+
+    @property
+    def by_ebay(self) -> bool:
+        """Whether eBay sends it from a warehouse of its own."""
+        own = self.program.fulfillmentProgram if self.program else None
+        kinds = {start.fulfillmentInstructionsType for start in self.fulfillmentStartInstructions}
+        return kinds == {"FULFILLED_BY_EBAY"} or (own is not None and own.fulfilledBy == "EBAY")

@@ -240,8 +240,9 @@ class Ebay:
         self._check(response)
         found = self._seller.http.read(_Found, response)
         after = _Cursor(since=max(at.since, until - OVERLAP))
-        if found.next and found.orders:
-            after = _Cursor(since=at.since, until=until, offset=at.offset + len(found.orders))
+        seen = at.offset + len(found.orders)
+        if found.next and found.orders and seen < (found.total or seen + 1):
+            after = _Cursor(since=at.since, until=until, offset=seen)
         deliveries = tuple(
             delivery_of(order, order.get("orderId"), order.get("lastModifiedDate")) for order in found.orders
         )

@@ -346,6 +346,7 @@ async def test_an_order_keeps_everything_that_ebay_says_of_it() -> None:
         "ebay_legacy_order",
         "ebay_sales_record",
         "ebay_seller",
+        "ebay_ship_method",
     }
 
 
@@ -480,6 +481,86 @@ async def test_an_order_for_two_places_goes_to_a_person_and_a_hub_names_its_parc
     assert [doubt.field for doubt in order.doubts] == ["delivery_address"]
     assert order.instructions == "Ring twice\nreference on the parcel: REF-9"
     assert (await snapshot(ORDER)).order.doubts == ()
+
+
+async def test_a_part_names_the_vehicle_that_it_has_to_fit_and_a_line_what_was_refunded_of_it() -> None:
+    body = changed(
+        "lineItems.0.compatibilityProperties",
+        [
+            {"propertyName": "Make", "propertyDisplayName": "Marke", "propertyValue": "Example"},
+            {"propertyName": "Year", "propertyValue": 2019},
+            {"propertyName": "Trim", "propertyValue": None},
+        ],
+    )
+    body["lineItems"][0]["refunds"] = [{"amount": {"value": "3.5", "currency": "GBP"}, "refundId": "5-1"}, {}]
+    order = (await snapshot(body)).order
+    assert order.lines[0].instructions == "fits Marke: Example\nfits Year: 2019\neBay refunded 3.5 GBP"
+    assert order.totals.total == add_up(order) == Decimal("65.25")
+
+
+async def test_a_gift_card_says_for_whom_it_is() -> None:
+    gift: JsonValue = {"recipientEmail": "ada@example.com", "senderName": "Bob Example", "message": "Well done 🎁"}
+    body = changed("lineItems.0.giftDetails", gift)
+    body["fulfillmentStartInstructions"] = [{"fulfillmentInstructionsType": "DIGITAL"}]
+    order = (await snapshot(body)).order
+    assert order.order_type == DIGITAL
+    assert order.lines[0].instructions == (
+        "gift card to: ada@example.com\ngift card from: Bob Example\ngift message: Well done 🎁"
+    )
+
+
+async def test_what_ebay_sends_from_its_own_warehouse_is_nothing_for_us_however_it_says_so() -> None:
+    program: JsonValue = {"fulfillmentProgram": {"fulfilledBy": "EBAY"}}
+    assert isinstance(await read(ORDER | {"program": program}), Skipped)
+    assert isinstance(await read(ORDER | {"program": {"ebayShipping": {"shippingLabelProvidedBy": "EBAY"}}}), Snapshot)
+
+
+async def test_an_appointment_goes_before_the_days_that_ebay_reckons_with_and_a_tax_number_is_kept() -> None:
+    body = copy.deepcopy(ORDER)
+    body["fulfillmentStartInstructions"][0]["appointment"] = {
+        "appointmentStartTime": "2026-11-27T09:00:00.000Z",
+        "appointmentEndTime": "2026-11-27T10:00:00.000Z",
+    }
+    body["buyer"]["taxIdentifier"] = {"taxpayerId": "XMPADA80A01H501U", "taxIdentifierType": "CODICE_FISCALE"}
+    order = (await snapshot(body)).order
+    assert order.delivery_window is not None
+    assert order.delivery_window.start == datetime(2026, 11, 27, 9, tzinfo=UTC)
+    assert ("ebay_buyer_tax", "XMPADA80A01H501U") in {(one.system, one.id) for one in order.external_ids}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("lineItems.0.lineItemId", 90071992547409931),
+        ("lineItems.0.legacyItemId", 110500000001),
+        ("lineItems.0.quantity", "3"),
+        ("lineItems.0.variationAspects", None),
+        ("lineItems.0.taxes", {}),
+        ("lineItems.0.sku", 4711),
+        ("lineItems.0.title", "   مقلاة 鍋 🍳"),
+        ("pricingSummary.total.value", 65.25),
+        ("pricingSummary.total.value", "65.2500"),
+        ("cancelStatus", None),
+        ("cancelStatus", {"cancelState": None, "cancelRequests": None}),
+        ("buyerCheckoutNotes", ""),
+        ("paymentSummary", None),
+        ("salesRecordReference", 17),
+        ("fulfillmentStartInstructions", []),
+        ("orderFulfillmentStatus", "A_WORD_OF_2031"),
+    ],
+)
+async def test_another_way_to_write_the_same_is_the_same_money(path: str, value: JsonValue) -> None:
+    order = (await snapshot(changed(path, value))).order
+    assert order.totals.total == add_up(order) == Decimal("65.25")
+    assert (order.lines[0].line_id, order.lines[0].quantity) == ("90071992547409931", 3)
+
+
+async def test_two_hundred_lines_and_thousandths_are_rounded_to_what_can_be_paid() -> None:
+    line = {"quantity": 3, "lineItemCost": usd("10.001")}
+    body = changed("lineItems", [line | {"lineItemId": str(n)} for n in range(200)])
+    body["pricingSummary"] = {"total": usd("2000.2004")}
+    order = (await snapshot(body)).order
+    assert order.totals.total == add_up(order) == Decimal("2000.20")
 
 
 async def test_a_line_of_no_pieces_is_gone() -> None:
