@@ -1,6 +1,6 @@
 """What Cin7 Core says of a sale: its statuses, and what its lines mean for the buyer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from orderack.domain.order import Name, OrderRef, Quantity
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
 from orderack.erps._cin7_core_sale import AUTHORISED
-from orderack.erps._cin7_words import Moment, Text
+from orderack.erps._cin7_words import Moment, Number, Text
 from orderack.erps._marks import Mark, read_mark, read_tail
 from orderack.erps._stock import whole_parts
 
@@ -29,9 +29,9 @@ _LINE_MARK = TypeAdapter(LineMark)
 
 
 class Line(BaseModel):
-    sku: Annotated[str, Field(alias="SKU")]
-    quantity: Annotated[Decimal, Field(alias="Quantity")]
-    back_ordered: Annotated[Decimal, Field(alias="BackorderQuantity")] = NONE
+    sku: Annotated[Text, Field(alias="SKU")]
+    quantity: Annotated[Number, Field(alias="Quantity")]
+    back_ordered: Annotated[Number, Field(alias="BackorderQuantity")] = NONE
     comment: Annotated[Text, Field(alias="Comment")] = ""
 
     @property
@@ -93,12 +93,41 @@ class Listed(BaseModel):
         """Of several of one ExternalID, the one with an order goes first, then the same one for everybody."""
         return self.order_status in NOTHING_LEFT, self.status == VOIDED, self.id
 
+    @property
+    def answers(self) -> bool:
+        """Whether the sale has an order that is booked, or was voided."""
+        return self.order_status == AUTHORISED or VOIDED in (self.status, self.order_status)
+
 
 class SaleList(BaseModel):
     rows: Annotated[tuple[Listed, ...], Field(alias="SaleList")]
 
+    @classmethod
+    def of_rows(cls, rows: Sequence[Listed]) -> "SaleList":
+        """Several answers' rows as one."""
+        return cls.model_construct(rows=tuple(rows))
+
     def of(self, external_id: str) -> Listed | None:
         return min((row for row in self.rows if row.external_id == external_id), key=lambda row: row.rank, default=None)
+
+
+class Customer(BaseModel):
+    id: str = Field(alias="ID")
+    name: str = Field(alias="Name")
+
+
+class Customers(BaseModel):
+    found: tuple[Customer, ...] = Field(alias="CustomerList")
+
+
+class Free(BaseModel):
+    sku: Text = Field(alias="SKU")
+    available: Number = Field(alias="Available")
+    on_order: Number = Field(alias="OnOrder")
+
+
+class Availability(BaseModel):
+    found: tuple[Free, ...] = Field(alias="ProductAvailabilityList")
 
 
 def about(sale: Sale, ref: OrderRef) -> Mark | None:

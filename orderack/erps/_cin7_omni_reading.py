@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, RootModel, ValidationErr
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
 from orderack.erps._cin7_omni_order import LINE_MARK, LineMark
-from orderack.erps._cin7_words import Moment, Text
+from orderack.erps._cin7_words import Moment, Number, Text
 from orderack.erps._marks import Mark, read_mark, read_tail
 from orderack.erps._stock import Position, at_hand, whole_parts
 
@@ -20,7 +20,6 @@ ON_HOLD = "on hold"
 """Stages that it publishes; an account adds its own, which mean nothing to us."""
 NONE = Decimal(0)
 
-Number = Annotated[Decimal, BeforeValidator(lambda value: 0 if value is None else value)]
 Word = Annotated[Text, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value is None else value)]
 

@@ -6,16 +6,15 @@ Cin7 Core has no idempotency key and no unique external id, so each attempt look
 what it finds: a sale without an order is an earlier attempt's first step. A write that was cut off is InDoubt.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import BaseModel, Field, SecretStr, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, SecretStr, StringConstraints, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import Clock, Http, retry_after, utc_now
@@ -24,7 +23,16 @@ from orderack.clients.wire import read, same, scrub
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
-from orderack.erps._cin7_core_reading import Sale, SaleList, about, receipt
+from orderack.erps._cin7_core_answers import UNREADABLE, said
+from orderack.erps._cin7_core_reading import (
+    Availability,
+    Customers,
+    Listed,
+    Sale,
+    SaleList,
+    about,
+    receipt,
+)
 from orderack.erps._cin7_core_sale import (
     AUTHORISED,
     DRAFT,
@@ -36,18 +44,20 @@ from orderack.erps._cin7_core_sale import (
 )
 from orderack.erps._stock import Incoming, Position, stock
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable
-from orderack.ports import Booking, RawRequest, Stock
+from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
 
 SECRET_HEADER = "x-orderack-secret"  # noqa: S105 - a header's name
 LIMIT, BROKE = 503, 500
 """60 calls a minute and key are answered by 503; 500 may be a body that it cannot read, which no repetition mends."""
 NEXT_MINUTE = timedelta(seconds=20)
-UNREADABLE = re.compile(r"pars|deserializ|convert|unexpected character|json|object reference|input string", re.I)
-"""What a 500 says that means our body."""
 MOST_SKUS = 20
 """Asked for one by one: more would use up the minute's calls."""
 REMEMBERED = 1_000
+PAGE, MOST_PAGES = 1_000, 5
+"""Sales in one answer of the list, and answers that are read of it in one look."""
+OVERLAP = timedelta(minutes=10)
+"""Its clock and ours may differ by so much."""
 M = TypeVar("M", bound=BaseModel)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -81,32 +91,6 @@ class Cin7CoreSettings(BaseSettings):
         return House(self.tax_rule, self.location, named, AUTHORISED if self.authorise else DRAFT)
 
 
-class _Problem(BaseModel):
-    code: int | str = Field(default="", alias="ErrorCode")
-    text: str = Field(default="", alias="Exception")
-
-
-class _Customer(BaseModel):
-    id: str = Field(alias="ID")
-    name: str = Field(alias="Name")
-
-
-class _Customers(BaseModel):
-    found: tuple[_Customer, ...] = Field(alias="CustomerList")
-
-
-class _Free(BaseModel):
-    sku: str = Field(alias="SKU")
-    location: str = Field(alias="Location")
-    available: Decimal = Field(alias="Available")
-    on_order: Decimal = Field(alias="OnOrder")
-
-
-class _Availability(BaseModel):
-    found: tuple[_Free, ...] = Field(alias="ProductAvailabilityList")
-
-
-_PROBLEMS: TypeAdapter[tuple[_Problem, ...]] = TypeAdapter(tuple[_Problem, ...])
 _OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 
 
@@ -161,6 +145,20 @@ class Cin7CoreErp:
         if sale is None or mark is None or mark.revision != revision:
             return None
         return (await self._booking(sale, ref)).receipt
+
+    async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+        """The list says what changed since the first of these began to wait; only what has an order is read."""
+        if not wanted:
+            return ()
+        listed, whole = await self._changed_since(min(one.since for one in wanted))
+        found: list[ErpReceipt | None] = []
+        for one in wanted:
+            row = listed.of(external_id(one.ref))
+            if row is not None and row.answers:
+                found.append(await self._answer(row.id, one))
+            elif row is None and not whole:
+                found.append(await self.find(one.ref, one.revision))
+        return tuple(receipt for receipt in found if receipt is not None)
 
     async def cancel(self, ref: OrderRef, document_id: str | None, reason: str) -> bool:
         """Void the sale; the reason has no field there. False: there is no such sale. Refused: invoiced or shipping."""
@@ -263,6 +261,25 @@ class Cin7CoreErp:
     async def _list(self, key: str) -> SaleList:
         return self._known(SaleList, await self._read("/saleList", {"ExternalID": key, "Limit": "100"}))
 
+    async def _changed_since(self, since: datetime) -> tuple[SaleList, bool]:
+        """What the list shows of it, and whether that is all."""
+        rows: list[Listed] = []
+        at = (since - OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for page in range(1, MOST_PAGES + 1):
+            asked = {"UpdatedSince": at, "Limit": str(PAGE), "Page": str(page)}
+            some = self._known(SaleList, await self._read("/saleList", asked)).rows
+            rows += some
+            if len(some) < PAGE:
+                return SaleList.of_rows(rows), True
+        return SaleList.of_rows(rows), False
+
+    async def _answer(self, sale: str, wanted: Awaited) -> ErpReceipt | None:
+        known = await self._sale(sale)
+        mark = about(known, wanted.ref)
+        if known.external_id != external_id(wanted.ref) or mark is None or mark.revision != wanted.revision:
+            return None
+        return (await self._booking(known, wanted.ref)).receipt
+
     async def _sale(self, sale: str) -> Sale:
         return self._known(Sale, await self._read("/sale", {"ID": sale}))
 
@@ -279,7 +296,7 @@ class Cin7CoreErp:
         if (known := self._companies.get(name)) is not None:
             return known
         answer = await self._read("/customer", {"Name": name, "Limit": "100"})
-        found = [one.id for one in self._known(_Customers, answer).found if one.name == name]
+        found = [one.id for one in self._known(Customers, answer).found if one.name == name]
         if len(found) != 1:
             return None
         self._companies[name] = found[0]
@@ -290,7 +307,7 @@ class Cin7CoreErp:
         for sku in list(dict.fromkeys(skus))[:MOST_SKUS]:
             asked = {"Sku": sku, "Limit": "1000"} | ({"Location": self._house.location} if self._house.location else {})
             answer = await self._read("/ref/productavailability", asked)
-            rows = [row for row in self._known(_Availability, answer).found if row.sku == sku]
+            rows = [row for row in self._known(Availability, answer).found if row.sku == sku]
             if rows:
                 bought = sum((row.on_order for row in rows), Decimal(0))
                 free = sum((row.available for row in rows), Decimal(0))
@@ -323,26 +340,15 @@ class Cin7CoreErp:
             wait = retry_after(response.headers, self._http.clock()) or NEXT_MINUTE
             raise Unavailable(f"ERP {self.name} is limiting our rate ({LIMIT})", wait)
         self._http.ours_to_mend(response, f"{self._prefix}ACCOUNT_ID, _APPLICATION_KEY and _BASE_URL")
-        said, code = _said(response)
-        if response.status_code == BROKE and not UNREADABLE.search(said):
+        reason, code = said(response)
+        if response.status_code == BROKE and not UNREADABLE.search(reason):
             raise InDoubt(f"ERP {self.name} broke down ({BROKE}): it may have been done")
-        lines = [line.line_id for line in order.lines if line.sku in said] if order else []
+        lines = [line.line_id for line in order.lines if line.sku in reason] if order else []
         where = f"line {', '.join(lines[:20])}: " if lines else ""
-        raise self._no(f"{where}{scrub(said) or 'no reason given'}", code)
+        raise self._no(f"{where}{scrub(reason) or 'no reason given'}", code)
 
     def _no(self, reason: str, code: str) -> Refused:
         return Refused(f"ERP {self.name} refused: {reason} ({code})", Reason.OTHER, code)
-
-
-def _said(response: httpx.Response) -> tuple[str, str]:
-    """Its words and its code: a list of problems, or one."""
-    try:
-        content = json.loads(response.content)
-        problems = _PROBLEMS.validate_python(content if isinstance(content, list) else [content])
-    except (ValueError, ValidationError):
-        problems = ()
-    codes = [str(problem.code) for problem in problems if problem.code]
-    return "; ".join(problem.text for problem in problems), next(iter(codes), str(response.status_code))
 
 
 def make(name: str, prefix: str) -> Cin7CoreErp:

@@ -24,11 +24,12 @@ from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.erps._netsuite_answers import Said, failure
-from orderack.erps._netsuite_catalog import Catalog, Row
+from orderack.erps._netsuite_catalog import Catalog, Row, quoted
 from orderack.erps._netsuite_ids import external_id
 from orderack.erps._netsuite_reading import (
     CANCELLED,
     CLOSED,
+    PENDING_APPROVAL,
     UNDER_WAY,
     SalesOrder,
     about,
@@ -38,11 +39,15 @@ from orderack.erps._netsuite_reading import (
 from orderack.erps._netsuite_record import Found, House, charges, record
 from orderack.erps._pushed import Pushed, WebhookSecret
 from orderack.errors import Misconfigured, Refused, Unavailable
-from orderack.ports import Booking, RawRequest, Stock
+from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
 
 RECORDS = "/services/rest/record/v1"
 SUITEQL = "/services/rest/query/v1/suiteql"
+STANDINGS = (
+    "SELECT externalid AS id, status AS name FROM transaction WHERE type = 'SalesOrd' AND externalid IN ({names})"
+)
+"""Status is `A` or `SalesOrd:A`, by the door that is asked."""
 CLOSED_BY_US = "Cancelled by the shop: "
 SEAT_WAIT = 5.0
 """Seconds for which a request waits for one of our own seats before it is put off."""
@@ -156,9 +161,17 @@ class NetsuiteErp:
 
         Raises Unavailable for a document under our external id that says it is another order's.
         """
-        known = await self._read(ref)
-        mark = about(known, ref) if known is not None else None
-        return receipt(known, mark, self.name) if known and mark and mark.revision == revision else None
+        return self._receipt(await self._read(ref), ref, revision)
+
+    async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+        """One question says which of these are there and approved; only those are read."""
+        if not wanted:
+            return ()
+        names = {external_id(one.ref): one for one in wanted}
+        rows = await self._rows(STANDINGS.format(names=quoted(names)))
+        ready = [names[row.id] for row in rows if row.id in names and not (row.name or "").endswith(PENDING_APPROVAL)]
+        found = [self._receipt(await self._shown(one.ref), one.ref, one.revision) for one in ready]
+        return tuple(one for one in found if one is not None)
 
     async def cancel(self, ref: OrderRef, document_id: str | None, reason: str) -> bool:
         """Close every line, which is as far as REST can go: nothing is voided or deleted. False: it has no such order.
@@ -229,15 +242,22 @@ class NetsuiteErp:
         path = f"{RECORDS}/salesOrder/eid:{external_id(order.ref)}?replace=item"
         self._done(await self._send("PUT", path, record(order, revision, found, self._house).body))
 
+    def _receipt(self, known: SalesOrder | None, ref: OrderRef, revision: int) -> ErpReceipt | None:
+        mark = about(known, ref) if known is not None else None
+        return receipt(known, mark, self.name) if known and mark and mark.revision == revision else None
+
     async def _read(self, ref: OrderRef) -> SalesOrder | None:
+        known = await self._shown(ref)
+        if known is not None and (mark := known.mark) is not None and mark.ref != ref:
+            raise Unavailable(f"ERP {self.name} answered about another order")
+        return known
+
+    async def _shown(self, ref: OrderRef) -> SalesOrder | None:
         path = f"{RECORDS}/salesOrder/eid:{external_id(ref)}?expandSubResources=true"
         response = await self._send("GET", path)
         if Said(response).not_there:
             return None
-        known = self._http.read(SalesOrder, self._done(response))
-        if (mark := known.mark) is not None and mark.ref != ref:
-            raise Unavailable(f"ERP {self.name} answered about another order")
-        return known
+        return self._http.read(SalesOrder, self._done(response))
 
     async def _invoiced(self, path: str) -> str | None:
         response = await self._send("GET", path)

@@ -67,7 +67,8 @@ def result(status: int, *errors: str, headers: Mapping[str, str] | None = None) 
 def line(line_id: str, sku: str, quantity: float, revision: int = 1, **said: JsonValue) -> JsonValue:
     mark = LineMark(revision=revision, line_id=line_id, sku=sku, quantity=Decimal(str(quantity)))
     comments = f"ring twice {tail(mark.model_dump_json())}"
-    return {"id": int(line_id), "code": sku, "qty": quantity, "qtyShipped": 0, "lineComments": comments} | said
+    shown: dict[str, JsonValue] = {"id": int(line_id), "code": sku, "qty": quantity, "qtyShipped": 0}
+    return shown | {"lineComments": comments} | said
 
 
 def shown(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,9 +11,10 @@ from orderack.clients import http
 from orderack.domain.order import Customer, Totals
 from orderack.domain.receipt import StockVerdict
 from orderack.embedded.sandbox import Action, Behaviour, Fault, Operation, SkuStock, Target
+from orderack.erps import cin7_core
 from orderack.erps.cin7_core import make
 from orderack.errors import BadSignature, InDoubt, InvalidInput, Misconfigured, Refused, Unavailable
-from orderack.ports import RawRequest
+from orderack.ports import Awaited, RawRequest
 from tests.conformance.erp import LINES, REF, an_order
 
 ORDER = an_order()
@@ -225,6 +227,28 @@ async def test_what_the_account_does_not_have_is_named_by_its_line(erp, sandbox)
     with pytest.raises(Refused, match=r"line 2: .*was not found"):
         await erp.submit(strange, 1)
     assert orders(sandbox) == {}
+
+
+@pytest.mark.parametrize(("page", "pages", "asked"), [(1_000, 5, 4), (3, 5, 5), (1, 1, 6)])
+async def test_many_orders_that_wait_are_asked_about_by_one_list(
+    erp, account, sandbox, monkeypatch, page, pages, asked
+):
+    """Page by page; what a list that has no end does not show is asked for by itself."""
+    monkeypatch.setattr(cin7_core, "PAGE", page)
+    monkeypatch.setattr(cin7_core, "MOST_PAGES", pages)
+    sandbox.state.behaviour = Behaviour(books_after=0)
+    refs = [REF.model_copy(update={"number": f"W-{n}"}) for n in range(4)]
+    for ref in refs[:3]:
+        await erp.submit(an_order(ref), 1)
+    account.books.of(None)[2].order.Memo = "somebody's own"
+    waiting = [*refs[1:3], refs[0]] if pages == 1 else refs
+    account._calls.clear()
+    since = datetime.now(UTC)
+    found = await erp.find_several([Awaited(ref=ref, revision=1, since=since) for ref in waiting])
+    assert {receipt.number for receipt in found} == {"W-0", "W-1"}
+    assert len(account._calls) == asked
+    assert await erp.find_several([Awaited(ref=refs[0], revision=2, since=since)]) == ()
+    assert await erp.find_several([]) == ()
 
 
 async def test_an_order_in_another_currency_than_the_customers_is_refused(erp, account, sandbox):

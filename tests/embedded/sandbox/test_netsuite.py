@@ -13,8 +13,8 @@ from orderack.domain.receipt import StockVerdict
 from orderack.embedded.sandbox import Action, Behaviour, Fault, Operation, SkuStock, Target
 from orderack.erps.netsuite import NetsuiteErp, NetsuiteSettings, make
 from orderack.errors import Misconfigured, Refused, Unavailable
-from orderack.ports import RawRequest
-from tests.conformance.erp import LINES, REF, an_order
+from orderack.ports import Awaited, RawRequest
+from tests.conformance.erp import LINES, NOW, REF, an_order
 
 ORDER = an_order()
 PREFIX = "ORDERACK_ERP_NETSUITE_"
@@ -252,3 +252,26 @@ async def test_the_look_alike_refuses_what_netsuite_would(sandbox):
     async with httpx.AsyncClient(base_url=f"{sandbox.url}/netsuite/services/rest") as stranger:
         assert (await stranger.get("/record/v1/salesOrder/eid:x")).status_code == 401
         assert (await stranger.post("/query/v1/suiteql", json={"q": "SELECT 1"})).status_code == 401
+
+
+async def test_many_orders_that_wait_are_asked_about_by_one_question_and_only_what_is_approved_is_read(
+    erp, sandbox, monkeypatch
+):
+    sandbox.state.behaviour = Behaviour(books_after=0)
+    refs = [REF.model_copy(update={"number": number}) for number in ("W-0", "O'Brien", "W-2", "W-3")]
+    for ref in refs[:2]:
+        await erp.submit(an_order(ref), 1)
+    sandbox.state.faults.add(Fault(target=Target.NETSUITE, action=Action.LOSE))
+    await erp.submit(an_order(refs[2]), 1)
+    asked, send = [], erp._http.send
+
+    async def counted(method, path, **more):
+        asked.append(method)
+        return await send(method, path, **more)
+
+    monkeypatch.setattr(erp._http, "send", counted)
+    found = await erp.find_several([Awaited(ref=ref, revision=1, since=NOW) for ref in refs])
+    assert {receipt.number for receipt in found} == {"W-0", "O'Brien"}
+    assert asked == ["POST", "GET", "GET"]
+    assert await erp.find_several([Awaited(ref=refs[0], revision=2, since=NOW)]) == ()
+    assert await erp.find_several([]) == ()

@@ -120,6 +120,11 @@ class Books:
     def by_id(self, internal: int) -> Document | None:
         return next((one for one in self._documents.values() if one.id == internal), None)
 
+    def standings(self, external_ids: set[str]) -> list[dict[str, str]]:
+        """External id and status of those that are there."""
+        found = [self._documents[one] for one in sorted(external_ids) if one in self._documents]
+        return [{"id": one.external_id, "name": f"SalesOrd:{one.status}"} for one in found]
+
     def put(self, external_id: str, content: PutOrder) -> Document:
         """Write the whole order anew; an order that is written again keeps its number, and is approved again."""
         now = datetime.now(UTC)

@@ -238,7 +238,13 @@ class Cin7Core(LookAlike):
         if (stranger := self._stranger(request)) is not None:
             return stranger
         now = time.monotonic()
-        found = [sale for sale in self.books.of(request.query_params.get("ExternalID")) if sale.listed_at <= now]
+        asked = request.query_params
+        limit, page = int(asked.get("Limit", "100")), int(asked.get("Page", "1"))
+        found = [
+            sale
+            for sale in self.books.of(asked.get("ExternalID"))
+            if sale.listed_at <= now and _time(sale) > asked.get("UpdatedSince", "")
+        ][(page - 1) * limit : page * limit]
         rows = [
             {
                 "SaleID": sale.id,
@@ -251,7 +257,7 @@ class Cin7Core(LookAlike):
             }
             for sale in found
         ]
-        return JSONResponse({"SaleList": rows, "Total": len(rows), "Page": 1})
+        return JSONResponse({"SaleList": rows, "Total": len(rows), "Page": page})
 
     async def _customers(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:

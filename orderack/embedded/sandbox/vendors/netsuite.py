@@ -303,7 +303,9 @@ class NetSuite(LookAlike):
             return _no(400, "INVALID_HEADER", "The Prefer header must be transient.")
         question = Question.model_validate_json(await request.body()).q
         table = found[1] if (found := _FROM.search(question)) else ""
-        if table == "aggregateitemlocation" and (ids := _IN_IDS.search(question)):
+        if table == "transaction":
+            rows = self._books.standings({literal.replace("''", "'") for literal in _LITERAL.findall(question)})
+        elif table == "aggregateitemlocation" and (ids := _IN_IDS.search(question)):
             rows = [{"id": one, "available": str(self._books.free(one))} for one in ids[1].split(", ")]
         elif table in ("item", "customer", "currency"):
             rows = self._named(table, question)
