@@ -22,6 +22,7 @@ def installed_sources() -> Mapping[str, SourceFacts]:
             poll_every=traits.poll_every,
             answers=traits.answer is not None,
             partners=traits.kind is SourceKind.EDI,
+            senders=traits.kind is SourceKind.EMAIL,
             words=None if traits.kind in (SourceKind.FORM, SourceKind.PHONE) else WORDS,
         )
         for name, traits in ((name, spec.adapter.traits) for name, spec in sources.load().items())

@@ -19,6 +19,8 @@ class SourceFacts(Value):
     answers: bool = False
     partners: bool = False
     """It serves several trading partners, and each needs a row."""
+    senders: bool = False
+    """It may name partners whose mails need no person."""
     words: frozenset[Name] | None = None
     """What `fields:` may name; None: a path of the shop's own, too."""
 
@@ -52,8 +54,8 @@ def _row(path: str, row: ConnectionPolicy, facts: SourceFacts) -> Iterator[Probl
     elif row.poll_every is not None and facts.poll_every is not None and row.poll_every < facts.poll_every:
         remedy = f"ask it every {in_words(facts.poll_every)} or less often: its own limit"
         yield Problem(field=f"{path}.poll_every", problem="is more often than the system allows", remedy=remedy)
-    if row.partners and not facts.partners:
-        yield Problem(field=f"{path}.partners", problem="is for EDI", remedy="take it out")
+    if row.partners and not (facts.partners or facts.senders):
+        yield Problem(field=f"{path}.partners", problem="is for EDI and e-mail", remedy="take it out")
     elif facts.partners and not row.partners:
         yield Problem(
             field=f"{path}.partners", problem="is empty", remedy="describe each trading partner (docs/edi.md)"

@@ -150,7 +150,8 @@ class ConnectionPolicy(Value):
     sure_from: float = Field(default=0.8, ge=0, le=1)
     """What was read from prose with less confidence goes to a person."""
     partners: Mapping[Name, Mapping[Name, object]] = {}
-    """Trading partners: their ids, codes and addresses (docs/edi.md)."""
+    """Trading partners: their ids, codes and addresses (docs/edi.md); of e-mail, whose mails need no person
+    (docs/sources/email.md)."""
 
 
 class Calendar(Value):

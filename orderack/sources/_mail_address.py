@@ -11,7 +11,7 @@ from orderack.sources._mail_numbers import GUESS, LIKELY, SURE
 from orderack.sources._mail_words import plain
 from orderack.sources._reading import address_of, country_of
 
-_LANGUAGES = ("en", "de", "fr", "es")
+_LANGUAGES = ("en", "de", "fr", "es", "it", "nl")
 _COUNTRIES: Mapping[str, str] = {
     plain(name): code
     for language in _LANGUAGES
@@ -26,14 +26,17 @@ _COUNTRIES: Mapping[str, str] = {
     "u s a": "US",
     "united states of america": "US",
 }
+_CODES = frozenset(_COUNTRIES.values())
 _BEFORE = re.compile(r"^(?:(?P<country>[A-Z]{1,2})[-\s])?(?P<code>\d{4,5}|\d{3}\s\d{2})\s+(?P<city>[^\d,]{2,60})$")
 _US = re.compile(r"^(?:(?P<city>[^\d,]{2,60}?)[,\s]+)?(?P<region>[A-Z]{2})\s+(?P<code>\d{5}(?:-\d{4})?)$")
 _UK = re.compile(r"^(?:(?P<city>[^\d,]{2,60}?)[,\s]+)?(?P<code>[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2})$")
 _CA = re.compile(
     r"^(?:(?P<city>[^\d,]{2,60}?)[,\s]+)?(?:(?P<region>[A-Z]{2})[,\s]+)?(?P<code>[A-Z]\d[A-Z]\s?\d[A-Z]\d)$"
 )
+_NL = re.compile(r"^(?:NL[-\s])?(?P<code>\d{4}\s?[A-Z]{2})\s+(?P<city>[^\d,]{2,60})$")
+_IT = re.compile(r"^(?:I[-\s])?(?P<code>\d{5})\s+(?P<city>[^\d,(]{2,60}?)\s+\((?P<region>[A-Z]{2})\)$")
 _BEHIND = re.compile(r"^(?P<city>[^\d,]{2,60}?)[,\s]+(?P<code>\d{4,5})$")
-_FORMS = ((_US, "US"), (_CA, "CA"), (_UK, "GB"), (_BEFORE, None), (_BEHIND, None))
+_FORMS = ((_US, "US"), (_CA, "CA"), (_UK, "GB"), (_NL, "NL"), (_IT, "IT"), (_BEFORE, None), (_BEHIND, None))
 _FIVE_DIGITS = frozenset({"DE", "FR", "ES", "IT", "US", "FI", "SE", "MX", "EE", "GR", "PL"})
 _FOUR_DIGITS = frozenset({"AT", "CH", "BE", "DK", "NL", "NO", "LU", "AU", "PT", "LI"})
 _SIGNS = {"D": "DE", "F": "FR", "E": "ES", "A": "AT", "B": "BE", "L": "LU", "I": "IT"}
@@ -51,6 +54,8 @@ def read_address(text: str, country: str) -> tuple[Address | None, Decimal, str]
     lines = [line for line in lines if not _NO_ADDRESS.search(line)][:10]
     named = next((place for place in reversed(range(len(lines))) if plain(lines[place]) in _COUNTRIES), None)
     said = _COUNTRIES[plain(lines.pop(named))] if named is not None and named else None
+    if said is None and len(lines) > 2 and lines[-1] in _CODES:
+        said = lines.pop()
     place, parts, form = _place(lines, said or country)
     if place is None:
         return _without_place(lines, said or country)

@@ -76,7 +76,7 @@ def _csv(attachment: Attachment, name: str, own: Mapping[str, str]) -> Gathered:
     tables = {mark: _rows(text, mark) for mark in _DELIMITERS}
     mark = max(tables, key=lambda one: (header_of(tables[one]), _even(tables[one])))
     rows = tables[mark]
-    found = read_grid(rows, name, own) if header_of(rows) else positional(rows, name)
+    found = read_grid(rows, name, own) if header_of(rows) else positional(rows, name, own)
     shown = f"{name}, parted by {_DELIMITERS[mark]}"
     return found.model_copy(update={"place": shown})
 
@@ -104,15 +104,18 @@ def _xlsx(attachment: Attachment, name: str, own: Mapping[str, str]) -> Gathered
     book = openpyxl.load_workbook(
         io.BytesIO(attachment.data), read_only=True, data_only=True, keep_vba=False, keep_links=False
     )
+    sheet_count = len(book.worksheets)
     try:
         sheets = [_sheet(sheet) for sheet in book.worksheets[:MOST_SHEETS] if sheet.sheet_state == "visible"]
     finally:
         book.close()
     best = max(sheets, key=header_of, default=[])
-    found = read_grid(best, name, own) if header_of(best) else positional(best, name)
+    found = read_grid(best, name, own) if header_of(best) else positional(best, name, own)
     others = sum(header_of(rows) > 0 for rows in sheets) - 1
     unread = (f"the attachment {name} has {others + 1} sheets with lines; one was read",) if others > 0 else ()
-    return found.model_copy(update={"unread": unread})
+    if more := max(0, sheet_count - MOST_SHEETS):
+        unread = (*unread, f"{more} more sheets of the attachment {name}")
+    return found.model_copy(update={"unread": (*found.unread, *unread)})
 
 
 def _demand_small(data: bytes) -> None:
@@ -131,7 +134,7 @@ def _demand_small(data: bytes) -> None:
 
 
 def _sheet(sheet: object) -> list[list[Cell]]:
-    rows = sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS, values_only=True)  # type: ignore[attr-defined]
+    rows = sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS, values_only=True)  # type: ignore[attr-defined]
     return [[_cell(value) for value in row] for row in rows]
 
 

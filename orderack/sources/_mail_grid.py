@@ -15,15 +15,19 @@ _SUMS = frozenset({"total", "subtotal", "tax", "shipping", "discount"})
 _NUMBERS = ("quantity", "price", "amount")
 
 
-def read_grid(rows: Sequence[Row], place: str, own: Mapping[str, str], about: str = "") -> Gathered:
+def read_grid(
+    rows: Sequence[Row], place: str, own: Mapping[str, str], about: str = "", *, by_spaces: bool = False
+) -> Gathered:
     """Fields above and below the lines by their labels, lines by their columns' headers. `about`: the whole text,
-    whose other numbers tell how decimals are written."""
+    whose other numbers tell how decimals are written. `by_spaces`: a cell that is empty is not there at all, so a row
+    with other than the header's cells may be shifted. A row that says something else than lines do is named."""
+    unread = [f"what is below row {MOST_ROWS} of {place}"] if len(rows) > MOST_ROWS else []
     rows = [tuple(_clean(cell) for cell in row) for row in rows[:MOST_ROWS]]
     marks = marks_of(about or "\n".join(" ; ".join(_text(cell) for cell in row) for row in rows))
     header = _header(rows)
     if header is None:
         labelled = {name: found for row in rows for name, found in _labelled(row, own, marks).items()}
-        return Gathered(place=place, fields=labelled)
+        return Gathered(place=place, fields=labelled, unread=tuple(unread))
     at, columns = header
     fields: dict[str, Found] = {}
     items: list[Item] = []
@@ -36,14 +40,33 @@ def read_grid(rows: Sequence[Row], place: str, own: Mapping[str, str], about: st
             fields |= {name: found for name, found in sums.items() if name not in fields}
         elif sums and _is_sum(row, columns, own):
             fields |= sums
+        elif by_spaces and 1 < len(row) < len(rows[at]) and _item(row, columns, marks) is not None:
+            unread.append(f"a row of {place} that lacks a cell: {' | '.join(_text(cell) for cell in row)[:120]}")
         elif (item := _item(row, columns, marks)) is not None:
-            items.append(item)
-        else:
-            ended = not _is_note(row)
-            fields |= {name: found for name, found in _labelled(row, own, marks).items() if name not in fields}
+            items.append(_shifted(item) if by_spaces and len(row) != len(rows[at]) else item)
+        elif below := _labelled(row, own, marks):
+            ended = True
+            fields |= {name: found for name, found in below.items() if name not in fields}
+        elif not _is_note(row) and _text(_cell(row, columns, "quantity")) not in _NONE_ORDERED:
+            unread.append(f"a row of {place}: {' | '.join(_text(cell) for cell in row)[:120]}")
     if currency := _one_currency(rows[at + 1 :], columns):
         fields.setdefault("currency", currency)
-    return Gathered(place=place, fields=fields, items=tuple(items))
+    return Gathered(place=place, fields=fields, items=tuple(items), unread=tuple(unread[:20]))
+
+
+_NONE_ORDERED = frozenset({"", "0", "0.0", "0,0", "0.00", "0,00", "-", "–"})
+"""Forms list what is not ordered too."""
+
+
+def _shifted(item: Item) -> Item:
+    """Its row has other cells than the header: what stands in which column is a guess."""
+    return item.model_copy(
+        update={
+            name: found.model_copy(update={"confidence": GUESS, "why": "its row has other columns than the header"})
+            for name, found in (("sku", item.sku), ("quantity", item.quantity), ("price", item.price))
+            if found is not None
+        }
+    )
 
 
 def is_header(row: Row) -> bool:
@@ -153,8 +176,14 @@ def _labelled(row: Row, own: Mapping[str, str], marks: Marks, sums_only: bool = 
     if name in _SUMS:
         numbers = [found for cell in values if (found := _number(cell, marks, "found under its label"))]
         return {name: numbers[-1]} if numbers else {}
-    value = ", ".join(_text(cell) for cell in values)
+    told = [_text(cell) for cell in values if plain(_text(cell)) not in _NUMBER_WORDS]
+    value = ", ".join(told)
+    if name == "purchase_order" and len(value.split()) > 1:
+        return {name: Found(value=value, confidence=GUESS, why="several words stand beside its label")}
     return {name: Found(value=value, confidence=SURE, why="found under its label")} if value else {}
+
+
+_NUMBER_WORDS = frozenset({"no", "nr", "n", "num", "number", "nummer", "numero", "numero n", "#", ""})
 
 
 def _one_currency(rows: Sequence[Row], columns: Mapping[str, int]) -> Found | None:
@@ -164,15 +193,19 @@ def _one_currency(rows: Sequence[Row], columns: Mapping[str, int]) -> Found | No
     return Found(value=said.pop(), confidence=SURE, why="found in the column currency")
 
 
-def positional(rows: Sequence[Row], place: str) -> Gathered:
+def positional(rows: Sequence[Row], place: str, own: Mapping[str, str]) -> Gathered:
     """Rows without a header: item, quantity and price guessed from what each looks like."""
+    labelled = read_grid(rows, place, own)
+    if any(sum(column_of(_text(_clean(cell))) is not None for cell in row[:60]) >= 2 for row in rows[:20]):
+        unread = (*labelled.unread, f"{place}: its columns name no quantity")
+        return labelled.model_copy(update={"unread": unread})
     items = [item for row in rows[:MOST_ROWS] if (item := _guessed(row)) is not None]
-    return Gathered(place=place, items=tuple(items))
+    return labelled.model_copy(update={"items": tuple(items)})
 
 
 def _guessed(row: Row) -> Item | None:
     cells = [_clean(cell) for cell in row if _text(_clean(cell))]
-    if len(cells) < 2 or not isinstance(cells[0], str):
+    if len(cells) < 2 or not isinstance(cells[0], str) or label_of(cells[0].rstrip(": "), {}):
         return None
     marks = marks_of(" ; ".join(_text(cell) for cell in cells))
     why = "guessed from its place: the table names no columns"

@@ -42,6 +42,7 @@ _IN_BRACKETS = re.compile(rf"[(\[](?P<sku>{_SKU})[)\]]")
 _MEASURE = re.compile(
     r"^\d+(?:[.,]\d+)?(?:mm|cm|m|km|g|kg|mg|l|ml|cl|w|kw|v|a|ah|hz|gb|tb|inch|in|ft|oz|lb|x\d+.*)$", re.IGNORECASE
 )
+_PRICED = re.compile(rf"(?:{CURRENCY})(?![A-Za-z-])")
 _EACH = r"@|à|je|at|for|zu|pour|por|á|price:?|preis:?|prix:?|precio:?|ep:?|pu:?"
 _MONEY_EACH = re.compile(
     rf"(?:(?:{CURRENCY})\s?(?P<a>{NUMBER})|(?P<b>{NUMBER})\s?(?:{CURRENCY}))\s*"
@@ -79,7 +80,7 @@ def item_of(line: str, marks: Marks) -> Item | None:
 def is_code(word: str) -> bool:
     """Whether it looks like an item's number: digits with letters or hyphens, or at least four digits; no measure."""
     word = word.strip("()[],;:")
-    if not re.search(r"\d", word) or _MEASURE.match(word) or len(word) < 3:
+    if not re.search(r"\d", word) or _MEASURE.match(word) or len(word) < 3 or _PRICED.match(word):
         return False
     return bool(re.search(r"[A-Za-z/-]", word)) or len(re.sub(r"\D", "", word)) >= 4
 

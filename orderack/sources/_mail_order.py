@@ -10,10 +10,12 @@ from babel.numbers import get_territory_currencies
 
 from orderack.domain.money import MINOR_DIGITS, minor_unit
 from orderack.domain.order import Address, ExternalId, Line, Order
+from orderack.domain.value import Value
 from orderack.ports import Connection
 from orderack.sources._mail_address import read_address
 from orderack.sources._mail_found import Found, Gathered, Item, number
 from orderack.sources._mail_numbers import GUESS, LIKELY, MISSING, SURE, clocks_of, currencies_in, day_of
+from orderack.sources._mail_sender import PERSONAL
 from orderack.sources._mail_words import language_in
 from orderack.sources._reading import (
     FOUR,
@@ -28,13 +30,6 @@ from orderack.sources._reading import (
     sku_of,
 )
 
-_PERSONAL = frozenset(
-    {
-        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com"),
-        *("gmx.de", "gmx.net", "web.de", "t-online.de", "orange.fr", "free.fr", "wanadoo.fr", "aol.com", "proton.me"),
-    }
-)
-"""Where many have their mail: an address there is one buyer's, a domain is not."""
 NUMBER_FROM_MAIL = "MAIL"
 _PIECES = frozenset(
     {
@@ -44,30 +39,47 @@ _PIECES = frozenset(
 )
 
 
-class Draft:
-    """Builds the order of one mail. `sure`: every field with its confidence and why (docs/sources/email.md)."""
+class Sender(Value):
+    """Who wrote it, as far as that can be believed."""
 
-    def __init__(self, connection: Connection, gathered: Gathered, words: str, arrived: datetime) -> None:
+    name: str = ""
+    address: str = ""
+    against: str | None = None
+    """Why a person has to say whose it is; None: a partner's, and its domain vouches for it."""
+    customer_id: str | None = None
+    """The partner's; only of such a one."""
+
+
+class Draft:
+    """Builds the order of one mail. `sure`: every field with its confidence and why (docs/sources/email.md).
+
+    `unclear`: why its lines may mean something else than an order of them.
+    """
+
+    def __init__(
+        self, connection: Connection, gathered: Gathered, words: str, arrived: datetime, unclear: str | None = None
+    ) -> None:
         self._connection = connection
+        self._unclear = unclear
         self._gathered = gathered
         self._words = words
         self._arrived = arrived
         self.sure: dict[str, tuple[Decimal, str]] = {}
 
-    def order(self, message_id: str, name: str, address: str, unread: tuple[str, ...], vouched: str | None) -> Order:
+    def order(self, message_id: str, sender: Sender, unread: tuple[str, ...]) -> Order:
         """The draft. Raises InvalidInput where even that can't be one."""
-        fields = self._gathered.fields
-        if vouched is not None:
-            self.sure["contacts.email"] = (GUESS, vouched)
-        elif not email_of(address):
+        fields, name, address = self._gathered.fields, sender.name, sender.address
+        if not email_of(address):
             self.sure["contacts.email"] = (MISSING, "the mail names no one sender")
+        elif sender.against is not None:
+            self.sure["contacts.email"] = (GUESS, sender.against)
         made: dict[str, object] = {
             "store": self._connection.store,
             "source": self._connection.source,
             "trigger_at": self._arrived,
             "number": self._number(message_id),
             "purchase_order": self._text("purchase_order", 200),
-            "customer": self._customer(name, address, message_id),
+            "customer": self._customer(name, address, message_id, sender.customer_id),
             "contacts": {
                 "email": email_of(address),
                 "phone": phone_of(self._text("phone", 32), self._connection.country),
@@ -100,18 +112,22 @@ class Draft:
         own = line_of(found.value, 60) if found else None
         return own or f"{NUMBER_FROM_MAIL}-{hashlib.sha256(message_id.encode()).hexdigest()[:12].upper()}"
 
-    def _customer(self, name: str, address: str, message_id: str) -> Mapping[str, object]:
+    def _customer(self, name: str, address: str, message_id: str, known: str | None) -> Mapping[str, object]:
         own = self._text("customer.id", 200)
+        if known and own and own != known:
+            self.sure["customer.id"] = (GUESS, f"the mail says {own}, the policy says {known} of its sender")
         named = self._text("customer.name") or self._text("company") or line_of(name)
         if named and "customer.name" not in self.sure and "company" not in self.sure:
             self.sure["customer.name"] = (LIKELY, "the sender's name")
-        return {"id": own or guest_id(email_of(address), message_id), "name": named}
+        return {"id": known or own or guest_id(email_of(address), message_id), "name": named}
 
     def _money(self) -> Mapping[str, object]:
         currency = self._currency()
         lines = [self._line(place, item) for place, item in enumerate(self._gathered.items)]
         if not lines:
             self.sure["lines"] = (MISSING, "no lines were found")
+        elif self._unclear:
+            self.sure["lines"] = (GUESS, self._unclear)
         unit = minor_unit(currency)
         amounts = {name: self._amount(name, unit) for name in ("tax", "shipping", "discount")}
         goods = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
@@ -121,6 +137,8 @@ class Draft:
         total = said.quantize(unit, ROUND_HALF_UP) if said is not None else max(added, Decimal(0))
         basis = "included" if amounts["tax"] and total == included != added else None
         self._judge_total(said, total in (added, included), bool(lines))
+        if self._unclear:
+            self.sure["totals.total"] = (GUESS, self._unclear)
         totals = {**amounts, "total": total, "tax_basis": basis or ("added" if amounts["tax"] else None)}
         return {"currency": currency, "lines": [line.model_dump() for line in lines], "totals": totals}
 
@@ -286,7 +304,7 @@ def identity(found: Found | None, address: str, message_id: str) -> str:
     """The order's own id at this connection: a buyer's number is his company's own, so another copy of the same order
     is the same order, and another company's order of that number is another."""
     domain = address.rpartition("@")[2].casefold()
-    who = address.casefold() if domain in _PERSONAL or not domain else domain
+    who = address.casefold() if domain in PERSONAL or not domain else domain
     text = f"{who}\n{found.value.casefold()}" if found else message_id
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 

@@ -81,13 +81,17 @@ def take_apart(raw: bytes) -> Mail:
     raw = raw[:LARGEST]
     if any(raw.count(mark) > most for mark, most in _MOST.items()):
         left_out.append("all but its headers: it has more parts than a mail of a person has")
-        raw = raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0] + b"\n\n"
-        raw = raw.replace(b"multipart/", b"text/x-")
+        raw = head_of(raw).replace(b"multipart/", b"text/x-")
     try:
         message = message_from_bytes(raw)
     except Exception:  # the parser's own bugs: the mail is kept, and a person looks at it
         return Mail(left_out=("all of it: it cannot be taken apart",))
     return _read(message, left_out)
+
+
+def head_of(raw: bytes) -> bytes:
+    """Its headers alone."""
+    return raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0] + b"\n\n"
 
 
 def _read(message: Message, left_out: list[str]) -> Mail:
@@ -100,6 +104,8 @@ def _read(message: Message, left_out: list[str]) -> Mail:
         data = _payload(part)
         if kind in ("text/plain", "text/html") and not attached:
             texts[kind, inside] = _joined(texts.get((kind, inside), ""), _words(part, data))
+            if len(data) > LARGEST_TEXT:
+                left_out.append(f"the end of its text: it is longer than {LARGEST_TEXT // 1024} KiB")
         elif _is_decoration(part, kind) or not (attached or data):
             continue
         elif len(data) > LARGEST_ATTACHMENT:

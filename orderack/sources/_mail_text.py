@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from orderack.clients.reply_text import above_the_quotation
 from orderack.sources._mail_found import Found, Gathered, Item
 from orderack.sources._mail_grid import is_header, read_grid
+from orderack.sources._mail_intent import answers
 from orderack.sources._mail_lines import item_of
 from orderack.sources._mail_numbers import GUESS, LIKELY, SURE, Marks, amount_in, marks_of
+from orderack.sources._mail_products import item_by_product, items_in_sentence
 from orderack.sources._mail_words import ORDER_WORDS, column_of, label_of, plain
 
 MOST_LINES = 6_000
@@ -22,39 +24,47 @@ _CLOSING = re.compile(
     r"(?:viele|beste|liebe|schöne) grüße|mfg|gruß|"
     r"(?:bien )?cordialement|salutations.*|sincères salutations|bien à vous|"
     r"(?:un )?(?:cordial )?saludos?(?: cordial(?:es)?)?|atentamente|un saludo|sent from my.*|"
+    r"(?:cordiali|distinti) saluti|saluti|(?:met )?vriendelijke groet(?:en)?|(?:hartelijke )?groet(?:en|jes)?|mvg|"
     r"von meinem.*gesendet|envoyé de mon.*|enviado desde.*)\W*$",
     re.IGNORECASE,
 )
 _GREETING = re.compile(
     r"^\W*(?:hi|hello|hey|dear|good (?:morning|afternoon|day)|to whom|hallo|guten (?:tag|morgen)|sehr geehrte|"
     r"liebe[rs]?|moin|grüezi|servus|"
-    r"bonjour|madame|monsieur|cher|chère|hola|buenos d[ií]as|buenas|estimad[oa]s?|muy señor)\b.{0,80}$",
+    r"bonjour|madame|monsieur|cher|chère|hola|buenos d[ií]as|buenas|estimad[oa]s?|muy señor|buongiorno|salve|"
+    r"gentil[ei]|spett(?:\.le|abile)|ciao|goede(?:morgen|middag|ndag)|beste|geachte)\b.{0,80}$",
     re.IGNORECASE,
 )
 _THANKS = re.compile(
     r"^\W*(?:many thanks|thank you|thanks|vielen dank|danke|besten dank|merci|muchas gracias|"
-    r"gracias)\b[^.!?]{0,60}[.!?]?\W*$",
+    r"grazie(?: mille)?|bedankt|dank u|gracias)\b[^.!?]{0,60}[.!?]?\W*$",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
     r"(?:\b(?:purchase order|p\.?o\.?|order|bestellung|bestell|auftrags?|bon de commande|commande|"
-    r"orden de compra|pedido|our ref(?:erence)?)"
+    r"orden de compra|pedido|ordine(?: di acquisto)?|inkooporder|bestelling|ordernummer|our ref(?:erence)?)"
     r"[\s-]*(?P<mark>(?:no|nr|number|nummer|numéro|número|num|n)\b\s?[°º.]?|n[°º]|#|:)?[\s.:#]*)"
     r"(?P<number>(?=[A-Z0-9/_-]*\d)[A-Z0-9][A-Z0-9/_-]{1,38}[A-Z0-9])(?![\w,.]*\s*(?:x\b|×|pcs|stück|stk|units))",
     re.IGNORECASE,
 )
-_IS_PO = re.compile(r"\W*(?:purchase order|p\.?o\.?\b|order po)", re.IGNORECASE)
+_IS_PO = re.compile(
+    r"\W*(?:purchase order|p\.?o\.?\b|order po|bon de commande|orden de compra|ordine di acquisto|inkooporder)",
+    re.IGNORECASE,
+)
 _TERMS = re.compile(
     r"\b(?:net\s?\d{1,3}(?:\s?days)?|\d{1,3} days(?: net)?|\d{1,3} tage(?: netto)?|(?:netto )?\d{1,3} tagen?|"
     r"\d{1,3} jours(?: net| fin de mois)?|"
-    r"\d{1,3} días|prepaid|cash on delivery|on account|auf rechnung|vorkasse|à réception de facture|"
+    r"\d{1,3} días|\d{1,3} gg(?: d\.?f\.?(?:f\.?m\.?)?)?|"
+    r"\d{1,3} giorni|\d{1,3} dagen(?: netto)?|prepaid|cash on delivery|on account|"
+    r"auf rechnung|vorkasse|à réception de facture|"
     r"contra reembolso)\b",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"^[\s|+=:*_-]*$")
 _INTRODUCTION = re.compile(
     r"\b(?:attached|enclosed|anbei|im anhang|beigefügt|ci-joint|en pièce jointe|adjunt\w*|"
-    r"following|folgend\w*|suivant\w*|siguiente\w*|below|unten|ci-dessous|abajo)\b",
+    r"following|folgend\w*|suivant\w*|siguiente\w*|"
+    r"in allegato|seguente|bijgevoegd|bijlage|volgende|below|unten|ci-dessous|abajo)\b",
     re.IGNORECASE,
 )
 
@@ -71,12 +81,17 @@ def read_text(text: str, subject: str, place: str, own: Mapping[str, str]) -> Ga
         walk.fields["terms"] = Found(value=match[0], confidence=LIKELY, why="found in a sentence")
     named = walk.fields["purchase_order"].value if "purchase_order" in walk.fields else ""
     rest = "\n".join(line for line in walk.rest if not _is_courtesy(line, named))
-    return Gathered(place=place, fields=walk.fields, items=tuple(walk.items), rest=rest)
+    unread = tuple(walk.unread)
+    if len(several := [number for number, called in _numbers(text[:20_000]).items() if called]) > 1:
+        unread = (*unread, f"which lines belong to which order: {place} names {', '.join(several[:5])}")
+    if len(text) > LONGEST_MAIL or text.count("\n") > MOST_LINES:
+        unread = (*unread, f"the end of {place}: it is longer than what is read")
+    return Gathered(place=place, fields=walk.fields, items=tuple(walk.items), rest=rest, unread=unread)
 
 
 def own_words(text: str) -> str:
     """Without what it quotes and without a signature."""
-    kept = above_the_quotation(text, longest=LONGEST_MAIL, kept=LONGEST_MAIL)
+    kept = above_the_quotation(text, longest=LONGEST_MAIL + 1, kept=LONGEST_MAIL + 1)
     lines = kept.split("\n")
     closing = next((place for place, line in enumerate(lines) if place and _CLOSING.match(line.strip())), None)
     if closing is None:
@@ -93,6 +108,7 @@ class _Walk:
         self.fields: dict[str, Found] = {}
         self.items: list[Item] = []
         self.rest: list[str] = []
+        self.unread: list[str] = []
         self._parts: dict[str, str] = {}
         self._at = 0
 
@@ -103,12 +119,13 @@ class _Walk:
             if not line or _RULE.match(line):
                 continue
             if not (self._table(line) or self._part(line) or self._label(line) or self._item(line)):
-                self.rest.append(line)
+                self.rest.append(line)  # a sentence is a person's to read, whatever was told from it
+                self.items += items_in_sentence(line, self.marks)
         self._end_of_parts()
 
     def _table(self, line: str) -> bool:
         """A table in text: its header names the columns."""
-        split = next((way for way in _WAYS if is_header(way(line))), None)
+        split = next((way for way in WAYS if is_header(way(line))), None)
         if split is None:
             return False
         rows = [split(line)]
@@ -122,8 +139,10 @@ class _Walk:
             if len(cells) > 1 and not _RULE.match(row):
                 rows.append(cells)
             self._at += 1
-        found = read_grid(rows, self.place, self.own, "\n".join(self.lines))
+        by_spaces = split is _by_spaces
+        found = read_grid(rows, self.place, self.own, "\n".join(self.lines), by_spaces=by_spaces)
         self.items += found.items
+        self.unread += found.unread
         for name, value in found.fields.items():
             self.fields.setdefault(name, value)
         return True
@@ -209,7 +228,7 @@ class _Walk:
         return self._block(one=False).split("\n")
 
     def _item(self, line: str) -> bool:
-        found = item_of(line, self.marks)
+        found = item_by_product(line, self.marks) or item_of(line, self.marks)
         if found is None:
             return False
         self._end_of_parts()
@@ -218,7 +237,7 @@ class _Walk:
 
 
 def _item_column(name: str) -> str | None:
-    column = column_of(name)
+    column = column_of(re.sub(r"\s*\d{1,2}\s*$", "", name))
     return column if column in ("sku", "quantity", "price", "description", "unit", "amount") else None
 
 
@@ -237,12 +256,13 @@ def _split_label(line: str, own: Mapping[str, str]) -> tuple[str | None, str]:
     return (alone, "") if alone in ("delivery", "billing", "pickup") and len(line) <= 40 else (None, "")
 
 
-_APART = re.compile(r"^(?P<name>[^\d:]{2,40}?)(?:\s{2,}|\s?\.{3,}\s?)(?P<value>\S.*)$")
-_AMOUNT_BEHIND = re.compile(r"^(?P<name>[^\d:]{3,40}?)\s+(?P<value>[€£$]?\s?\d[\d.,' ]*(?:\s?[A-Z€£$]{1,3})?)$")
+_LABEL = r"[^\d:]{2,40}?|[^\d:]{2,30}\d{1,2}(?:[.,]\d{1,2})?\s?%|\d{1,2}(?:[.,]\d{1,2})?\s?%[^\d:]{2,30}?"
+_APART = re.compile(rf"^(?P<name>{_LABEL})(?:\s{(2,)}|\s?\.{(3,)}\s?)(?P<value>\S.*)$")
+_AMOUNT_BEHIND = re.compile(rf"^(?P<name>{_LABEL})\s+(?P<value>[€£$]?\s?\d[\d.,' ]*(?:\s?[A-Z€£$]{{1,3}})?)$")
 
 
 def _is_header_line(line: str) -> bool:
-    return any(is_header(way(line)) for way in _WAYS)
+    return any(is_header(way(line)) for way in WAYS)
 
 
 def _by_bars(line: str) -> list[str]:
@@ -261,7 +281,8 @@ def _by_spaces(line: str) -> list[str]:
     return re.split(r"\s{2,}", line.strip())
 
 
-_WAYS = (_by_bars, _by_tabs, _by_semicolons, _by_spaces)
+WAYS = (_by_bars, _by_tabs, _by_semicolons, _by_spaces)
+"""How a line of text is parted into cells."""
 
 
 def _numbered(fields: dict[str, Found], subject: str, text: str) -> None:
@@ -275,18 +296,25 @@ def _numbered(fields: dict[str, Found], subject: str, text: str) -> None:
         if sure or re.search(r"\d", first):
             return
     fields.pop("purchase_order", None)
-    for where, prose in (("the subject", subject), ("a sentence", text[:20_000])):
-        found = {
-            match["number"]: bool(match["mark"]) or _IS_PO.match(match[0]) is not None
-            for match in _NUMBERED.finditer(prose)
-            if not _NO_NUMBER.fullmatch(match["number"])
-        }
+    places = (("the subject", subject), ("a sentence", text[:20_000]))
+    for where, prose in reversed(places) if answers(subject) else places:
+        found = _numbers(prose)
         if found:
             number, marked = next(iter(found.items()))
             why = f"found in {where}" if len(found) == 1 else f"the first of {len(found)} in {where}"
             sure = marked and len(found) == 1
             fields["purchase_order"] = Found(value=number, confidence=LIKELY if sure else GUESS, why=why)
             return
+
+
+def _numbers(prose: str) -> dict[str, bool]:
+    """Order number → whether it is called a number of an order. What is written in one piece (`PO-4711`) is one."""
+    return {
+        match["number"] if re.search(r"[\s:#°º]", match[0]) else match[0]: bool(match["mark"])
+        or _IS_PO.match(match[0]) is not None
+        for match in _NUMBERED.finditer(prose)
+        if not _NO_NUMBER.fullmatch(match["number"])
+    }
 
 
 _NO_NUMBER = re.compile(r"\d{1,2}|(?:19|20)\d\d-\d\d?-\d\d?|\d{1,2}[/-]\d{1,2}[/-]\d{2,4}")

@@ -46,6 +46,12 @@ class ImapSettings(MailSettings):
     password: SecretStr = Field(description="its password; an app password where the provider demands one")
     folder: str = Field(default="INBOX", min_length=1, max_length=200, description="the folder that orders arrive in")
     tls: bool = Field(default=True, description="false for a server on this machine only")
+    authentication_server: str | None = Field(
+        default=None,
+        max_length=253,
+        description="the name that begins the Authentication-Results of the server that receives this mailbox's mail; "
+        "without it every order goes to a person",
+    )
     mark_seen: bool = Field(default=False, description="mark mails as read once they are recorded")
 
     @model_validator(mode="after")
@@ -87,7 +93,7 @@ class Imap:
         self.connection = connection
         self._settings = settings
         self._clock = clock
-        self._reader = MailReader(connection, settings)
+        self._reader = MailReader(connection, settings, settings.authentication_server)
 
     async def verify(self, request: RawRequest) -> None:
         """A mailbox posts nothing."""
@@ -237,7 +243,7 @@ SOURCE: SourceSpec = SourceSpec(
     traps=(
         "Gmail and Microsoft 365 let passwords in only as app passwords, or not at all.",
         "A folder that people move mails out of within half a minute hides them from us: use a folder of its own.",
-        "A server that writes no Authentication-Results sends every order to a person, unless DEMAND_AUTHENTICATION is "
-        "off.",
+        "Mails become orders without a person only with AUTHENTICATION_SERVER set, and only from the policy's "
+        "`partners`.",
     ),
 )

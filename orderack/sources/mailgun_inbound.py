@@ -19,10 +19,11 @@ from orderack.errors import BadSignature
 from orderack.ports import Connection, Delivery, RawRequest, Reading, SourceKind, SourceTraits
 from orderack.registry import SourceSpec
 from orderack.sources._mail import MailReader, MailSettings, delivery_of
-from orderack.sources._mail_composed import aligned, composed
-from orderack.sources._mail_parts import LARGEST, take_apart
+from orderack.sources._mail_composed import aligned, composed, sender_of
+from orderack.sources._mail_parts import LARGEST, head_of, take_apart
 from orderack.sources._multipart import Form, read_form
 
+RECEIVER = "mailgun.net"
 WINDOW = timedelta(minutes=10)
 _MOST_TOKENS = 10_000
 
@@ -31,6 +32,11 @@ class MailgunInboundSettings(MailSettings):
     """`ORDERACK_SOURCE_<STORE>_MAILGUN_INBOUND_…`"""
 
     signing_key: SecretStr = Field(description="HTTP webhook signing key")
+    spam_filter: bool = Field(
+        default=False,
+        description="true where the domain's inbound spam filter is on, so that X-Mailgun-Spf is Mailgun's own; "
+        "without it every order goes to a person",
+    )
 
 
 class MailgunInbound:
@@ -43,7 +49,7 @@ class MailgunInbound:
         self.connection = connection
         self._settings = settings
         self._clock = clock
-        self._reader = MailReader(connection, settings)
+        self._reader = MailReader(connection, settings, RECEIVER)
         self._tokens: dict[str, tuple[datetime, bytes]] = {}
         """Token → when it came, and the digest of what came with it."""
 
@@ -70,15 +76,26 @@ class MailgunInbound:
         """The one mail of a post."""
         form = read_form(request)
         if raw := form.field("body-mime").encode("utf-8", "replace") or _file(form, "body-mime"):
-            mail = f"Authentication-Results: {_verdict(form, _headers_of(raw))}\r\n".encode() + raw
-            return [delivery_of(mail, self._clock())]
+            head = take_apart(head_of(raw))
+            results = f"Authentication-Results: {self._verdict(form, head.headers, head.sender[1])}\r\n"
+            return [delivery_of(results.encode() + raw.lstrip(), self._clock())]
         headers = _headers(form.field("message-headers"))
         if not headers and not form.field("from"):
             return [delivery_of(request.body, self._clock())]
         kept = headers or [(name, form.field(name)) for name in ("from", "subject", "Message-Id")]
         files = [form.files[name] for name in sorted(form.files) if name.startswith("attachment")]
         text, html = form.field("body-plain"), form.field("body-html")
-        return [delivery_of(composed(kept, text, html, files, _verdict(form, headers)), self._clock())]
+        results = self._verdict(form, headers, sender_of(kept))
+        return [delivery_of(composed(kept, text, html, files, results), self._clock())]
+
+    def _verdict(self, form: Form, headers: Sequence[tuple[str, str]], address: str) -> str:
+        """SPF, where the domain that sent it is From's own; Mailgun names no signer of a DKIM signature that it found
+        good. A sender can write X-Mailgun-Spf himself: one that differs, or all where no filter is on, tell nothing."""
+        said = {value.strip().lower() for name, value in headers if name.lower() == "x-mailgun-spf"}
+        if not self._settings.spam_filter or not said:
+            return f"{RECEIVER}; none"
+        domain, sent_from = address.rpartition("@")[2], form.field("sender").rpartition("@")[2]
+        return f"{RECEIVER}; dmarc={'pass' if said == {'pass'} and aligned(domain, sent_from) else 'fail'}"
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """See `_mail.MailReader`."""
@@ -101,23 +118,6 @@ def _headers(text: str) -> list[tuple[str, str]]:
         return []
 
 
-def _headers_of(raw: bytes) -> list[tuple[str, str]]:
-    return list(take_apart(raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0] + b"\n\n").headers)
-
-
-def _verdict(form: Form, headers: Sequence[tuple[str, str]]) -> str:
-    """SPF, where the domain that sent it is From's own; Mailgun names no signer of a DKIM signature that it found good.
-
-    Its headers are the topmost; one that the sender wrote himself stands below.
-    """
-    spf = next((value for name, value in headers if name.lower() == "x-mailgun-spf"), "")
-    domain = form.field("from").rpartition("@")[2].strip(" >")
-    if not spf:
-        return "mailgun.net; none"
-    passed = spf.strip().lower() == "pass" and aligned(domain, form.field("sender").rpartition("@")[2])
-    return f"mailgun.net; dmarc={'pass' if passed else 'fail'}"
-
-
 SOURCE: SourceSpec = SourceSpec(
     description="Orders by e-mail through a Mailgun route",
     obtain="Mailgun: Sending > Webhooks > HTTP webhook signing key; Receiving > Create route",
@@ -129,6 +129,7 @@ SOURCE: SourceSpec = SourceSpec(
     traps=(
         "Mailgun signs a timestamp and a token, not the mail: only HTTPS keeps others from changing it on its way.",
         "Mailgun tries for eight hours to post a mail, and drops it then.",
-        "A mail whose sender's SPF record does not name the server that sent it goes to a person.",
+        "A mail whose sender's SPF record does not name the server that sent it goes to a person; all do without "
+        "SPAM_FILTER.",
     ),
 )

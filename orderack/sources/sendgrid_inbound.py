@@ -24,13 +24,14 @@ from orderack.errors import BadSignature
 from orderack.ports import Connection, Delivery, RawRequest, Reading, SourceKind, SourceTraits
 from orderack.registry import SourceSpec
 from orderack.sources._mail import MailReader, MailSettings, delivery_of
-from orderack.sources._mail_composed import aligned, composed
-from orderack.sources._mail_parts import LARGEST, take_apart
+from orderack.sources._mail_composed import aligned, composed, sender_of
+from orderack.sources._mail_parts import LARGEST, head_of, take_apart
 from orderack.sources._multipart import Form, read_form
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 WINDOW = timedelta(minutes=10)
+RECEIVER = "sendgrid.net"
 _LEAST_PASSWORD = 16
 
 
@@ -79,7 +80,7 @@ class SendgridInbound:
         self.connection = connection
         self._settings = settings
         self._clock = clock
-        self._reader = MailReader(connection, settings)
+        self._reader = MailReader(connection, settings, RECEIVER)
         self._key = _key(settings.public_key) if settings.public_key else None
 
     async def verify(self, request: RawRequest) -> None:
@@ -114,8 +115,9 @@ class SendgridInbound:
         form = read_form(request)
         raw = form.files["email"].data if "email" in form.files else form.field("email").encode("utf-8", "replace")
         if raw:
-            return [delivery_of(_results(form, raw) + raw, self._clock())]
-        headers = [(name, value) for name, value in take_apart(form.field("headers").encode()).headers]
+            results = f"Authentication-Results: {_verdict(form, take_apart(head_of(raw)).sender[1])}\r\n"
+            return [delivery_of(results.encode() + raw.lstrip(), self._clock())]
+        headers = list(take_apart(form.field("headers").encode()).headers)
         files = [form.files[name] for name in sorted(form.files) if name.startswith("attachment")]
         said = form.field("headers") or form.field("from")
         if not said:
@@ -125,8 +127,8 @@ class SendgridInbound:
             ("to", form.field("to")),
             ("subject", form.field("subject")),
         ]
-        mail = composed(headers, form.field("text"), form.field("html"), files, _verdict(form))
-        return [delivery_of(mail, self._clock())]
+        results = _verdict(form, sender_of(headers))
+        return [delivery_of(composed(headers, form.field("text"), form.field("html"), files, results), self._clock())]
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """See `_mail.MailReader`."""
@@ -136,34 +138,19 @@ class SendgridInbound:
         """Nothing is open."""
 
 
-def _verdict(form: Form) -> str:
-    """What SendGrid found, as the receiving server would write it. DKIM: `{@example.com : pass}`."""
-    domain = _domain(form)
+def _verdict(form: Form, address: str) -> str:
+    """What SendGrid found, as the receiving server would write it of this From. DKIM: `{@example.com : pass}`."""
+    domain = address.rpartition("@")[2]
     passed = re.findall(r"@([A-Za-z0-9.-]{1,253})\s*:\s*pass\b", form.field("dkim"))
     try:
         sent_from = str(json.loads(form.field("envelope") or "{}").get("from", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         sent_from = ""
     spf = form.field("SPF").strip().lower() == "pass" and aligned(domain, sent_from.rpartition("@")[2])
     known = spf or any(aligned(domain, one) for one in passed)
     if not (form.field("dkim") or form.field("SPF")):
-        return "sendgrid.net; none"
-    return f"sendgrid.net; dmarc={'pass' if known else 'fail'}"
-
-
-def _domain(form: Form) -> str:
-    said = form.field("from") or take_apart(form.field("headers").encode()).header("from")
-    return said.rpartition("@")[2].strip(" >")
-
-
-def _results(form: Form, raw: bytes) -> bytes:
-    """On top of the raw mail, as a receiving server puts it."""
-    domain_form = (
-        form
-        if form.field("from")
-        else form.model_copy(update={"fields": {**form.fields, "from": take_apart(raw).header("from")}})
-    )
-    return f"Authentication-Results: {_verdict(domain_form)}\r\n".encode()
+        return f"{RECEIVER}; none"
+    return f"{RECEIVER}; dmarc={'pass' if domain and known else 'fail'}"
 
 
 SOURCE: SourceSpec = SourceSpec(

@@ -5,12 +5,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pypdf import PdfReader, PdfWriter
 
 from orderack.clients.own_message_ids import OwnMessageIds
@@ -21,26 +22,47 @@ from orderack.sources._mail import MailReader, MailSettings, delivery_of
 from orderack.sources._mail_files import MOST_UNPACKED
 from orderack.sources._mail_parts import LARGEST, LARGEST_ATTACHMENT, take_apart
 from tests.conformance.source import quickly
+from tests.sources.fresh_mails import FRESH
+from tests.sources.later_mails import LATER
 from tests.sources.mails import ARRIVED, CASES, Case, mail_of, pdf_of, xlsx_of
-from tests.sources.measure import Judged, measured, order_of, table
+from tests.sources.measure import SERVER, Judged, measured, order_of, page
 
+DOCS = Path(__file__).parents[2] / "docs" / "sources" / "email.md"
 LINE = "PO number: 4711\n10 x AB-100 Blue lamp @ 3.50 EUR\n"
-CONNECTION = Connection(store="shop", system="imap", source="email", country="DE", time_zone="Europe/Berlin")
+CONNECTION = Connection(
+    store="shop",
+    system="imap",
+    source="email",
+    country="DE",
+    time_zone="Europe/Berlin",
+    partners={"example": {"senders": ["example.com"]}},
+)
 SECRET = SecretStr("a secret of thirty-two characters")
 
 
 @pytest.fixture(scope="module")
 def everything() -> list[Judged]:
-    return measured()
+    return measured((*CASES, *FRESH, *LATER))
 
 
-async def read(raw: bytes, settings: MailSettings | None = None, connection: Connection = CONNECTION) -> Reading:
-    (reading,) = await MailReader(connection, settings or MailSettings()).read(delivery_of(raw, ARRIVED), ARRIVED)
+async def read(
+    raw: bytes,
+    settings: MailSettings | None = None,
+    connection: Connection = CONNECTION,
+    server: str | None = SERVER,
+) -> Reading:
+    reader = MailReader(connection, settings or MailSettings(), server)
+    (reading,) = await reader.read(delivery_of(raw, ARRIVED), ARRIVED)
     return reading
 
 
-async def order(raw: bytes, settings: MailSettings | None = None, connection: Connection = CONNECTION) -> Order:
-    reading = await read(raw, settings, connection)
+async def order(
+    raw: bytes,
+    settings: MailSettings | None = None,
+    connection: Connection = CONNECTION,
+    server: str | None = SERVER,
+) -> Order:
+    reading = await read(raw, settings, connection, server)
     assert isinstance(reading, Snapshot), reading
     return reading.order
 
@@ -52,14 +74,15 @@ def doubts(found: Order) -> dict[str, str]:
 def test_no_field_that_is_called_sure_is_wrong(everything: list[Judged]) -> None:
     wrong = [(one.case, one.field, one.expected, one.read) for one in everything if one.sure and not one.right]
     assert not wrong
-    assert sum(one.sure for one in everything) > 300
+    assert sum(one.sure for one in everything) > 500
 
 
 def test_there_are_enough_mails_and_most_of_what_is_in_them_is_read(everything: list[Judged]) -> None:
     assert len(CASES) >= 40
-    there = [one for one in everything if one.expected is not None]
+    own = {case.name for case in CASES}
+    there = [one for one in everything if one.expected is not None and one.case in own]
     assert sum(one.right for one in there) / len(there) >= 0.97
-    assert "| lines.sku |" in table(everything)
+    assert page() in DOCS.read_text(), "python -m tests.sources.measure prints the tables"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -110,18 +133,94 @@ async def test_a_higher_or_lower_limit_sends_more_or_fewer_fields_to_a_person() 
     assert not lax.doubts
 
 
-async def test_a_mail_whose_senders_domain_does_not_vouch_for_it_goes_to_a_person() -> None:
+RESULTS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example.com"
+PASS = "; dmarc=pass header.from=example.com"
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        (f"mx.shop.example{PASS}", None),
+        ("MX.shop.example 1; spf=fail smtp.mailfrom=x; dmarc=pass (p=REJECT) header.from=Example.com", None),
+        ("mx.shop.example; dmarc=fail header.from=example.com", "does not vouch"),
+        ("mx.shop.example; dmarc=none", "does not vouch"),
+        ("mx.shop.example; dmarc=pass header.from=other.example", "does not vouch"),
+        ("mx.shop.example; spf=pass smtp.mailfrom=dmarc=pass@evil.example; dmarc=fail", "does not vouch"),
+        ('mx.shop.example; spf=pass smtp.mailfrom="x; dmarc=pass y"@evil.example', "nothing says"),
+        ("mx.shop.example; spf=pass (helo; dmarc=pass) smtp.helo=x", "nothing says"),
+        ("mx.shop.example; spf=pass (a (b; dmarc=pass) c) smtp.helo=x", "nothing says"),
+        ("mx.shop.example; dmarc=pass; dmarc=fail", "does not vouch"),
+        ("mx.shop.example; none", "nothing says"),
+        (f"evil.example{PASS}", "nothing says"),
+        (f"mx.shop.example.evil.example{PASS}", "nothing says"),
+        (f"mx.shop.example; dmarc=fail\r\nAuthentication-Results: mx.shop.example{PASS}", "does not vouch"),
+        (f"evil.example{PASS}\r\nAuthentication-Results: mx.shop.example; dmarc=fail", "does not vouch"),
+        (f"mx.shop.example{PASS}\r\nX-Spam-Flag: YES", "marked it as spam"),
+        ("", "nothing says"),
+    ],
+)
+async def test_only_the_receiving_hosts_own_word_counts_for_whose_mail_it_is(results: str, why: str | None) -> None:
     raw = mail_of(Case("dmarc", text=LINE))
-    assert "contacts.email" not in doubts(await order(raw))
-    failed = raw.replace(b"dmarc=pass", b"dmarc=fail")
-    assert "does not vouch" in doubts(await order(failed))["contacts.email"]
-    absent = raw.partition(b"\r\n")[2]
-    assert "contacts.email" in doubts(await order(absent))
-    below = b"Authentication-Results: mx.shop.example; dmarc=fail\r\n" + raw
-    assert "contacts.email" in doubts(await order(below)), "only the topmost header counts"
-    other = MailSettings(authentication_server="mail.shop.example")
-    assert "contacts.email" in doubts(await order(raw, other)), "only the named server's header counts"
-    assert "contacts.email" not in doubts(await order(absent, MailSettings(demand_authentication=False)))
+    assert raw.startswith(RESULTS)
+    header = f"Authentication-Results: {results}" if results else "X-Other: 1"
+    found = doubts(await order(header.encode() + raw[len(RESULTS) :]))
+    assert (why is None) == ("contacts.email" not in found)
+    assert why is None or why in found["contacts.email"].casefold()
+
+
+async def test_without_a_host_to_believe_every_mail_goes_to_a_person() -> None:
+    found = await order(mail_of(Case("nobody", text=LINE)), server=None)
+    assert "contacts.email" in doubts(found)
+
+
+@pytest.mark.parametrize(
+    ("senders", "trusted"),
+    [
+        (["example.com"], True),
+        (["Ada@Example.com"], True),
+        (["*"], True),
+        (["bea@example.com"], False),
+        (["mail.example.com", "ample.com"], False),
+    ],
+)
+async def test_only_a_partners_mail_needs_no_person_and_is_its_customers(senders: list[str], trusted: bool) -> None:
+    partners = {"example": {"senders": senders, "customer_id": "K-7"}}
+    found = await order(
+        mail_of(Case("partner", text=LINE)), connection=CONNECTION.model_copy(update={"partners": partners})
+    )
+    assert ("contacts.email" not in doubts(found)) == trusted
+    assert (found.customer.id == "K-7") == trusted
+
+
+async def test_a_forged_sender_never_gets_the_partners_customer_number() -> None:
+    partners = {"example": {"senders": ["example.com"], "customer_id": "K-7"}}
+    raw = mail_of(Case("forged", text=LINE)).replace(b"dmarc=pass", b"dmarc=fail")
+    found = await order(raw, connection=CONNECTION.model_copy(update={"partners": partners}))
+    assert found.customer.id != "K-7"
+    assert "contacts.email" in doubts(found)
+
+
+async def test_a_customer_number_other_than_the_partners_is_a_doubt() -> None:
+    partners = {"example": {"senders": ["example.com"], "customer_id": "K-7"}}
+    mail = mail_of(Case("other", text=f"{LINE}Customer no: K-9\n"))
+    found = await order(mail, connection=CONNECTION.model_copy(update={"partners": partners}))
+    assert found.customer.id == "K-7"
+    assert "K-9" in doubts(found)["customer.id"]
+
+
+@pytest.mark.parametrize(
+    "partners",
+    [
+        {"a": {"senders": []}},
+        {"a": {"senders": ["gmail.com"]}},
+        {"a": {"senders": ["no domain"]}},
+        {"a": {"senders": ["x.example"], "colour": "red"}},
+        {"a": {"senders": ["x.example"]}, "b": {"senders": ["X.example"]}},
+    ],
+)
+def test_partners_that_cannot_be_told_apart_are_no_setting(partners: dict[str, dict[str, object]]) -> None:
+    with pytest.raises(ValidationError, match="partners"):
+        MailReader(CONNECTION.model_copy(update={"partners": partners}), MailSettings(), SERVER)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +228,7 @@ async def test_a_mail_whose_senders_domain_does_not_vouch_for_it_goes_to_a_perso
     [
         ({"Auto_Submitted": "auto-replied"}, "automatic reply"),
         ({"Return_Path": "<>"}, "delivery report"),
+        ({"X_Orderack_Key": "0123abcd"}, "of our own"),
     ],
 )
 async def test_automatic_replies_and_bounces_are_none_even_with_lines(headers: dict[str, str], why: str) -> None:
@@ -137,18 +237,26 @@ async def test_automatic_replies_and_bounces_are_none_even_with_lines(headers: d
     assert why in reading.why
 
 
-async def test_out_of_office_is_told_by_its_subject_in_four_languages() -> None:
+async def test_out_of_office_is_told_by_its_subject_in_six_languages() -> None:
     for subject in (
         "Automatic reply: Order",
         "Abwesenheitsnotiz",
         "Réponse automatique : x",
         "Respuesta automática: x",
+        "Risposta automatica: x",
+        "Automatisch antwoord: x",
     ):
         assert isinstance(await read(mail_of(Case("away", text=LINE, subject=subject))), Skipped)
 
 
 @pytest.mark.parametrize(
-    "headers", [{"List_Id": "<news.example.com>"}, {"Precedence": "bulk"}, {"Auto_Submitted": "auto-generated"}]
+    "headers",
+    [
+        {"List_Id": "<news.example.com>"},
+        {"Precedence": "bulk"},
+        {"Auto_Submitted": "auto-generated"},
+        {"X_Spam_Flag": "YES"},
+    ],
 )
 async def test_what_goes_to_many_is_an_order_only_with_a_number_and_lines(headers: dict[str, str]) -> None:
     news = Case("news", text="Order now! Everything 10% off at our shop.\n", subject="Winter sale")
@@ -289,7 +397,7 @@ async def test_limits_leave_out_what_is_too_large_and_name_it() -> None:
     many = mail_of(Case("many", text=LINE, files={f"{n}.csv": b"sku,qty\nA-1,1\n" for n in range(25)}))
     assert "more than 20" in " ".join(doubt.why for doubt in (await order(many)).doubts)
     cut = delivery_of(mail_of(Case("cut", text=LINE)) + b"x" * LARGEST, ARRIVED)
-    (reading,) = await MailReader(CONNECTION, MailSettings()).read(cut, ARRIVED)
+    (reading,) = await MailReader(CONNECTION, MailSettings(), SERVER).read(cut, ARRIVED)
     assert isinstance(reading, Snapshot)
     assert any("too large" in doubt.why for doubt in reading.order.doubts)
     nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(500))

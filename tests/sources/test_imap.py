@@ -11,10 +11,11 @@ from orderack.embedded.sandbox.faults import Action, Fault, Operation, Target
 from orderack.embedded.sandbox.state import SandboxState
 from orderack.embedded.sandbox.vendors.imap import USER, ImapMailbox
 from orderack.errors import Misconfigured, Unavailable
-from orderack.ports import Delivery, Looked, Snapshot
+from orderack.ports import Connection, Delivery, Looked, Snapshot
 from orderack.sources.imap import AT_A_TIME, Imap, ImapSettings
 from tests.conformance.source import NOW, SourceConformance
 from tests.sources.mails import Case, mail_of
+from tests.sources.measure import ANYBODY
 
 LINE = "PO number: 4711\n10 x AB-100 Blue lamp @ 3.50 EUR\n"
 
@@ -50,6 +51,9 @@ class TestImap(SourceConformance):
     secrets: ClassVar[Sequence[str]] = ("password-of-the-mailbox",)
     required: ClassVar[Sequence[str]] = ("host", "user", "password")
     pushes: ClassVar[bool] = False
+
+    def connection(self) -> Connection:
+        return super().connection().model_copy(update={"partners": ANYBODY})
 
     def make(self, base_url: str = "") -> Imap:
         settings = ImapSettings(host="127.0.0.1", user=USER, password="password-of-the-mailbox")
