@@ -1,4 +1,4 @@
-"""SendGrid's mail send (v3), as its OpenAPI description has it, and its signed event webhook."""
+"""SendGrid's mail send (v3), as its OpenAPI description has it, its signed event webhook, and its Inbound Parse."""
 
 import json
 import secrets
@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
 from orderack.embedded.sandbox import signatures
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import KEY_FIELD, LookAlike, bearer
+from orderack.embedded.sandbox.letters import BOUNDARY, letter, sendgrid_form
+from orderack.embedded.sandbox.look_alike import KEY_FIELD, LookAlike, ShopDeed, bearer
 from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
 
@@ -71,10 +73,32 @@ class SendGrid(LookAlike):
     """Takes mail, and posts its events to the gateway in signed batches."""
 
     target: ClassVar[Target] = Target.SENDGRID
+    source: ClassVar[str] = "sendgrid_inbound"
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
         self._mails: dict[str, Mail] = {}
+        self._letters = 0
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        return {"public_key": self.state.credentials.sendgrid_public_key}
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        """The buyer writes a mail, which is posted raw; what happens to the order later nobody writes."""
+        if deed not in (ShopDeed.PLACE, ShopDeed.CHANGE):
+            return ()
+        self._letters += 1
+        body, key = sendgrid_form(letter(order, self._letters)), self.state.credentials.sendgrid_signing_key
+        hook = Webhook(
+            name=f"sendgrid inbound {order.number} {self._letters}",
+            url=lambda: self.state.callback(f"/intake/{order.store}/{self.source}"),
+            signed=lambda url: {
+                "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+                **signatures.sendgrid(key, int(time.time()), body),
+            },
+            body=body,
+        )
+        return (hook,)
 
     def routes(self) -> Sequence[BaseRoute]:
         return (

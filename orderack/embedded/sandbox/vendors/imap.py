@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
 from typing import ClassVar
 
 from starlette.responses import PlainTextResponse, Response
@@ -20,10 +18,13 @@ from starlette.routing import BaseRoute
 from orderack.domain.order import Order
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Operation, Target
+from orderack.embedded.sandbox.letters import TO, letter
 from orderack.embedded.sandbox.look_alike import LookAlike, ShopDeed
 from orderack.embedded.sandbox.state import SandboxState
 
-USER = "orders@shop.example"
+USER = TO
+HOST = "mx.shop.example"
+"""The server that receives its mail, as it names itself in Authentication-Results."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WORDS = re.compile(rb'"((?:[^"\\]|\\.)*)"|(\([^()]*\)|[^\s"]+)')
 _PART = re.compile(rb"BODY\.PEEK\[\]<0\.(\d+)>")
@@ -64,12 +65,13 @@ class ImapMailbox(LookAlike):
             "user": USER,
             "password": self.password,
             "tls": "false",
+            "authentication_server": HOST,
         }
 
     def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
         """The buyer writes a mail; what happens to it later nobody writes to a mailbox."""
         if deed in (ShopDeed.PLACE, ShopDeed.CHANGE):
-            self.arrive(mail_of(order, len(self.mails) + 1))
+            self.arrive(_arrived(order, len(self.mails) + 1))
         return ()
 
     def arrive(self, raw: bytes, at: datetime | None = None) -> int:
@@ -214,29 +216,11 @@ class _Session:
         self._writer.write(line + b"\r\n")
 
 
-def mail_of(order: Order, count: int) -> bytes:
-    """The order as a buyer would write it."""
-    mail = EmailMessage(policy=SMTP)
-    domain = (order.contacts.email or "buyer@example.com").rpartition("@")[2]
-    mail["Authentication-Results"] = f"mx.shop.example; dmarc=pass header.from={domain}"
-    mail["From"] = f"{order.customer.name or 'Ada Example'} <{order.contacts.email or 'buyer@example.com'}>"
-    mail["To"], mail["Subject"] = USER, f"Purchase order {order.number}"
-    mail["Message-ID"] = f"<{order.number}.{count}@{domain}>"
-    address = order.delivery_address
-    lines = [
-        f"{line.quantity:f} x {line.sku} {line.description} @ {line.unit_price:f} {order.currency}"
-        for line in order.lines
-    ]
-    parts = [f"PO number: {order.purchase_order or order.number}", "", *lines, ""]
-    if address is not None:
-        town = f"{address.postal_code or ''} {address.city}".strip()
-        parts += ["Deliver to:", *filter(None, (address.company, address.street, town, address.country)), ""]
-    if order.pickup is not None:
-        parts += [f"Pickup: {order.pickup.location}", ""]
-    parts += [f"Payment terms: {order.payment.terms}"] if order.payment.terms else []
-    parts += [f"Total: {order.totals.total:f} {order.currency}"]
-    mail.set_content("Hello,\n\n" + "\n".join(parts) + "\n\nBest regards\n")
-    return mail.as_bytes()
+def _arrived(order: Order, count: int) -> bytes:
+    """As the receiving server leaves it in the mailbox."""
+    mail = letter(order, count)
+    domain = mail["From"].addresses[0].domain
+    return f"Authentication-Results: {HOST}; dmarc=pass header.from={domain}\r\n".encode() + mail.as_bytes()
 
 
 LOOK_ALIKE = ImapMailbox

@@ -1,4 +1,5 @@
-"""Mailgun's messages endpoint, as its OpenAPI description has it, and its webhooks, signed in their bodies."""
+"""Mailgun's messages endpoint, as its OpenAPI description has it, its webhooks, signed in their bodies, and
+a route that forwards what buyers write."""
 
 import base64
 import hashlib
@@ -18,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orderack.domain.order import Order
 from orderack.embedded.sandbox.courier import Webhook
 from orderack.embedded.sandbox.faults import Action, Operation, Plan, Target
-from orderack.embedded.sandbox.look_alike import KEY_FIELD, Deed, LookAlike
+from orderack.embedded.sandbox.letters import BOUNDARY, letter, mailgun_form
+from orderack.embedded.sandbox.look_alike import KEY_FIELD, Deed, LookAlike, ShopDeed
 from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
 
@@ -48,12 +51,14 @@ class Mailgun(LookAlike):
 
     target: ClassVar[Target] = Target.MAILGUN
     channel: ClassVar[str] = "mailgun_email"
+    source: ClassVar[str] = "mailgun_inbound"
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
         self.api_key = f"key-{secrets.token_hex(16)}"
         self.signing_key = secrets.token_hex(16)
         self._mails: dict[str, Mail] = {}
+        self._letters = 0
 
     def routes(self) -> Sequence[BaseRoute]:
         return (
@@ -69,6 +74,22 @@ class Mailgun(LookAlike):
             "ORDERACK_MAILGUN_EMAIL_WEBHOOK_SIGNING_KEY": self.signing_key,
             "ORDERACK_MAILGUN_EMAIL_BASE_URL": url,
         }
+
+    def connection(self, url: str) -> Mapping[str, str]:
+        return {"signing_key": self.signing_key, "spam_filter": "true"}
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        """The buyer writes a mail with its lines in a file; what happens to the order later nobody writes."""
+        if deed not in (ShopDeed.PLACE, ShopDeed.CHANGE):
+            return ()
+        self._letters += 1
+        hook = Webhook(
+            name=f"mailgun route {order.number} {self._letters}",
+            url=lambda: self.state.callback(f"/intake/{order.store}/{self.source}"),
+            signed=lambda url: {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
+            body=mailgun_form(letter(order, self._letters, table=True), self.signing_key, int(time.time())),
+        )
+        return (hook,)
 
     def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
         """An open that Mailgun's own tracking saw, or its unsubscribe link."""
