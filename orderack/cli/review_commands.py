@@ -7,11 +7,14 @@ import typer
 from orderack.cli.answers import ask as ask_order
 from orderack.cli.exits import bad
 from orderack.cli.options import AsJson, By, Note, OrderFile, RequestId, request_id
+from orderack.cli.original_command import show_original
 from orderack.cli.reading import read_order
 from orderack.cli.references import Ref, reference
 from orderack.contracts.updates import ReviewDecision, ReviewVerdict
 
 app = typer.Typer(no_args_is_help=True, help="Decide on an order that a person must look at.")
+
+app.command("original")(show_original)
 
 Question = Annotated[str, typer.Option("--question", help="Goes to the buyer word for word.", metavar="TEXT")]
 

@@ -381,6 +381,10 @@ class SqlLedger:
         async with self._database.read() as session:
             return await source_book.refused(session, connection, limit)
 
+    async def deliveries_of(self, ref: OrderRef, also: int | None = None, limit: int = 20) -> Sequence[InboxEvent]:
+        async with self._database.read() as session:
+            return await source_book.deliveries_of(session, ref, also, limit)
+
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
         async with self._database.read() as session:
             return await source_book.awaited(session, erp, since, limit)

@@ -113,6 +113,14 @@ async def refused(session: AsyncSession, connection: str, limit: int) -> Sequenc
     return [inbox.as_event(row) for row in rows]
 
 
+async def deliveries_of(session: AsyncSession, ref: OrderRef, also: int | None, limit: int) -> Sequence[InboxEvent]:
+    """See `orderack.ports.SourceBook.deliveries_of`."""
+    its = or_(and_(col(Inbox.store) == ref.store, col(Inbox.number) == ref.number), col(Inbox.id) == also)
+    query = select(Inbox).where(its, col(Inbox.source).startswith("sources/"))
+    rows = (await session.execute(query.order_by(col(Inbox.id).desc()).limit(limit))).scalars()
+    return [inbox.as_event(row) for row in rows]
+
+
 async def awaited(session: AsyncSession, erp: str, since: datetime, limit: int) -> Sequence[Awaited]:
     """See `orderack.ports.SourceBook.awaited`."""
     same = and_(

@@ -122,9 +122,11 @@ def failed(order: Order, revision: int, policy_version: str, why: str) -> Assess
 def _flags(order: Order, store: StorePolicy | None, source: SourcePolicy | None, found: Findings) -> tuple[Flag, ...]:
     reach = reachable(order.contacts, store.profile.country if store else None)
     missing = missing_fields(order, source.required_fields if source else (), reach)
+    look = (
+        f"The original is kept: `orderack review original {order.ref}`." if order.origin else "Look at what was sent."
+    )
     doubtful = tuple(
-        Flag(name=FlagName.DOUBTFUL, field=doubt.field, why=f"{doubt.why} Look at what was sent.")
-        for doubt in order.doubts
+        Flag(name=FlagName.DOUBTFUL, field=doubt.field, why=f"{doubt.why} {look}") for doubt in order.doubts
     )
     if store is None:
         return (*missing, *doubtful)

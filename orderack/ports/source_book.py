@@ -76,6 +76,11 @@ class SourceBook(Protocol):
         """Deliveries of this connection (`store/system`) that could not be taken as they are, the newest first."""
         ...
 
+    async def deliveries_of(self, ref: OrderRef, also: int | None = None, limit: int = 20) -> Sequence[InboxEvent]:
+        """What this order was read from, the newest first; one that has been erased has no body. `also`: the row that
+        the order itself names (`Origin.delivery`), where several orders were in one."""
+        ...
+
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
         """Revisions that wait for this ERP's receipt, the oldest first, that began to wait since then."""
         ...
