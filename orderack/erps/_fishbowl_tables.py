@@ -123,11 +123,11 @@ PRODUCTS = TypeAdapter(list[_Product])
 PURCHASES = TypeAdapter(list[_Purchase])
 
 
-def orders(number: str) -> str:
-    """The sales orders of this number; there should be one."""
+def orders(*numbers: str) -> str:
+    """The sales orders of these numbers; there should be one of each."""
     return (
         "SELECT so.id AS id, so.num AS num, so.statusId AS statusId, so.note AS note, so.dateCreated AS created "
-        f"FROM so WHERE so.num = {text(number)} ORDER BY so.id"
+        f"FROM so WHERE so.num IN ({_texts(sorted(numbers))}) ORDER BY so.id"
     )
 
 

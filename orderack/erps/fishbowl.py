@@ -26,7 +26,7 @@ from orderack.erps._pushed import Pushed, WebhookSecret
 from orderack.erps._stock import NONE, Position
 from orderack.erps._zone import Zone
 from orderack.errors import InDoubt, Refused, Unavailable
-from orderack.ports import Booking, RawRequest, Stock
+from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
 
 
@@ -115,6 +115,15 @@ class Fishbowl:
             if self._mark(ref, found).revision != revision:
                 return None
             return await self._receipt(ref, revision, found)
+
+    async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+        """One question, in one session, says which of these are there; only those are looked into."""
+        if not wanted:
+            return ()
+        async with self._server.seat():
+            rows = await self._server.query(tables.ORDERS, tables.orders(*{number_of(one.ref) for one in wanted}))
+            receipts = [await self._receipt(one.ref, one.revision, row) for one in wanted for row in _issued(one, rows)]
+        return tuple(receipt for receipt in receipts if receipt is not None)
 
     async def cancel(self, ref: OrderRef, document_id: str | None, reason: str) -> bool:
         """Remove the order, of which nothing is picked yet. Raises Refused where it is too late."""
@@ -234,6 +243,14 @@ class Fishbowl:
 
     def _refused(self, sentence: str, code: str) -> Refused:
         return Refused(f"ERP {self.name} {sentence}", Reason.OTHER, code)
+
+
+def _issued(wanted: Awaited, rows: Sequence[SalesOrder]) -> Sequence[SalesOrder]:
+    """The order among these in its revision, if it is issued; of several, which `find` would choose."""
+    mark = Mark(ref=wanted.ref, revision=wanted.revision)
+    number = number_of(wanted.ref)
+    live = [row for row in rows if row.number.upper() == number and row.means != OFF]
+    return [row for row in live[:1] if row.means == BOOKED and Mark.read(row.note or "") == mark]
 
 
 def make(name: str, prefix: str) -> Fishbowl:

@@ -36,11 +36,13 @@ from orderack.erps._sap_b1_wire import (
 )
 from orderack.erps._zone import Zone
 from orderack.errors import Misconfigured, Refused, Unavailable
-from orderack.ports import Booking, RawRequest, Stock
+from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
 
 PAGE = 20
-"""Documents of one key; more than two have never been ours."""
+"""Documents in one answer; more than two of one key have never been ours."""
+AT_ONCE = 5
+"""Orders in one question: its page has room for the cancelled ones as well."""
 ORDER_TYPE = 17
 """A sales order, as an invoice's lines refer to it."""
 
@@ -133,6 +135,20 @@ class SapB1:
         if found is None or found.off or found.revision(self._fields) != revision:
             return None
         return await self._receipt(ref, revision, found)
+
+    async def find_several(self, wanted: Sequence[Awaited]) -> Sequence[ErpReceipt]:
+        """A question for a few at once says which are there; only those are looked into, a double's order by itself."""
+        receipts: list[ErpReceipt | None] = []
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            found = await self._documents("/Orders", *dict.fromkeys(one.ref for one in some))
+            for one in some:
+                live = [each for each in found if each.own(self._fields.key) == key_of(one.ref) and not each.off]
+                if len(live) > 1:
+                    receipts.append(await self.find(one.ref, one.revision))
+                elif live and live[0].revision(self._fields) == one.revision:
+                    receipts.append(await self._receipt(one.ref, one.revision, live[0]))
+        return tuple(receipt for receipt in receipts if receipt is not None)
 
     async def cancel(self, ref: OrderRef, document_id: str | None, reason: str) -> bool:
         """Cancel the order, or remove its draft. Raises Refused where it is delivered or invoiced."""
@@ -283,14 +299,16 @@ class SapB1:
                     raise Unavailable(f"ERP {self.name} holds the invoice as a draft: somebody has to approve it")
         return None
 
-    async def _documents(self, path: str, ref: OrderRef) -> list[Document]:
-        """Those with our key, the earliest first. A database that ignores case also gives a neighbour's."""
-        key = key_of(ref)
-        asked = query(filter=f"{self._fields.key} eq {literal(key)}", orderby="DocEntry asc", top=str(PAGE))
+    async def _documents(self, path: str, *refs: OrderRef) -> list[Document]:
+        """Those with our keys, the earliest first. A database that ignores case also gives a neighbour's."""
+        keys = {key_of(ref) for ref in refs}
+        condition = " or ".join(f"{self._fields.key} eq {literal(key)}" for key in sorted(keys))
+        asked = query(filter=condition, orderby="DocEntry asc", top=str(PAGE))
         found = (await self._layer.read(Documents, f"{path}?{asked}")).documents
-        if any(document.own(self._fields.key).casefold() != key.casefold() for document in found):
+        known = {key.casefold() for key in keys}
+        if any(document.own(self._fields.key).casefold() not in known for document in found):
             raise Unavailable(f"ERP {self.name} answered about another order")
-        ours = [document for document in found if document.own(self._fields.key) == key]
+        ours = [document for document in found if document.own(self._fields.key) in keys]
         return sorted(ours, key=lambda document: document.entry)
 
     async def _customer(self, order: Order) -> str:

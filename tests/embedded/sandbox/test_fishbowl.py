@@ -8,7 +8,8 @@ from orderack.embedded.sandbox import Action, Behaviour, Fault, Target
 from orderack.embedded.sandbox.vendors.fishbowl import SEATS
 from orderack.erps._fishbowl_order import Mark, number_of
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable
-from orderack.ports import Invoices
+from orderack.ports import Awaited, Invoices
+from tests.conformance.erp import NOW
 from tests.embedded.sandbox.erp_suite import ErpSandboxSuite, the_order
 
 INJECTIONS = (
@@ -165,6 +166,21 @@ class TestFishbowlInTheSandbox(ErpSandboxSuite):
             except OrderAckError:
                 assert outcome != "booked"
             assert self.seats(vendor) == 0
+
+    async def test_many_that_wait_are_asked_about_at_once(self, sandbox):
+        refs = [the_order(f"W-{n}").ref for n in range(7)]
+        async with self.erp() as erp:
+            for ref in refs[:6]:
+                await erp.submit(the_order(ref.number), 1)
+            await erp.cancel(refs[5], None, "")
+            wanted = [Awaited(ref=ref, revision=1, since=NOW) for ref in refs]
+            several = await erp.find_several(wanted)
+            assert list(several) == [await erp.find(ref, 1) for ref in refs[:5]]
+            assert await erp.find_several([Awaited(ref=refs[0], revision=2, since=NOW)]) == ()
+            assert await erp.find_several([]) == ()
+            self.vendor(sandbox).books.turn(1, 77)
+            assert len(await erp.find_several(wanted)) == 4
+            assert self.seats(self.vendor(sandbox)) == 0
 
     async def test_it_has_no_invoice_trigger(self, sandbox):
         async with self.erp() as erp:

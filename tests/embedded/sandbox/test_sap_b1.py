@@ -9,7 +9,8 @@ from orderack.embedded.sandbox import Action, Behaviour, Fault, Target
 from orderack.embedded.sandbox.vendors.sap_b1 import SEATS
 from orderack.erps._sap_b1_wire import key_of
 from orderack.errors import Refused, Unavailable
-from orderack.ports import RawRequest
+from orderack.ports import Awaited, RawRequest
+from tests.conformance.erp import NOW
 from tests.embedded.sandbox.erp_suite import ErpSandboxSuite, the_order
 
 
@@ -106,6 +107,18 @@ class TestSapB1InTheSandbox(ErpSandboxSuite):
         assert [row["ItemCode"] for row in kept.rows] == ["KETTLE", "CATALOGUE", "CUP"]
         assert (kept.rows[0]["DiscountPercent"], kept.rows[0]["ItemDetails"]) == (0.0, "")
         assert kept.text("OpeningRemarks") == ""
+
+    async def test_many_that_wait_are_asked_about_at_once(self, sandbox):
+        refs = [the_order(f"W-{n}").ref for n in range(7)]
+        async with self.erp() as erp:
+            for ref in refs[:6]:
+                await erp.submit(the_order(ref.number), 1)
+            await erp.cancel(refs[5], None, "")
+            wanted = [Awaited(ref=ref, revision=1, since=NOW) for ref in refs]
+            several = await erp.find_several(wanted)
+            assert list(several) == [await erp.find(ref, 1) for ref in refs[:5]]
+            assert await erp.find_several([Awaited(ref=refs[0], revision=2, since=NOW)]) == ()
+            assert await erp.find_several([]) == ()
 
     async def test_what_somebody_changed_meanwhile_is_read_anew(self, sandbox):
         async with self.erp() as erp:

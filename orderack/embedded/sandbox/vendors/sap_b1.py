@@ -143,9 +143,9 @@ class SapB1(LookAlike):
 
     def _listed(self, shelf: dict[int, Kept]) -> Does:
         async def answer(request: Request, plan: Plan) -> Response:
-            name, wanted = _condition(request)
-            found = [kept.shown() for _, kept in sorted(shelf.items()) if kept.text(name) == wanted]
-            return JSONResponse({"value": found})
+            conditions = _conditions(request, " or ")
+            kept = [one for _, one in sorted(shelf.items()) if any(one.text(name) == said for name, said in conditions)]
+            return JSONResponse({"value": [one.shown() for one in kept[: int(request.query_params.get("$top", "20"))]]})
 
         return answer
 
