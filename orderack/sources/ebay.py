@@ -242,7 +242,8 @@ class Ebay:
         after = _Cursor(since=max(at.since, until - OVERLAP))
         seen = at.offset + len(found.orders)
         if found.next and found.orders and seen < (found.total or seen + 1):
-            after = _Cursor(since=at.since, until=until, offset=seen)
+            # an order that changes meanwhile leaves the window, and the rest move up: a tenth of a page is read again
+            after = _Cursor(since=at.since, until=until, offset=seen - len(found.orders) // 10)
         deliveries = tuple(
             delivery_of(order, order.get("orderId"), order.get("lastModifiedDate")) for order in found.orders
         )

@@ -224,6 +224,18 @@ async def test_a_look_asks_for_the_new_ones_and_then_for_the_cancelled_ones_page
         described(request)
 
 
+async def test_a_page_that_names_itself_as_the_next_ends_its_state() -> None:
+    async with running_peer() as peer:
+        source = vendor(peer.url)
+        peer.will(TOKEN, json_answer(200, {"pagination": {"nextToken": "MDA="}, "orders": [ORDER]}))
+        cursor, count, more = "", 0, True
+        while more and count < 20:
+            look = await source.look(cursor, NOW)
+            cursor, more, count = look.cursor, look.more, count + 1
+        await source.aclose()
+    assert count == 4, "two pages of the new ones, two of the cancelled ones"
+
+
 async def test_an_order_that_amazon_does_not_have_is_skipped() -> None:
     async with running_peer() as peer:
         source = vendor(peer.url)

@@ -650,6 +650,18 @@ async def test_a_look_goes_page_by_page_through_one_window_and_the_next_overlaps
     assert third[2]["filter"][0].startswith("lastmodifieddate:[2026-11-21T09:25:00.000Z..2026-11-21T09:35:00.000Z]")
 
 
+async def test_a_page_overlaps_the_one_before_and_a_next_page_beyond_the_total_is_not_asked_for() -> None:
+    orders = [changed("orderId", f"12-{n}") for n in range(100)]
+    endless = {"orders": orders, "total": 185, "next": "https://api.ebay.com/…"}
+    async with running_peer() as peer:
+        peer.will(TOKEN, json_answer(200, endless))
+        source = ebay(peer.url)
+        first, second = await looks(peer, source, NOW, NOW)
+        await source.aclose()
+    assert (first[1], second[1]) == (True, False)
+    assert second[2]["offset"] == ["90"]
+
+
 @pytest.mark.parametrize(
     ("answers", "fate"),
     [
