@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from orderack.domain.money import add_up
 from orderack.domain.order import PaymentStatus, Relation, TaxBasis
 from orderack.errors import InvalidInput, Unavailable
-from orderack.ports import Skipped, Standing
+from orderack.ports import Delivery, Skipped, Standing
 from orderack.sources._bigcommerce_order import PAYMENT, STATUSES
 from tests.conformance.peer import Answer, json_answer, running_peer
 from tests.sources.test_bigcommerce import COUPONS, HEAD, LINES, ORDER, REFUND, bigcommerce, like, snapshot
@@ -375,3 +375,26 @@ async def test_a_number_that_is_none_asks_for_nothing(junk):
         assert isinstance((await source.fetch(junk))[0], Skipped)
         assert peer.received == []
         await source.aclose()
+
+
+@pytest.mark.parametrize(
+    "junk", ["../../v3/hooks", "250/../1", "250?x=1", "", None, -1, 1.5, True, [], {}, "9" * 21, "٢٥٠"]
+)
+async def test_a_webhook_whose_number_is_none_is_refused_by_name(junk):
+    source = bigcommerce()
+    event = {"scope": "store/order/updated", "producer": "stores/abc123", "data": {"type": "order", "id": junk}}
+    with pytest.raises(InvalidInput) as caught:
+        await source.read(Delivery(id="1", body=json.dumps(event)))
+    assert {problem.field for problem in caught.value.problems} == {"data.id"}
+    await source.aclose()
+
+
+@pytest.mark.parametrize(
+    "producer", ["stores/abc1234", "stores/ABC123", "stores/abc123/x", "abc123", " stores/abc123x"]
+)
+async def test_an_event_of_another_store_is_left_alone(producer):
+    source = bigcommerce()
+    event = {"scope": "store/order/updated", "producer": producer, "data": {"type": "order", "id": 250}}
+    (reading,) = await source.read(Delivery(id="1", body=json.dumps(event)))
+    assert isinstance(reading, Skipped)
+    await source.aclose()

@@ -1,5 +1,6 @@
 """An order's life in a look-alike's store whose source fetches, looks and answers; configured by the sandbox alone."""
 
+import asyncio
 from abc import ABC
 from collections.abc import Mapping
 from decimal import Decimal
@@ -206,6 +207,13 @@ class StorefrontSuite(ABC):
             assert (await source.answer(note)).state is AnswerState.ACCEPTED
         assert len(sandbox.state.log.entries(self.target)) == 2
         assert sandbox.state.faults.unfired() == ()
+
+    async def test_a_note_that_is_written_five_times_at_once_is_there_once(self, source, sandbox, http, gateway):
+        posted = await self.happen(http, ShopDeed.PLACE)
+        (snapshot,) = await self.posted(source, gateway, len(posted))
+        answers = await asyncio.gather(*(source.answer(self.note(snapshot)) for _ in range(5)))
+        assert {one.state for one in answers} == {AnswerState.ACCEPTED}
+        assert len(sandbox.state.log.entries(self.target)) == 1
 
     @pytest.mark.parametrize(
         ("fault", "fates"),
