@@ -141,7 +141,8 @@ class Intake:
             outcome = await self._cancel(snapshot, known)
             # what was never taken (a deal that is not won yet) may be cancelled once it has been
             return outcome, stands.model_copy(update={"cancelled": known.taken})
-        outcome = Outcome.NO_NEWS
+        # open once more as it was (a deal that is won again): its order has ended, and that is worth a person's look
+        outcome = Outcome.TOO_LATE if known.cancelled else Outcome.NO_NEWS
         if order.content_hash != known.content_hash:
             outcome = await self._submit(order)
         if known.taken and order.payment.status is not known.payment:

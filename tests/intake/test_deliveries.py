@@ -67,6 +67,15 @@ async def test_a_cancellation_cancels_once_and_one_of_an_order_that_we_never_had
     assert [order.number for order in door.orders.submitted] == ["1001"]
 
 
+async def test_an_order_that_is_open_again_after_its_cancellation_comes_too_late_and_is_not_passed_over(
+    door: Door,
+) -> None:
+    await door.take(a_delivery("d1"))
+    await door.take(a_delivery("d2", minute=1, standing=Standing.CANCELLED))
+    assert await door.take(a_delivery("d3", minute=2)) == Outcome.TOO_LATE
+    assert len(door.orders.submitted) == 1
+
+
 async def test_a_cart_is_no_order_until_it_is_one(door: Door) -> None:
     assert await door.take(a_delivery("d1", standing=Standing.NOT_YET)) == Outcome.SKIPPED
     assert await door.take(a_delivery("d2", minute=1)) == Outcome.SUBMITTED
