@@ -22,8 +22,7 @@ class Purse:
 
     def __init__(self, order: ShopOrder) -> None:
         self._order = order
-        total = order.current_total_price_set if order.edited else order.total_price_set
-        paid = total.presentment_money if total else None
+        paid = order.total_set.presentment_money if order.total_set else None
         self._presented = paid is not None
         self.currency = (paid.currency_code if paid else order.currency).upper()
         self._shops = self.currency == order.currency.upper()

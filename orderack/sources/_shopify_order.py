@@ -4,6 +4,7 @@ form (`_shopify_graphql`), so that there is one reading of an order, and both wa
 Fields: shopify.dev, REST "Order"; commerce.md §8. Anything may be null; amounts are texts; ids go beyond 2^53.
 """
 
+import json
 from decimal import Decimal
 from typing import Annotated
 
@@ -41,9 +42,11 @@ Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 Id = Annotated[Number | None, BeforeValidator(id_of)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Count = Annotated[int, Field(ge=0, lt=10**8)]
-Yes = bool | None
 Part = BeforeValidator(_object)
-"""For an object that is empty where there is none."""
+"""For what is an empty text, list or object where there is none."""
+Yes = Annotated[bool | None, Part]
+MaybeAmount = Annotated[Amount | None, Part]
+MaybeMoment = Annotated[Moment | None, Part]
 
 
 class Read(BaseModel):
@@ -68,13 +71,18 @@ MaybeBag = Annotated[Bag | None, Part]
 
 
 class Allocation(Read):
-    amount: Amount | None = None
+    amount: MaybeAmount = None
     amount_set: MaybeBag = None
+
+
+def _value(value: object) -> object:
+    """Some apps write a list of choices: it is kept as it came."""
+    return json.dumps(value, ensure_ascii=False) if value and isinstance(value, list | dict) else _object(value)
 
 
 class Pair(Read):
     name: Said = None
-    value: str | int | float | bool | None = None
+    value: Annotated[str | int | float | bool | None, BeforeValidator(_value)] = None
 
 
 class Line(Read):
@@ -86,7 +94,7 @@ class Line(Read):
     title: Said = None
     quantity: Count
     current_quantity: Count | None = None
-    price: Amount | None = None
+    price: MaybeAmount = None
     price_set: MaybeBag = None
     requires_shipping: Yes = None
     tip: object = None
@@ -101,9 +109,9 @@ class Shipping(Read):
     code: Said = None
     delivery_category: Said = None
     is_removed: Yes = None
-    price: Amount | None = None
+    price: MaybeAmount = None
     price_set: MaybeBag = None
-    discounted_price: Amount | None = None
+    discounted_price: MaybeAmount = None
     discounted_price_set: MaybeBag = None
     discount_allocations: Annotated[tuple[Allocation, ...], MANY] = ()
 
@@ -119,7 +127,7 @@ class RefundLine(Read):
 
 class Adjustment(Read):
     kind: Said = None
-    amount: Amount | None = None
+    amount: MaybeAmount = None
     amount_set: MaybeBag = None
 
 
@@ -163,10 +171,10 @@ class ShopOrder(Read):
     id: Annotated[Number, BeforeValidator(id_of)]
     name: Said = None
     order_number: Id = None
-    created_at: Moment | None = None
-    processed_at: Moment | None = None
-    updated_at: Moment | None = None
-    cancelled_at: Moment | None = None
+    created_at: MaybeMoment = None
+    processed_at: MaybeMoment = None
+    updated_at: MaybeMoment = None
+    cancelled_at: MaybeMoment = None
     cancel_reason: Said = None
     test: Yes = None
     currency: str = Field(min_length=1)
@@ -181,21 +189,21 @@ class ShopOrder(Read):
     line_items: Annotated[tuple[Line, ...], MANY]
     shipping_lines: Annotated[tuple[Shipping, ...], MANY] = ()
     refunds: Annotated[tuple[Refund, ...], MANY] = ()
-    total_price: Amount | None = None
+    total_price: MaybeAmount = None
     total_price_set: MaybeBag = None
-    total_tax: Amount | None = None
+    total_tax: MaybeAmount = None
     total_tax_set: MaybeBag = None
-    total_discounts: Amount | None = None
+    total_discounts: MaybeAmount = None
     total_discounts_set: MaybeBag = None
-    total_tip_received: Amount | None = None
+    total_tip_received: MaybeAmount = None
     total_tip_received_set: MaybeBag = None
     original_total_duties_set: MaybeBag = None
     original_total_additional_fees_set: MaybeBag = None
-    current_total_price: Amount | None = None
+    current_total_price: MaybeAmount = None
     current_total_price_set: MaybeBag = None
-    current_total_tax: Amount | None = None
+    current_total_tax: MaybeAmount = None
     current_total_tax_set: MaybeBag = None
-    current_total_discounts: Amount | None = None
+    current_total_discounts: MaybeAmount = None
     current_total_discounts_set: MaybeBag = None
     current_total_duties_set: MaybeBag = None
     current_total_additional_fees_set: MaybeBag = None
@@ -215,11 +223,15 @@ class ShopOrder(Read):
     location_id: Id = None
 
     @property
+    def total_set(self) -> Bag | None:
+        """What it costs: now, or as it was placed."""
+        return self.current_total_price_set if self.edited else self.total_price_set
+
+    @property
     def paid_in_its_currency(self) -> bool:
         """Whether it says its total in the currency that the buyer pays: a subscription may leave that out."""
-        said = [bag for bag in (self.total_price_set, self.current_total_price_set) if bag and bag.presentment_money]
-        paid = (self.presentment_currency or self.currency).casefold()
-        return bool(said) or paid == self.currency.casefold()
+        presented = self.total_set is not None and self.total_set.presentment_money is not None
+        return presented or (self.presentment_currency or self.currency).casefold() == self.currency.casefold()
 
     @property
     def tips(self) -> tuple[Line, ...]:
