@@ -235,12 +235,15 @@ def jwt_assertion(
     scope: str | None = None,
     clock: Clock = utc_now,
     lifetime: timedelta = timedelta(minutes=3),
+    algorithm: str = "RS256",
+    key_id: str | None = None,
 ) -> str:
-    """A signed assertion (RS256) for the grant `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523).
+    """A signed assertion for the grant `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523), or for a client.
 
-    `key_pem` comes from an `RsaKey`. Salesforce takes no assertion that lives longer than three minutes.
+    `key_pem` comes from an `RsaKey`. Salesforce takes no assertion that lives longer than three minutes; NetSuite
+    asks for PS256 and the `key_id` of the certificate that it was given.
     """
     now = clock()
     claims = {"iss": issuer, "aud": audience, "iat": int(now.timestamp()), "exp": int((now + lifetime).timestamp())}
     said = {name: text for name, text in (("sub", subject), ("scope", scope)) if text is not None}
-    return jwt.encode(claims | said, key_pem, algorithm="RS256")
+    return jwt.encode(claims | said, key_pem, algorithm=algorithm, headers={"kid": key_id} if key_id else None)

@@ -14,11 +14,12 @@ from decimal import Decimal
 from typing import Annotated
 
 import httpx
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings
 
 from orderack.clients import oauth1
 from orderack.clients.http import NO_HEADERS, Clock, Http, utc_now
+from orderack.clients.oauth import RsaKey
 from orderack.clients.secure_url import SecureUrl
 from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import Line, Order, OrderRef
@@ -26,6 +27,7 @@ from orderack.domain.receipt import ErpReceipt, StockVerdict
 from orderack.erps._netsuite_answers import Said, failure
 from orderack.erps._netsuite_catalog import Catalog, Row, quoted
 from orderack.erps._netsuite_ids import external_id
+from orderack.erps._netsuite_login import Login, Signed, machine
 from orderack.erps._netsuite_reading import (
     CANCELLED,
     CLOSED,
@@ -67,10 +69,22 @@ class NetsuiteSettings(BaseSettings):
     account: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_realm)] = Field(
         description="the account id (Setup › Company › Company Information), e.g. `1234567` or `1234567_SB1`"
     )
-    consumer_key: SecretStr = Field(description="of the integration record with token-based authentication")
-    consumer_secret: SecretStr = Field(description="of the same integration record")
-    token_id: SecretStr = Field(description="of the access token for that integration, a user and a role")
-    token_secret: SecretStr = Field(description="of the same access token")
+    consumer_key: SecretStr = Field(description="consumer key, or client id, of the integration record")
+    consumer_secret: SecretStr | None = Field(
+        None, description="with token-based authentication: of the integration record"
+    )
+    token_id: SecretStr | None = Field(
+        None, description="with token-based authentication: of the access token for that integration, a user and a role"
+    )
+    token_secret: SecretStr | None = Field(
+        None, description="with token-based authentication: of the same access token"
+    )
+    certificate_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="with OAuth 2.0 for machines: id of the certificate in the mapping"
+    )
+    private_key: RsaKey | None = Field(
+        None, description="with OAuth 2.0 for machines: the certificate's private key (RSA, PEM)"
+    )
     webhook_secret: WebhookSecret | None = Field(
         None, description="`whsec_<base64>`: signs the receipts that our SuiteScript pushes; two while rotating"
     )
@@ -95,10 +109,32 @@ class NetsuiteSettings(BaseSettings):
         host = self.account.lower().replace("_", "-")
         return self.base_url or f"https://{host}.suitetalk.api.netsuite.com"
 
-    @property
-    def keys(self) -> oauth1.Keys:
-        values = (self.consumer_key, self.consumer_secret, self.token_id, self.token_secret)
-        return oauth1.Keys(self.account, *(secret.get_secret_value() for secret in values))
+    @model_validator(mode="after")
+    def _has_one_login(self) -> "NetsuiteSettings":
+        signed = [self.consumer_secret, self.token_id, self.token_secret]
+        machine = [self.certificate_id, self.private_key]
+        whole, other = (signed, machine) if any(signed) else (machine, signed)
+        if any(other) or not all(whole):
+            signing, certificate = "…CONSUMER_SECRET, …TOKEN_ID and …TOKEN_SECRET", "…CERTIFICATE_ID and …PRIVATE_KEY"
+            raise ValueError(f"set {signing}, or {certificate}: one login, whole")
+        return self
+
+    def login(self, http: Http, nonce: Callable[[], str], prefix: str) -> Login:
+        """The way in that is set."""
+        client_id = self.consumer_key.get_secret_value()
+        if self.certificate_id and self.private_key:
+            return machine(
+                http,
+                self.url,
+                client_id=client_id,
+                certificate_id=self.certificate_id,
+                key_pem=self.private_key.get_secret_value(),
+                setting=f"{prefix}ACCOUNT, _CONSUMER_KEY, _CERTIFICATE_ID and _PRIVATE_KEY",
+                clock=http.clock,
+            )
+        others = (self.consumer_secret, self.token_id, self.token_secret)
+        keys = oauth1.Keys(self.account, client_id, *(one.get_secret_value() for one in others if one))
+        return Signed(http, self.url, keys, nonce)
 
     @property
     def house(self) -> House:
@@ -128,11 +164,9 @@ class NetsuiteErp:
         self.name = name
         self._prefix = prefix
         self._house = settings.house
-        self._url = settings.url
-        self._keys = settings.keys
-        self._nonce = nonce
         self._seats = asyncio.Semaphore(settings.concurrency)
         self._http = Http(f"ERP {name}", settings.url, repeatable=True, clock=clock)
+        self._login = settings.login(self._http, nonce, prefix)
         self._catalog = Catalog(name, self._rows, clock, settings.guest_customer)
         self._pushed = Pushed(name, settings.webhook_secret, clock)
 
@@ -226,8 +260,8 @@ class NetsuiteErp:
         return self._pushed.receipts(request)
 
     async def aclose(self) -> None:
-        """Close the connection pool."""
-        await self._http.aclose()
+        """Close the connection pools."""
+        await self._login.aclose()
 
     async def _put(self, order: Order, revision: int) -> None:
         for charge in charges(order):
@@ -272,13 +306,8 @@ class NetsuiteErp:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS
     ) -> httpx.Response:
         async with self._seat():
-            signature = oauth1.authorization(
-                self._keys, method, f"{self._url}{path}", nonce=self._nonce(), at=self._http.clock()
-            )
             kind = {"Content-Type": "application/json", "X-NetSuite-PropertyNameValidation": "Error"} if body else {}
-            return await self._http.send(
-                method, path, content=body, headers={**headers, **kind, "Authorization": signature}
-            )
+            return await self._login.send(method, path, content=body, headers={**headers, **kind})
 
     @asynccontextmanager
     async def _seat(self) -> AsyncIterator[None]:
@@ -314,8 +343,9 @@ def make(name: str, prefix: str) -> NetsuiteErp:
 ERP: ErpSpec = ErpSpec(
     description="Oracle NetSuite: sales orders by its REST record service",
     obtain=(
-        "in NetSuite: Setup › Company › Enable Features › SuiteCloud (REST web services, token-based authentication),"
-        " then an integration record and an access token for a role that may write sales orders"
+        "in NetSuite: Setup › Company › Enable Features › SuiteCloud (REST web services; OAuth 2.0 or token-based"
+        " authentication), then an integration record, and for a role that may write sales orders a certificate's"
+        " mapping (OAuth 2.0 client credentials) or an access token"
     ),
     settings=NetsuiteSettings,
     make=make,
@@ -323,7 +353,7 @@ ERP: ErpSpec = ErpSpec(
     receipts="A SuiteScript that we supply (docs/erps/netsuite/) pushes them, signed; and it is asked.",
     traps=(
         "Two custom fields must be installed first (docs/erps/netsuite/); without them it takes no order.",
-        "As of release 2027.1 NetSuite lets nobody create a new integration with token-based authentication.",
+        "As of release 2027.1 no new integration can have token-based authentication: use OAuth 2.0 there.",
         "Its tax is its own: NetSuite computes it again, and the agreed total stands in the memo.",
         "A shipping cost, discount, surcharge or gift card needs an item of its own; without one the order waits.",
         "Cancelling closes the lines; nothing is deleted. What has shipped in part cannot be cancelled from here.",

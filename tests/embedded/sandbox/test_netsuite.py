@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from orderack.clients import http
 from orderack.domain.order import Customer, Totals
@@ -275,3 +276,60 @@ async def test_many_orders_that_wait_are_asked_about_by_one_question_and_only_wh
     assert asked == ["POST", "GET", "GET"]
     assert await erp.find_several([Awaited(ref=refs[0], revision=2, since=NOW)]) == ()
     assert await erp.find_several([]) == ()
+
+
+@pytest.fixture
+def by_certificate(sandbox, built, monkeypatch):
+    """The adapter with the other login."""
+    account = next(vendor for vendor in sandbox.vendors if vendor.target is Target.NETSUITE)
+    for name in ("CONSUMER_SECRET", "TOKEN_ID", "TOKEN_SECRET"):
+        monkeypatch.delenv(f"{PREFIX}{name}")
+    for name, value in account.by_certificate().items():
+        monkeypatch.setenv(name, value)
+    return account
+
+
+async def test_with_a_certificate_one_token_serves_all_requests_and_one_that_died_is_renewed(
+    sandbox, by_certificate, built
+):
+    sandbox.state.behaviour = Behaviour(books_after=0)
+    erp = built()
+    assert (await erp.submit(ORDER, 1)).receipt is not None
+    assert (await erp.availability(LINES))[0].verdict is StockVerdict.AVAILABLE
+    assert len(by_certificate.machine.tokens) == 1
+    by_certificate.machine.tokens.clear()
+    both = await asyncio.gather(erp.find(REF, 1), erp.submit(ORDER, 1))
+    assert len(by_certificate.machine.tokens) == 1
+    assert both[0] == both[1].receipt
+    assert documents(sandbox)[1] == 1
+    await erp.aclose()
+
+
+@pytest.mark.parametrize("setting", ["CONSUMER_KEY", "CERTIFICATE_ID"])
+async def test_a_certificate_that_the_account_does_not_know_names_the_settings(
+    by_certificate, built, monkeypatch, setting
+):
+    monkeypatch.setenv(f"{PREFIX}{setting}", "wrong")
+    erp = built()
+    with pytest.raises(Misconfigured, match=f"{PREFIX}ACCOUNT, _CONSUMER_KEY, _CERTIFICATE_ID and _PRIVATE_KEY"):
+        await erp.submit(ORDER, 1)
+    await erp.aclose()
+
+
+@pytest.mark.parametrize(
+    ("take", "give"),
+    [
+        (("TOKEN_ID",), {}),
+        (("CONSUMER_SECRET", "TOKEN_ID", "TOKEN_SECRET"), {}),
+        (("CONSUMER_SECRET", "TOKEN_ID", "TOKEN_SECRET"), {"CERTIFICATE_ID": "cert-1"}),
+        ((), {"CERTIFICATE_ID": "cert-1"}),
+    ],
+)
+def test_half_a_login_or_two_are_refused_with_what_to_set(built, monkeypatch, take, give):
+    for name in take:
+        monkeypatch.delenv(f"{PREFIX}{name}")
+    for name, value in give.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(ValidationError, match="one login, whole") as caught:
+        built()
+    assert "cert-1" not in str(caught.value)

@@ -12,7 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -35,10 +35,12 @@ from orderack.embedded.sandbox.vendors._netsuite_books import (
     Document,
     PutOrder,
 )
+from orderack.embedded.sandbox.vendors._netsuite_machine import LIFE, Machine
 from orderack.embedded.sandbox.vendors._oauth1 import Guard
 
 CALLBACK = "/receipts/netsuite"
 RECORDS = "/services/rest/record/v1"
+TOKEN = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
 ACCOUNT = "TSTDRV1"
 _FROM = re.compile(r"\bFROM (\w+)\b")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
@@ -81,6 +83,7 @@ class NetSuite(LookAlike):
         self._guard = Guard(ACCOUNT, _pair(), _pair())
         self._webhook_secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
         self._books = Books(state.stock)
+        self.machine = Machine()
 
     def routes(self) -> Sequence[BaseRoute]:
         order, invoice = f"{RECORDS}/salesOrder", f"{RECORDS}/invoice"
@@ -95,6 +98,7 @@ class NetSuite(LookAlike):
             ),
             Route(f"{invoice}/eid:{{eid}}", self.endpoint(Operation.LOOKUP, self._invoice), methods=["GET"]),
             Route("/services/rest/query/v1/suiteql", self._suiteql, methods=["POST"]),
+            Route(TOKEN, self._token, methods=["POST"]),
         )
 
     def environment(self, url: str) -> Mapping[str, str]:
@@ -109,6 +113,15 @@ class NetSuite(LookAlike):
             "GUEST_CUSTOMER": GUEST,
             "BASE_URL": url,
             **dict(charges),
+        }
+        return {f"ORDERACK_ERP_NETSUITE_{name}": value for name, value in settings.items()}
+
+    def by_certificate(self) -> Mapping[str, str]:
+        """The settings of the other login, which take the place of the token's three and the consumer key."""
+        settings = {
+            "CONSUMER_KEY": self.machine.client_id,
+            "CERTIFICATE_ID": self.machine.certificate_id,
+            "PRIVATE_KEY": self.machine.pem,
         }
         return {f"ORDERACK_ERP_NETSUITE_{name}": value for name, value in settings.items()}
 
@@ -127,10 +140,17 @@ class NetSuite(LookAlike):
         return _no(413, "REQUEST_TOO_LARGE", "The request is too large.")
 
     def _stranger(self, request: Request) -> Response | None:
-        url = str(request.url)
-        if self._guard.admits(request.method, url, request.headers.get("authorization", "")):
+        header = request.headers.get("authorization", "")
+        if self._guard.admits(request.method, str(request.url), header) or self.machine.admits(header):
             return None
         return _no(401, "INVALID_LOGIN", "Invalid login attempt.")
+
+    async def _token(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        token = self.machine.token(form, str(request.url))
+        if token is None:
+            return JSONResponse({"error": "invalid_client"}, status_code=400)
+        return JSONResponse({"access_token": token, "expires_in": str(LIFE), "token_type": "Bearer"})
 
     async def _put(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
