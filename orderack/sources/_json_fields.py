@@ -14,10 +14,10 @@ DEEPEST = 32
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d{1,4})\]")
 
 
-def tree_of(text: str) -> Mapping[str, object]:
+def tree_of(text: str, limit: int = MAX_BYTES) -> Mapping[str, object]:
     """The object in a body, numbers as the decimals that they were written as. Raises InvalidInput."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise refuse("body", f"is larger than {MAX_BYTES} bytes", "send large orders in parts")
+    if len(text.encode("utf-8", "replace")) > limit:
+        raise refuse("body", f"is larger than {limit} bytes", "send large orders in parts")
     try:
         tree = json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_none)
     except (ValueError, RecursionError, InvalidOperation):
@@ -71,64 +71,93 @@ def at(tree: object, path: str) -> object:
     return tree
 
 
+CODES = ("number", "purchase_order", "id", "sku")
+"""What is joined with a hyphen; any other text with a space."""
+_HIGHEST = Decimal(10**14)
+
+
 class Fields:
-    """A body, read by the mapping of a connection. Raises InvalidInput for a value that is none of its kind."""
+    """A body, read by the mapping of a connection. Raises InvalidInput for a value that is none of its kind.
+
+    Several places may be one field of ours: texts are joined and numbers added up, in the policy's order. A place that
+    begins with `=` is no place: what follows is the value.
+    """
 
     def __init__(self, tree: Mapping[str, object], mapping: Mapping[str, str]) -> None:
         self._tree = tree
-        self._paths = {ours: theirs for theirs, ours in mapping.items()}
+        self._paths: dict[str, list[str]] = {}
+        for theirs, ours in mapping.items():
+            self._paths.setdefault(ours, []).append(theirs)
 
-    def has(self, ours: str) -> bool:
-        """Whether the policy says where it stands."""
-        return ours in self._paths
+    def _places(self, ours: str) -> Sequence[str]:
+        """Where the policy says that it stands; where it says nothing, at the path of our own name."""
+        return self._paths.get(ours, [ours])
 
-    def value(self, ours: str) -> object:
-        """What stands at its path; where the policy names none, at the path of our own name."""
-        return at(self._tree, self._paths.get(ours, ours))
+    def values(self, ours: str) -> Sequence[object]:
+        """What stands there, but for what is empty."""
+        found = (path[1:] if path.startswith("=") else at(self._tree, path) for path in self._places(ours))
+        return [one for one in found if one is not None and one != ""]
 
     def text(self, ours: str, *, needed: bool = False) -> str | None:
         """Text, or a number as text."""
-        found = self.value(ours)
-        if isinstance(found, str) and found.strip():
-            return found
-        if isinstance(found, Decimal):
-            return f"{found:f}"
-        if found not in (None, "") and not isinstance(found, str):
-            raise self._wrong(ours, "is not text")
-        if needed:
+        parts = [part for one in self.values(ours) if (part := self._text(ours, one)).strip()]
+        if needed and not parts:
             raise self._wrong(ours, "is missing")
-        return None
+        return ("-" if ours.rpartition(".")[2] in CODES else " ").join(parts) or None
+
+    def _text(self, ours: str, value: object) -> str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Decimal):
+            return f"{value:f}"
+        raise self._wrong(ours, "is not text")
 
     def number(self, ours: str) -> Decimal | None:
         """A number, or one written as text with a point."""
-        found = self.value(ours)
-        if found is None or found == "":
-            return None
+        found = [self._number(ours, one) for one in self.values(ours)]
+        return sum(found, Decimal(0)) if found else None
+
+    def _number(self, ours: str, value: object) -> Decimal:
         try:
-            number = found if isinstance(found, Decimal) else Decimal(found) if isinstance(found, str) else None
+            number = value if isinstance(value, Decimal) else Decimal(value) if isinstance(value, str) else None
         except InvalidOperation:
             number = None
         if number is None or not number.is_finite():
             raise self._wrong(ours, "is not a number")
+        if abs(number) >= _HIGHEST or (number and abs(number) < 1 / _HIGHEST):
+            raise self._wrong(ours, "is out of all proportion")
         return number
+
+    def flag(self, ours: str) -> bool | None:
+        """Yes or no; None where it does not say."""
+        said = self.values(ours)
+        if not said:
+            return None
+        return any(str(one).strip().casefold() in _YES for one in said)
 
     def rows(self, ours: str) -> list["Fields"]:
         """An array of objects; paths of its own begin with the array's name (`items.code` → `lines.sku`)."""
-        array = self._paths.get(ours, ours)
+        array, *others = self._places(ours)
+        if others:
+            raise refuse("fields", f"names several places of {ours}", "name one array")
         found = at(self._tree, array)
-        if found is None:
+        if found is None or found in ("", {}):
             return []
         if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
             raise self._wrong(ours, "is not an array of objects")
         if len(found) > MAX_LINES:
             raise self._wrong(ours, f"has more than {MAX_LINES} entries")
         inner = {
-            theirs.removeprefix(f"{array}.").removeprefix("."): name.removeprefix(f"{ours}.")
-            for name, theirs in self._paths.items()
+            path.removeprefix(f"{array}.").removeprefix("."): name.removeprefix(f"{ours}.")
+            for name, paths in self._paths.items()
+            for path in paths
             if name.startswith(f"{ours}.")
         }
         return [Fields(row, inner) for row in found]
 
     def _wrong(self, ours: str, problem: str) -> InvalidInput:
-        path = self._paths.get(ours, ours)
+        path = " + ".join(self._places(ours))
         return refuse(path, problem, f"send {ours} there, or name its place under the connection's `fields:`")
+
+
+_YES = frozenset({"true", "yes", "1", "ja", "oui", "sí", "si"})

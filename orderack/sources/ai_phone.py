@@ -7,7 +7,7 @@ the kept original (docs/sources/ai_phone.md).
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_validator
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 from orderack.clients import standard_webhooks
 from orderack.clients.http import Clock, utc_now
 from orderack.clients.wire import Moment, read
+from orderack.domain.money import minor_unit
 from orderack.domain.order import Name, Text
 from orderack.ports import Connection, Delivery, RawRequest, Reading, Skipped, Snapshot, SourceKind, SourceTraits
 from orderack.registry import SourceSpec
@@ -139,7 +140,7 @@ class AiPhone:
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """The order of a call, or why it holds none. Raises InvalidInput naming every field that is wrong."""
-        tree_of(delivery.body)
+        tree_of(delivery.body, MAX_BODY)
         call = read(_CALL, delivery.body.encode("utf-8", "replace"))
         if call.order is None or call.outcome.casefold() in _NO_ORDER:
             return [Skipped(why=f"the call ended without an order ({line_of(call.outcome, 60)})")]
@@ -156,7 +157,7 @@ class AiPhone:
         number = said.number or f"CALL-{hashlib.sha256(call.call_id.encode()).hexdigest()[:12].upper()}"
         lines = [_line(place, line) for place, line in enumerate(said.lines)]
         goods = sum((line.quantity * (line.unit_price or 0) for line in said.lines), Decimal(0))
-        total = said.total if said.total is not None else goods.quantize(Decimal("0.01"))
+        total = said.total if said.total is not None else goods.quantize(minor_unit(said.currency), ROUND_HALF_UP)
         made: dict[str, object] = {
             "store": self.connection.store,
             "source": self.connection.source,

@@ -6,19 +6,22 @@ Either in our own shape (the order of `POST /orders`), or in any other, with the
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from orderack.clients import standard_webhooks
 from orderack.clients.http import Clock, utc_now
 from orderack.clients.wire import same
-from orderack.domain.intake import MAX_BYTES, parse_order
+from orderack.domain.intake import MAX_BYTES, YEARS, parse_order
 from orderack.domain.money import minor_unit
+from orderack.domain.order import Address, Line, TaxBasis
+from orderack.domain.validation import problems_of
 from orderack.errors import BadSignature, InvalidInput
 from orderack.ports import (
     Connection,
@@ -44,6 +47,7 @@ from orderack.sources._reading import (
     moment_in,
     name_of,
     phone_of,
+    priced,
     prose_of,
     refuse,
     sku_of,
@@ -55,6 +59,8 @@ FIELDS = frozenset(
         *("customer.id", "customer.name", "email", "phone", "language", "preferred_channel", "purchase_order"),
         *("address.name", "address.company", "address.street", "address.street2", "address.city", "address.region"),
         *("address.postal_code", "address.country", "pickup.location", "pickup.at", "window.start", "window.end"),
+        *("billing.name", "billing.company", "billing.street", "billing.street2", "billing.city", "billing.region"),
+        *("billing.postal_code", "billing.country", "order_type", "credit", "tax_included", "lines.model"),
         *("payment.terms", "payment.method", "payment.status", "instructions", "lines", "lines.id", "lines.sku"),
         *("lines.description", "lines.quantity", "lines.price", "lines.amount", "lines.instructions", "lines.design"),
         *("lines.dietary", "lines.discount", "lines.unit"),
@@ -63,10 +69,22 @@ FIELDS = frozenset(
 """What the policy may name a place of."""
 KEY_HEADER = "x-api-key"
 _LEAST_KEY = 16
-_CANCELLED = frozenset({"cancelled", "canceled", "storniert", "annulé", "annulée", "cancelado", "cancelada", "void"})
+_CANCELLED = frozenset(
+    {
+        *("cancelled", "canceled", "storniert", "annulé", "annulée", "cancelado", "cancelada"),
+        *("void", "voided", "refunded", "returned"),
+    }
+)
 _NOT_YET = frozenset({"draft", "cart", "pending_payment", "entwurf", "brouillon", "borrador"})
-_PAID = frozenset({"paid", "confirmed", "captured", "bezahlt", "payé", "payée", "pagado", "true"})
+_PAID = frozenset(
+    {
+        *("paid", "confirmed", "captured", "settled", "completed", "bezahlt", "payé", "payée", "pagado", "true"),
+    }
+)
 _FLAGGED = frozenset({"flagged", "fraud", "held", "declined"})
+_DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
+_ZERO = Decimal(0)
+_HIGHEST = Decimal(10**14)
 
 
 _OURS = frozenset({"schema_version", "trigger_at", "contacts", "totals"})
@@ -120,11 +138,14 @@ class Form:
             raise BadSignature("X-Api-Key does not fit")
 
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
-        """The one order of a post; the same bytes twice are one."""
+        """The one order of a post; the same bytes twice are one, but for what is signed as another message: an order
+        may come to stand again as it did."""
         body = request.body.decode("utf-8", "replace")
         if not body.strip():
             return ()
-        return [Delivery(id=hashlib.sha256(request.body).hexdigest(), body=body, sent_at=self._clock())]
+        message = request.headers.get("webhook-id", "") if self._secrets else ""
+        digest = hashlib.sha256(message.encode("utf-8", "replace") + b"\n" + request.body).hexdigest()
+        return [Delivery(id=digest, body=body, sent_at=self._clock())]
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """The order, in our shape or by the policy's mapping. Raises InvalidInput naming every field."""
@@ -155,8 +176,10 @@ class Form:
         number = name_of(fields.text("number", needed=True))
         if number is None:
             raise refuse("number", "is missing", "send the order's number")
-        placed = self._moment(fields, "placed_at") or arrived
+        placed = min(self._moment(fields, "placed_at") or arrived, arrived)
         email = email_of(fields.text("email"))
+        phone = phone_of(fields.text("phone"), self.connection.country)
+        window, left = self._window(fields)
         currency = (fields.text("currency") or "").upper()
         made: dict[str, object] = {
             "store": self.connection.store,
@@ -165,25 +188,28 @@ class Form:
             "trigger_at": placed,
             "purchase_order": name_of(fields.text("purchase_order")),
             "customer": {
-                "id": name_of(fields.text("customer.id")) or guest_id(email, number),
+                "id": name_of(fields.text("customer.id")) or guest_id(email or phone, number),
                 "name": line_of(fields.text("customer.name")),
             },
             "contacts": {
                 "email": email,
-                "phone": phone_of(fields.text("phone"), self.connection.country),
+                "phone": phone,
                 "preferred_channel": name_of(fields.text("preferred_channel")),
                 "language": language_of(fields.text("language"), self.connection.language),
             },
             "currency": currency,
             **_money(fields, currency),
             **self._delivery(fields),
+            "delivery_window": window,
+            "billing_address": self._address(fields, "billing"),
+            "order_type": name_of(fields.text("order_type")) or "standard",
             "payment": _payment(fields),
-            "instructions": prose_of(fields.text("instructions")),
+            "instructions": prose_of(fields.text("instructions"), left),
         }
         status = (fields.text("status") or "").casefold()
         return Snapshot(
             external_id=number,
-            at=self._moment(fields, "updated_at") or arrived,
+            at=min(self._moment(fields, "updated_at") or arrived, arrived),
             order=canonical(made, self.connection.system),
             standing=Standing.CANCELLED
             if status in _CANCELLED
@@ -197,69 +223,86 @@ class Form:
         if text is None:
             return None
         found = moment_in(text, self.connection.time_zone)
-        if found is None:
+        if found is None or found.year not in YEARS:
             raise refuse(ours, "is not a time", "send it as 2026-11-24T15:00:00+01:00")
         return found
 
-    def _delivery(self, fields: Fields) -> Mapping[str, object]:
+    def _window(self, fields: Fields) -> tuple[Mapping[str, object] | None, str | None]:
+        """The wanted delivery, or what of it is no window. A day by itself is all of that day."""
         start, end = self._moment(fields, "window.start"), self._moment(fields, "window.end")
-        window = {"start": start, "end": end} if start and end else None
+        if start is None:
+            return None, f"delivery until {fields.text('window.end')}" if end else None
+        if end is None:
+            day = _DAY.fullmatch(fields.text("window.start") or "")
+            end = start + (timedelta(hours=23, minutes=59) if day else timedelta(hours=1))
+        return {"start": start, "end": end}, None
+
+    def _delivery(self, fields: Fields) -> Mapping[str, object]:
         if location := line_of(fields.text("pickup.location")):
-            return {
-                "pickup": {"location": location, "at": self._moment(fields, "pickup.at")},
-                "delivery_window": window,
-            }
+            return {"pickup": {"location": location, "at": self._moment(fields, "pickup.at")}}
+        return {"delivery_address": self._address(fields, "address")}
+
+    def _address(self, fields: Fields, kind: str) -> Address | None:
+        """None where it names no street and no city: a country by itself is no place."""
         names = ("name", "company", "street", "street2", "city", "region", "postal_code", "country")
-        said = {name: fields.text(f"address.{name}") for name in names}
-        return {"delivery_address": address_of(otherwise=self.connection.country, **said), "delivery_window": window}
+        said = {name: fields.text(f"{kind}.{name}") for name in names}
+        if not said["street"] and not said["city"]:
+            return None
+        return address_of(otherwise=self.connection.country, **said)
 
 
 def _money(fields: Fields, currency: str) -> Mapping[str, object]:
-    lines = [_line(place, row) for place, row in enumerate(fields.rows("lines"))]
-    unit = minor_unit(currency)
-    named = {name: fields.number(name) or Decimal(0) for name in ("tax", "shipping", "discount", "fees")}
-    total = fields.number("total")
+    """The lines and the totals. A total that is not sent is the sum of what was."""
+    lines = [_line(place, row) for place, row in enumerate(fields.rows("lines")) if row.number("quantity") != 0]
+    named = {name: fields.number(name) or _ZERO for name in ("tax", "shipping", "fees", "credit")}
+    off = fields.number("discount")
+    discount = sum((line.discount for line in lines), _ZERO) if off is None else abs(off)
+    included, total = fields.flag("tax_included"), fields.number("total")
     if total is None:
-        goods = sum((Decimal(str(line["unit_price"])) * Decimal(str(line["quantity"])) for line in lines), Decimal(0))
-        total = goods + named["tax"] + named["shipping"] + named["fees"] - named["discount"]
-        total = total.quantize(unit, ROUND_HALF_UP)
-    return {"lines": lines, "totals": {**named, "total": total}}
+        goods = sum((line.amount for line in lines), _ZERO)
+        tax = _ZERO if included else named["tax"]
+        total = goods - discount + tax + named["shipping"] + named["fees"] - named["credit"]
+        total = total.quantize(minor_unit(currency), ROUND_HALF_UP)
+    basis = {True: TaxBasis.INCLUDED, False: TaxBasis.ADDED, None: None}[included]
+    return {"lines": lines, "totals": {**named, "discount": discount, "tax_basis": basis, "total": total}}
 
 
-def _line(place: int, row: Fields) -> Mapping[str, object]:
-    quantity = row.number("quantity")
-    if quantity is None or quantity <= 0:
-        raise refuse(f"lines[{place}].quantity", "is missing, or not above 0", "send how many are ordered")
-    price, amount = row.number("price"), row.number("amount")
-    each = (
-        price
-        if price is not None
-        else (amount / quantity).quantize(FOUR, ROUND_HALF_UP)
-        if amount is not None
-        else None
-    )
-    if each is None:
+def _line(place: int, row: Fields) -> Line:
+    """Beside a price, what its amount is short of is its discount."""
+    quantity, price, amount = row.number("quantity"), row.number("price"), row.number("amount")
+    if quantity is None or quantity < 0:
+        raise refuse(f"lines[{place}].quantity", "is missing, or below 0", "send how many are ordered")
+    off = row.number("discount")
+    if price is None and amount is None:
         raise refuse(f"lines[{place}].price", "is missing", "send the price of one, or the line's amount")
-    exact = price is not None or amount is None or each * quantity == amount
-    number = name_of(row.text("id"))
-    return {
-        "line_id": number or str(place + 1),
-        "sku": sku_of(row.text("sku"), ("line", number or str(place + 1))),
-        "description": line_of(row.text("description")) or "",
-        "quantity": quantity,
-        "unit_price": each,
-        "subtotal": None if exact else amount,
-        "discount": row.number("discount") or Decimal(0),
-        "unit": name_of(row.text("unit")),
-        "instructions": prose_of(row.text("instructions")),
-        "design": prose_of(row.text("design")),
-        "dietary": prose_of(row.text("dietary")),
-    }
+    goods = amount or _ZERO if price is None else price * quantity
+    if price is not None and amount is not None and off is None:
+        goods, off = max(goods, amount), max(goods - amount, _ZERO)
+    if abs(goods) >= _HIGHEST:
+        raise refuse(f"lines[{place}]", "costs more than anybody pays", "see its quantity and its price")
+    number = name_of(row.text("id")) or str(place + 1)
+    try:
+        line = Line(
+            line_id=number,
+            sku=sku_of(row.text("sku"), ("line", number)),
+            model=line_of(row.text("model")),
+            description=line_of(row.text("description")) or "",
+            quantity=quantity.quantize(FOUR, ROUND_HALF_UP),
+            unit_price=_ZERO,
+            discount=abs(off or _ZERO).quantize(FOUR, ROUND_HALF_UP),
+            unit=name_of(row.text("unit")),
+            instructions=prose_of(row.text("instructions")),
+            design=prose_of(row.text("design")),
+            dietary=prose_of(row.text("dietary")),
+        )
+    except ValidationError as error:
+        wrong = [one.model_copy(update={"field": f"lines[{place}].{one.field}"}) for one in problems_of(error)]
+        raise InvalidInput(wrong) from None
+    return priced(line, goods.quantize(FOUR, ROUND_HALF_UP))
 
 
 def _payment(fields: Fields) -> Mapping[str, object]:
-    said = fields.value("payment.status")
-    status = str(said).casefold() if isinstance(said, str | bool) else ""
+    status = next((str(said).strip().casefold() for said in fields.values("payment.status")), "")
     paid = status in _PAID
     method = line_of(fields.text("payment.method"))
     terms = line_of(fields.text("payment.terms")) or (f"prepaid by {method or 'other means'}" if paid else None)

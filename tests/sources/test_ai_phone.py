@@ -137,6 +137,26 @@ async def test_what_is_wrong_is_refused_by_its_name(changes: dict[str, object], 
     assert field in {problem.field for problem in refused.value.problems}
 
 
+@pytest.mark.parametrize(("currency", "total"), [("KWD", "3.765"), ("JPY", "4"), ("EUR", "3.77")])
+async def test_a_total_that_was_not_said_is_what_can_be_paid_in_its_currency(currency: str, total: str) -> None:
+    lines = [{"sku": "A", "quantity": 3, "unit_price": "1.255"}]
+    assert str((await order(order=said(lines=lines, total=None, currency=currency))).totals.total) == total
+
+
+async def test_a_long_call_with_its_whole_transcript_is_taken() -> None:
+    assert (await order(transcript="ä" * 300_000)).totals.total == 35
+    with pytest.raises(InvalidInput, match="transcript"):
+        await order(transcript="x" * 500_001)
+
+
+async def test_a_caller_who_gives_no_name_and_no_number_is_the_calls_own_customer() -> None:
+    unknown = said(customer_name=None, email=None)
+    first, other = await order(order=unknown, caller=None), await order(order=unknown, caller=None, call_id="call_2")
+    assert (first.contacts.phone, first.customer.name) == (None, None)
+    assert first.customer.id != other.customer.id
+    assert (await order(order=unknown)).customer.id == (await order(order=unknown, call_id="call_2")).customer.id
+
+
 @quickly
 @given(st.sampled_from(sorted(CALL["order"])), anything)
 async def test_whatever_the_host_sends_it_is_an_order_or_a_named_refusal(field: str, value: object) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orderack import sources
+from orderack.domain.completeness import missing_fields
 from orderack.domain.money import add_up
 from orderack.domain.order import Order, PaymentStatus
 from orderack.embedded.sandbox import signatures
@@ -200,6 +201,172 @@ async def test_a_field_that_is_wrong_is_refused_by_its_name(posted: dict[str, An
 async def test_a_total_that_is_not_sent_is_added_up() -> None:
     order = (await read(changed(sums={}))).order
     assert order.totals.total == Decimal("50.00")
+
+
+TILL = {
+    "store.till": "number",
+    "store.receipt": "number",
+    "=EUR": "currency",
+    "store.name": "pickup.location",
+    "closed_at": "placed_at",
+    "member.mobile": "phone",
+    "member.first": "customer.name",
+    "member.last": "customer.name",
+    "tender.kind": "payment.method",
+    "=paid": "payment.status",
+    "sum.gross": "total",
+    "sum.vat7": "tax",
+    "sum.vat19": "tax",
+    "=yes": "tax_included",
+    "articles": "lines",
+    "articles.plu": "lines.sku",
+    "articles.text": "lines.description",
+    "articles.qty": "lines.quantity",
+    "articles.price": "lines.price",
+    "articles.paid": "lines.amount",
+}
+RECEIPT: dict[str, Any] = {
+    "store": {"name": "Harbour shop", "till": "T2", "receipt": 42},
+    "closed_at": "2026-11-21T10:20:00",
+    "member": {"first": "Ada", "last": "Example", "mobile": "0170 5550006"},
+    "tender": {"kind": "cash"},
+    "sum": {"gross": 25.50, "vat7": "0.33", "vat19": "3.27"},
+    "articles": [
+        {"plu": 4711, "text": "Lamp", "qty": 1, "price": "22.00", "paid": "20.50"},
+        {"plu": "0815", "text": "Tea, loose", "qty": "0.250", "price": 20, "paid": 5},
+        {"plu": "9", "text": "Bag", "qty": 0, "price": 1, "paid": 0},
+    ],
+}
+
+
+class TestTill:
+    """A till's receipt: fetched in the shop, paid in cash, no e-mail, a number that each till begins anew."""
+
+    CONNECTION = CONNECTION.model_copy(update={"fields": TILL, "source": "pos"})
+
+    async def read(self, **changes: object) -> Snapshot:
+        return await read({**RECEIPT, **changes}, self.CONNECTION)
+
+    async def test_a_receipt_is_an_order(self) -> None:
+        snapshot = await self.read()
+        order = snapshot.order
+        assert order.number == snapshot.external_id == "T2-42"
+        assert order.trigger_at == datetime(2026, 11, 21, 9, 20, tzinfo=UTC)
+        assert order.pickup is not None
+        assert (order.pickup.location, order.delivery_address) == ("Harbour shop", None)
+        assert (order.payment.status, order.payment.terms) == (PaymentStatus.CONFIRMED, "prepaid by cash")
+        assert (order.contacts.email, order.contacts.phone) == (None, "+491705550006")
+        assert order.customer.name == "Ada Example"
+        assert order.customer.id is not None
+        assert [(line.sku, line.quantity, line.unit_price, line.discount) for line in order.lines] == [
+            ("4711", 1, 22, Decimal("1.5")),
+            ("0815", Decimal("0.25"), 20, 0),
+        ]
+        assert (order.totals.tax, order.totals.tax_basis) == (Decimal("3.60"), "included")
+        assert order.totals.total == add_up(order) == Decimal("25.50")
+        assert missing_fields(order, (), ("phone",)) == ()
+
+    async def test_who_has_only_a_phone_is_the_same_customer_again(self) -> None:
+        first, again = await self.read(), await self.read(store={**RECEIPT["store"], "receipt": 43})
+        stranger = await self.read(member={"mobile": "0170 5550007"})
+        assert first.order.customer.id == again.order.customer.id != stranger.order.customer.id
+
+    async def test_who_leaves_nothing_is_the_receipts_own_customer(self) -> None:
+        first, other = await self.read(member=None), await self.read(member=None, store={**RECEIPT["store"], "till": 3})
+        assert (first.order.contacts.phone, first.order.customer.name) == (None, None)
+        assert first.order.customer.id != other.order.customer.id
+        assert other.order.number == "3-42"
+
+    async def test_a_voided_receipt_cancels(self) -> None:
+        fields = {**TILL, "state": "status"}
+        posted = {**RECEIPT, "state": "Voided"}
+        snapshot = await read(posted, CONNECTION.model_copy(update={"fields": fields}))
+        assert snapshot.standing is Standing.CANCELLED
+
+
+class TestWhatALineCosts:
+    @pytest.mark.parametrize(
+        ("line", "amount", "discount"),
+        [
+            ({"each": 10, "count": 3}, 30, 0),
+            ({"sum": 10, "count": 3}, 10, 0),
+            ({"each": 10, "sum": 27, "count": 3}, 30, 3),
+            ({"each": 10, "sum": 33, "count": 3}, 33, 0),
+            ({"each": 10, "sum": 30, "off": 3, "count": 3}, 30, 3),
+            ({"each": 10, "off": "-3.00", "count": 3}, 30, 3),
+            ({"each": "0.00125", "count": 1000}, Decimal("1.25"), 0),
+        ],
+    )
+    async def test_the_total_that_is_not_sent_has_each_lines_discount_in_it(
+        self, line: dict[str, object], amount: Decimal, discount: Decimal
+    ) -> None:
+        fields = {**MAPPING, "basket.items.off": "lines.discount"}
+        posted = changed(sums={}, basket={"items": [{"code": "A", **line}]})
+        order = (await read(posted, CONNECTION.model_copy(update={"fields": fields}))).order
+        (one,) = order.lines
+        assert (one.amount, one.discount) == (amount, discount)
+        assert order.totals.total == add_up(order) == amount - discount
+
+    async def test_what_is_taken_off_the_whole_order_may_have_either_sign(self) -> None:
+        fields = {**MAPPING, "sums.off": "discount", "sums.card": "credit"}
+        for sign in (1, -1):
+            posted = changed(sums={"off": sign * 5, "card": 10})
+            order = (await read(posted, CONNECTION.model_copy(update={"fields": fields}))).order
+            assert (order.totals.discount, order.totals.credit) == (5, 10)
+            assert order.totals.total == add_up(order) == 35
+
+    @pytest.mark.parametrize("quantity", [10**13, "0.00000001", 10**20, "1e-20", -1])
+    async def test_what_is_out_of_all_proportion_is_refused_by_its_name(self, quantity: object) -> None:
+        with pytest.raises(InvalidInput) as refused:
+            await read(changed(basket={"items": [{"code": "A", "count": quantity, "each": 99}]}))
+        assert all("lines[0]" in one.field or "count" in one.field for one in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("said", "window", "left"),
+    [
+        ({"from": "2026-12-01T09:00", "to": "2026-12-01T11:00"}, ("2026-12-01T08:00", "2026-12-01T10:00"), None),
+        ({"from": "2026-12-01"}, ("2026-11-30T23:00", "2026-12-01T22:59"), None),
+        ({"from": "2026-12-01T09:00"}, ("2026-12-01T08:00", "2026-12-01T09:00"), None),
+        ({"to": "2026-12-01"}, None, "delivery until 2026-12-01"),
+        ({}, None, None),
+    ],
+)
+async def test_a_wanted_delivery_that_is_half_said_is_not_lost(
+    said: dict[str, object], window: tuple[str, str] | None, left: str | None
+) -> None:
+    fields = {**MAPPING, "wish.from": "window.start", "wish.to": "window.end"}
+    order = (await read({**changed(remark=None), "wish": said}, CONNECTION.model_copy(update={"fields": fields}))).order
+    found = order.delivery_window
+    assert (found and tuple(at.astimezone(UTC).isoformat()[:16] for at in (found.start, found.end))) == window
+    assert order.instructions == left
+
+
+async def test_a_portals_billing_address_and_kind_of_order_are_kept() -> None:
+    fields = {**MAPPING, "invoice.street": "billing.street", "invoice.town": "billing.city", "kind": "order_type"}
+    posted = {**POSTED, "invoice": {"street": "Postfach 7", "town": "Bonn"}, "kind": "rush"}
+    order = (await read(posted, CONNECTION.model_copy(update={"fields": fields}))).order
+    assert order.billing_address is not None
+    assert (order.billing_address.street, order.billing_address.country) == ("Postfach 7", "DE")
+    assert order.order_type == "rush"
+    assert (await read(changed(buyer={"address": {"country": "DE"}}))).order.delivery_address is None
+
+
+async def test_no_time_of_theirs_is_later_than_the_posts_own() -> None:
+    snapshot = await read(changed(created="2026-11-21T12:00:00+01:00", changed="2099-01-01T00:00:00Z"))
+    assert snapshot.at == snapshot.order.trigger_at == NOW
+    for year in ("0001", "9999"):
+        with pytest.raises(InvalidInput, match="is not a time"):
+            await read(changed(created=f"{year}-01-01T00:00:00+01:00"))
+
+
+def test_an_order_that_stands_again_as_it_did_is_news_where_it_is_signed() -> None:
+    first, again, back = (
+        form().deliveries(request(BODY, **{"webhook-id": message}))[0].id for message in ("msg_1", "msg_1", "msg_2")
+    )
+    assert first == again != back
+    by_key = [form(api_key=KEY).deliveries(request(BODY, **{"webhook-id": m}))[0].id for m in ("msg_1", "msg_2")]
+    assert by_key[0] == by_key[1]
 
 
 async def test_our_own_shape_needs_no_mapping_and_cannot_name_another_store(sample: Order) -> None:
