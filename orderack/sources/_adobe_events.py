@@ -45,18 +45,23 @@ class AdobeEvents:
         self._turn = asyncio.Lock()
 
     async def verify(self, request: RawRequest) -> None:
-        """Raise BadSignature unless it is for us and signed by Adobe; Unavailable while a key cannot be fetched."""
+        """Raise BadSignature unless it is for us and signed by Adobe; Unavailable where a key that is needed to tell
+        cannot be fetched now."""
         try:
             recipient = _Recipient.model_validate_json(request.body).id
         except ValidationError:
             raise BadSignature("an Adobe event that does not say for whom it is") from None
         if not same(self._client_id, recipient):
             raise BadSignature("an Adobe event for another client")
+        unknown: Unavailable | None = None
         for signature, path in SIGNATURES:
             given, where = request.headers.get(signature), request.headers.get(path)
-            if given and where and await self._holds(given, where, request.body):
-                return
-        raise BadSignature("no signature of Adobe's holds")
+            try:
+                if given and where and await self._holds(given, where, request.body):
+                    return
+            except Unavailable as error:
+                unknown = error
+        raise unknown or BadSignature("no signature of Adobe's holds")
 
     async def _holds(self, given: str, path: str, body: bytes) -> bool:
         if len(given) > 2_048 or len(path) > 200 or not _PATH.fullmatch(path):

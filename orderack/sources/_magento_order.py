@@ -117,6 +117,7 @@ def _numbers(order: Ordered) -> list[dict[str, str]]:
     found = (
         (SYSTEM, order.entity_id),
         (f"{SYSTEM}_external", name_of(order.ext_order_id)),
+        (f"{SYSTEM}_original", name_of(order.original_increment_id)),
         ("coupon", name_of(order.coupon_code)),
     )
     return [{"system": system, "id": number} for system, number in found if number]

@@ -147,6 +147,8 @@ class Ordered(Wire):
     customer_note: Said = None
     coupon_code: Said = None
     ext_order_id: Said = None
+    original_increment_id: Said = None
+    """Of an order that was edited in the admin: Magento cancels it and makes another one in its place."""
     order_currency_code: Said = None
     subtotal: Money = None
     subtotal_incl_tax: Money = None

@@ -434,6 +434,28 @@ async def test_a_key_is_kept_for_a_day_and_no_longer():
         await source.aclose()
 
 
+@pytest.mark.parametrize("first", [Answer(503), CutOff(), Answer(404), Answer(200, b"no key")])
+async def test_one_signature_that_holds_is_enough_whatever_became_of_the_other(first):
+    async with running_peer() as peer:
+        source = magento(peer.url)
+        peer.will(first, pem())
+        await source.verify(by_adobe(event()))
+        await source.aclose()
+
+
+async def test_an_event_with_the_second_signature_alone_is_adobes():
+    async with running_peer() as peer:
+        source, request = magento(peer.url), by_adobe(event())
+        alone = {
+            name: value for name, value in request.headers.items() if "key1" not in name and "signature-1" not in name
+        }
+        peer.will(pem())
+        await source.verify(request.model_copy(update={"headers": alone}))
+        (delivery,) = source.deliveries(request.model_copy(update={"headers": alone}))
+        assert delivery.id == "adobe:e-1"
+        await source.aclose()
+
+
 def test_keys_come_from_adobe_only():
     with pytest.raises(ValueError, match="EVENT_KEYS_URL"):
         magento(event_keys_url="https://keys.example.com")

@@ -280,6 +280,12 @@ def test_what_may_be_absent_may_be_absent_in_any_way(absent):
     assert snapshot(gone).order.content_hash == order.content_hash
 
 
+def test_an_order_that_was_edited_is_known_by_the_first_ones_number_too():
+    order = snapshot(like(increment_id="000000361-1", original_increment_id="000000361")).order
+    assert order.number == "000000361-1"
+    assert ("magento_original", "000000361") in {(one.system, one.id) for one in order.external_ids}
+
+
 # ---------------------------------------------------------------------------------------- asking and answering
 
 
