@@ -8,6 +8,7 @@ from decimal import Decimal
 from orderack.domain.order import Line, Order
 from orderack.domain.response import LineAnswer, Outcome
 from orderack.edi.partner import PartnerProfile
+from orderack.edi.prices import price_per
 from orderack.edi.syntax import Segment, seg
 
 LONGEST_MESSAGE = 264
@@ -22,9 +23,6 @@ RELEASE = "x12_release"
 SEQUENCE = "x12_change"
 CONTRACT = "x12_contract"
 NOT_ITEMS = frozenset({UNIT, BASIS})
-
-PRICE_PER: Mapping[str, Decimal] = {"HP": Decimal(100), "TP": Decimal(1_000), "PN": Decimal(10)}
-"""PO105 (element 639): the price is for so many."""
 
 
 _NO_HEAD = frozenset({Outcome.BACKORDER, Outcome.REJECT, Outcome.HOLD})
@@ -114,7 +112,7 @@ def _line(answer: Answer, number: int, line: Line, said: LineAnswer, profile: Pa
     ] or ["VN", line.sku]
     own_id = line.line_id or str(number)
     basis = codes.get(BASIS, "")
-    quantity, price = _number(line.quantity), _number(_price(line, said, basis))
+    quantity, price = _number(line.quantity), _number(_price(line, said, price_per(basis, unit) or Decimal(1)))
     if answer.is_change:
         change = "DI" if said.outcome is Outcome.REJECT else "NC" if said.outcome is Outcome.ACCEPT else "CA"
         head = seg("POC", own_id, change, quantity, quantity, unit, price, basis, *items[:20])
@@ -126,10 +124,10 @@ def _line(answer: Answer, number: int, line: Line, said: LineAnswer, profile: Pa
     return segments
 
 
-def _price(line: Line, said: LineAnswer, basis: str) -> Decimal:
+def _price(line: Line, said: LineAnswer, per: Decimal) -> Decimal:
     """What it will cost, for as many as the buyer's own basis says."""
     each = line.amount / line.quantity if said.unit_price is None else said.unit_price
-    return (each * PRICE_PER.get(basis, Decimal(1))).quantize(Decimal("0.000001"))
+    return (each * per).quantize(Decimal("0.000001"))
 
 
 def _schedule(said: LineAnswer, unit: str, ship_on: date | None, profile: PartnerProfile) -> list[Segment]:

@@ -6,32 +6,11 @@ from datetime import date, time
 from decimal import Decimal
 
 from orderack.edi.envelope import TransactionSet, clock_of, day_of
-from orderack.edi.rules import (
-    Finding,
-    Reporter,
-    Wrong,
-    WrongSegment,
-    all_of,
-    check_elements,
-    first,
-    number_of,
-    two_decimals,
-)
+from orderack.edi.rules import number_of, two_decimals
 from orderack.edi.syntax import Segment
 
-BEGINNING = {"850": "BEG", "860": "BCH"}
-LINE = {"850": "PO1", "860": "POC"}
-
 CANCELS = "01"
-PURPOSES = {"850": frozenset({"00", "01", "05", "06", "07", "15"}), "860": frozenset({"00", "01", "04", "05", "15"})}
-"""BEG01, BCH01 (element 353) that are taken: original, cancellation, change, replace, confirmation, duplicate,
-re-submission."""
-
-_CHANGE_CODES = "AI CA CB CC CE CH CT DI MU NC OA PC PQ PR QD QI RB RE RQ RS RZ"
-CHANGES = frozenset(_CHANGE_CODES.split())
-"""POC02 (element 670) that are taken."""
-WITH_QUANTITY = frozenset({"AI", "QD", "QI", "PQ", "RQ", "RZ", "RE", "OA"})
-"""Those that must say a quantity."""
+"""BEG01, BCH01 (element 353): the order is taken back."""
 
 
 @dataclass(slots=True)
@@ -55,6 +34,7 @@ class Partner:
 class Contact:
     """PER."""
 
+    role: str
     name: str
     ways: tuple[tuple[str, str], ...]
     """(qualifier, number): `EM` e-mail, `TE` telephone …"""
@@ -75,7 +55,7 @@ class When:
     """DTM."""
 
     qualifier: str
-    day: date | None
+    day: date
     clock: time | None
 
 
@@ -93,6 +73,14 @@ class Said:
     """Segments that mean nothing to us, as they came: a person may need them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """SDQ: how many of a line go to one place."""
+
+    place: str
+    quantity: Decimal
+
+
 @dataclass(slots=True)
 class Item(Said):
     """PO1 or POC with its loop."""
@@ -106,6 +94,7 @@ class Item(Said):
     numbers: tuple[tuple[str, str], ...] = ()
     """(qualifier, number) of the item."""
     descriptions: list[str] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
     segment: Segment = field(default_factory=lambda: Segment("PO1"))
 
 
@@ -134,95 +123,6 @@ class Purchase(Said):
         return next((found[role] for role in roles if role in found), None)
 
 
-def check_purchase(of: TransactionSet, *, hash_total: bool = True) -> list[Finding]:
-    """Everything that is wrong with an 850 or an 860; empty: it can be read.
-
-    The counts are held against the sender (CTT01; CTT02 unless the partner's profile says otherwise): where they do
-    not fit, a part of the order is missing, and an order that is short by a line must not be delivered. An amount
-    (AMT) that does not add up is no reason to refuse: it is what the buyer says, and the assessment flags it.
-    """
-    report = Reporter()
-    check_elements(of, report)
-    _check_beginning(of, report)
-    lines = list(all_of(of.segments, LINE[of.code]))
-    if not lines and of.code == "850" and not _cancels(of):
-        report.missing(LINE[of.code], of.segments[-1], "is missing: nothing is ordered")
-    seen: set[str] = set()
-    for line in lines:
-        _check_line(line, report, seen)
-    for total in all_of(of.segments, "CTT"):
-        _check_totals(total, lines, report, hash_total)
-    return report.found
-
-
-def _cancels(of: TransactionSet) -> bool:
-    begin = first(of.segments, BEGINNING[of.code])
-    return begin is not None and begin.at(1) == CANCELS
-
-
-def _check_beginning(of: TransactionSet, report: Reporter) -> None:
-    tag = BEGINNING[of.code]
-    if len(of.segments) < 2 or of.segments[1].tag != tag:
-        report.missing(tag, of.segments[min(1, len(of.segments) - 1)], "is not the segment after ST")
-        return
-    for again in [*all_of(of.segments, tag)][1:]:
-        report.segment(again, WrongSegment.TOO_OFTEN, "stands there twice")
-    begin = of.segments[1]
-    if begin.at(1) and begin.at(1) not in PURPOSES[of.code]:
-        report.element(begin, 1, Wrong.VALUE, f"is none of {', '.join(sorted(PURPOSES[of.code]))}")
-
-
-def _check_line(line: Segment, report: Reporter, seen: set[str]) -> None:
-    quantity_at, price_at = (2, 4) if line.tag == "PO1" else (3, 6)
-    if line.at(1) in seen:
-        report.element(line, 1, Wrong.VALUE, "is that of an earlier line")
-    if line.at(1):
-        seen.add(line.at(1))
-    if line.tag == "POC":
-        change = line.at(2)
-        if change and change not in CHANGES:
-            report.element(line, 2, Wrong.VALUE, f"is none of {', '.join(sorted(CHANGES))}")
-        if change in WITH_QUANTITY and not line.at(quantity_at):
-            report.element(line, quantity_at, Wrong.MISSING, f"is missing, and the change {change} is about it")
-        if not line.at(1) and change != "AI":
-            report.element(line, 1, Wrong.MISSING, "is missing: which line is changed cannot be told")
-    _check_quantity(line, quantity_at, report)
-    price = _decimal(line.at(price_at))
-    if price is not None and price < 0:
-        report.element(line, price_at, Wrong.VALUE, "is below zero")
-
-
-def _check_quantity(line: Segment, number: int, report: Reporter) -> None:
-    quantity = _decimal(line.at(number))
-    if quantity is None:
-        return
-    may_be_none = line.tag == "POC"
-    if quantity < 0 or (quantity == 0 and not may_be_none) or quantity >= 10**8:
-        report.element(line, number, Wrong.VALUE, "is not a quantity that can be ordered")
-    elif quantity != round(quantity, 4):
-        report.element(line, number, Wrong.VALUE, "has more than four decimals")
-
-
-def _check_totals(total: Segment, lines: list[Segment], report: Reporter, hash_total: bool) -> None:
-    said = total.at(1)
-    if said.isdecimal() and said.isascii() and int(said) != len(lines):
-        report.element(total, 1, Wrong.VALUE, f"is not the number of lines, which is {len(lines)}")
-    said_sum = _decimal(total.at(2)) if hash_total else None
-    if said_sum is not None:
-        number = 2 if not lines or lines[0].tag == "PO1" else 3
-        real = sum((_decimal(line.at(number)) or Decimal(0) for line in lines), Decimal(0))
-        if said_sum != real:
-            report.element(total, 2, Wrong.VALUE, "is not the sum of the quantities")
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        found = Decimal(text) if text else None
-    except ArithmeticError:
-        return None
-    return found if found is not None and found.is_finite() else None
-
-
 def read_purchase(of: TransactionSet) -> Purchase:
     """The values of a set that has been checked and found right."""
     return _Reading(of).purchase
@@ -248,8 +148,11 @@ class _Reading:
         if reader is not None:
             reader(self, segment)
         elif segment.tag not in _OF_NO_USE:
-            words = " ".join(element.strip() for element in segment.elements if element.strip())
-            self._here.others.append(f"{segment.tag} {words}")
+            self._keep(segment)
+
+    def _keep(self, segment: Segment) -> None:
+        words = " ".join(element.strip() for element in segment.elements if element.strip())
+        self._here.others.append(f"{segment.tag} {words}")
 
     def begin(self, segment: Segment) -> None:
         found = self.purchase
@@ -266,14 +169,18 @@ class _Reading:
         self._here.references.append((segment.at(1), segment.at(2), segment.at(3)))
 
     def contact(self, segment: Segment) -> None:
-        found = Contact(segment.at(2), tuple(segment.pairs(3)))
+        found = Contact(segment.at(1), segment.at(2), tuple(segment.pairs(3)))
         (self._party.contacts if self._party else self.purchase.contacts).append(found)
 
     def terms(self, segment: Segment) -> None:
         self.purchase.terms.append(segment)
 
     def date(self, segment: Segment) -> None:
-        self._here.dates.append(When(segment.at(1), day_of(segment.at(2)), clock_of(segment.at(3))))
+        day = day_of(segment.at(2))
+        if day is None:  # a period (DTM06), or nothing that we read
+            self._keep(segment)
+        else:
+            self._here.dates.append(When(segment.at(1), day, clock_of(segment.at(3))))
 
     def party(self, segment: Segment) -> None:
         self._party = Partner(segment.at(1), segment.at(2), segment.at(3), segment.at(4))
@@ -295,7 +202,7 @@ class _Reading:
     def item(self, segment: Segment) -> None:
         self._party = None
         if segment.tag == "PO1":
-            change, unit, quantity_at, price_at, numbers_at = "", segment.at(3), 2, 4, 6
+            change, unit, quantity_at, price_at, numbers_at = "", segment.at(3).upper(), 2, 4, 6
         else:
             change, unit, quantity_at, price_at, numbers_at = segment.at(2), _first_word(segment.at(5)), 3, 6, 8
         self._item = Item(
@@ -304,8 +211,8 @@ class _Reading:
             quantity=number_of(segment.at(quantity_at)),
             unit=unit,
             price=number_of(segment.at(price_at)),
-            basis=segment.at(price_at + 1),
-            numbers=tuple(segment.pairs(numbers_at)),
+            basis=segment.at(price_at + 1).upper(),
+            numbers=tuple((qualifier.upper(), own) for qualifier, own in segment.pairs(numbers_at)),
             segment=segment,
         )
         self.purchase.items.append(self._item)
@@ -319,7 +226,8 @@ class _Reading:
 
     def note_head(self, segment: Segment) -> None:
         self._party = None
-        text = " ".join(part for part in (segment.at(2), segment.at(3)) if part)
+        named = segment.at(1) if segment.at(2) and segment.at(1) not in _NOTE_KINDS else ""
+        text = " ".join(part for part in (named, segment.at(2), segment.at(3)) if part)
         if text:
             self._here.notes.append(text)
 
@@ -328,6 +236,7 @@ class _Reading:
 
     def charge(self, segment: Segment) -> None:
         if segment.at(1) not in {"A", "C"}:
+            self._keep(segment)
             return
         rate = f"{segment.at(7)} %" if segment.at(7) else segment.at(8)
         words = " ".join(part for part in (segment.at(2), segment.at(15), rate) if part)
@@ -337,10 +246,22 @@ class _Reading:
         amount = number_of(segment.at(2))
         if amount is not None:
             self._here.taxes.append(amount)
+        elif number_of(segment.at(3)):
+            self._here.charges.append(Charge(True, "", None, f"tax {segment.at(1)} {segment.at(3)} %"))
 
     def amount(self, segment: Segment) -> None:
         if segment.at(1) == "TT":  # of the whole wherever it stands
             self.purchase.total = number_of(segment.at(2))
+        else:
+            self._keep(segment)
+
+    def shares(self, segment: Segment) -> None:
+        if self._item is None:
+            self._keep(segment)
+            return
+        places = range(3, len(segment.elements), 2)
+        shared = ((segment.at(place), number_of(segment.at(place + 1))) for place in places)
+        self._item.shares += [Share(place, quantity) for place, quantity in shared if quantity is not None]
 
     def totals(self, segment: Segment) -> None:
         self._item = None
@@ -349,10 +270,12 @@ class _Reading:
 
 def _first_word(composite: str) -> str:
     """The first component of POC05 (C001), whatever parts them."""
-    return composite[:2]
+    return composite[:2].upper()
 
 
 _OF_NO_USE = frozenset({"SE", "ST"})
+_NOTE_KINDS = frozenset({"L1", "ZZ", "GEN"})
+"""N901 of which N902 is a text or a number in it, and no reference of the partner's."""
 _READERS: Mapping[str, Callable[[_Reading, Segment], None]] = {
     "BEG": _Reading.begin,
     "BCH": _Reading.begin,
@@ -374,5 +297,6 @@ _READERS: Mapping[str, Callable[[_Reading, Segment], None]] = {
     "SAC": _Reading.charge,
     "TXI": _Reading.tax,
     "AMT": _Reading.amount,
+    "SDQ": _Reading.shares,
     "CTT": _Reading.totals,
 }

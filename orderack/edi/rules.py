@@ -13,8 +13,9 @@ from enum import StrEnum
 from orderack.edi.envelope import TransactionSet, clock_of, day_of
 from orderack.edi.syntax import Segment
 
+_SHARES = " ".join(["67:AN:80 380:R:15"] * 9)
 _IDS = " ".join(["235:ID:2 234:AN:80"] * 10)
-_SPEC = {
+_SPEC: Mapping[str, str] = {
     "BEG": "353:ID:2! 92:ID:2! 324:AN:22! 328:AN:30 373:DT:8! 367:AN:30",
     "BCH": "353:ID:2! 92:ID:2! 324:AN:22! 328:AN:30 327:AN:8 373:DT:8! 326:AN:45 367:AN:30 127:AN:50 373:DT:8 373:DT:8",
     "CUR": "98:ID:3! 100:ID:3!",
@@ -34,6 +35,7 @@ _SPEC = {
     "N9": "128:ID:3! 127:AN:50 369:AN:45",
     "SAC": "248:ID:1! 1300:ID:4 559:ID:2 1301:AN:10 610:N2:15 378:ID:1 332:R:6 118:R:9 355:ID:2 380:R:15",
     "TXI": "963:ID:2! 782:R:18 954:R:10",
+    "SDQ": f"355:ID:2! 66:ID:2 67:AN:80! 380:R:15! {_SHARES}",
     "CTT": "354:N0:6! 347:R:10",
     "AMT": "522:ID:3! 782:R:18!",
 }

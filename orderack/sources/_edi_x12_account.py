@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from orderack.domain.value import Value
-from orderack.edi.envelope import Envelope, wrap
+from orderack.edi.envelope import Envelope, Interchange, wrap
 from orderack.edi.functional import acknowledge, read_report, report
 from orderack.edi.partner import PartnerProfile
 from orderack.edi.syntax import Malformed, Segment, seg
@@ -77,9 +77,9 @@ def _groups(judged: Judged) -> tuple[tuple[Written, ...], ...]:
     return found
 
 
-def refused(account: Account, malformed: Malformed, judged: Judged, at: datetime) -> Account:
-    """The account of the same interchange, for which nothing is owed but the refusal."""
-    reports = (_written(report(judged.interchange, malformed.note, at)),)
+def refused(account: Account, malformed: Malformed, interchange: Interchange, at: datetime) -> Account:
+    """The account of another interchange of the same partner, for which nothing is owed but the refusal."""
+    reports = (_written(report(interchange, malformed.note, at)),)
     return account.model_copy(update={"refusal": str(malformed), "groups": (), "reports": reports})
 
 

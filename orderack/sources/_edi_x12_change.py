@@ -8,7 +8,8 @@ from orderack.domain.order import Doubt, ExternalId, Line, Order, Totals
 from orderack.edi.acknowledgment import SEQUENCE
 from orderack.edi.partner import QuantityChange
 from orderack.edi.purchase import Item, Purchase
-from orderack.sources._edi_x12_order import Context, line_of_item, order_of, remade, sums_of
+from orderack.sources._edi_x12_context import Context
+from orderack.sources._edi_x12_order import doubtful_price, line_ids, line_of_item, order_of, remade, sums_of
 from orderack.sources._reading import priced, prose_of, refuse
 
 APPLIED = "x12_applied"
@@ -36,7 +37,8 @@ def changed(purchase: Purchase, standing: Order, identity: str, context: Context
     if purchase.currency not in ("", standing.currency):
         raise refuse("CUR02", f"is not the order's currency, {standing.currency}", "send a new order")
     if purchase.purpose == REPLACES:
-        lines = tuple(line_of_item(item, at, context.profile) for at, item in enumerate(purchase.items, 1))
+        ids = line_ids(purchase.items)
+        lines = tuple(line_of_item(item, own, context.profile) for item, own in zip(purchase.items, ids, strict=True))
     else:
         lines = _lines(purchase, standing, context)
     if not lines:
@@ -47,7 +49,7 @@ def changed(purchase: Purchase, standing: Order, identity: str, context: Context
         "totals": _totals(purchase, standing, lines),
         "external_ids": _external_ids(purchase, standing, header, identity),
         "instructions": prose_of(standing.instructions, header.instructions),
-        "doubts": _doubts(purchase, standing),
+        "doubts": (*_doubts(purchase, standing), *_price_doubts(purchase, lines)),
         **_said(purchase, header),
     }
     whole = standing.model_copy(update=update)
@@ -90,10 +92,11 @@ def _said(purchase: Purchase, header: Order) -> dict[str, object]:
 
 def _lines(purchase: Purchase, standing: Order, context: Context) -> tuple[Line, ...]:
     lines = {line.line_id: line for line in standing.lines}
-    for number, item in enumerate(purchase.items, 1):
-        old = lines.get(item.id)
+    ids = line_ids(purchase.items, lines)
+    for item, own in zip(purchase.items, ids, strict=True):
+        old = lines.get(own)
         if item.change == _ADDS:
-            new = line_of_item(item, len(lines) + number, context.profile)
+            new = line_of_item(item, own, context.profile)
             if old is not None and old != new:
                 raise refuse(item.segment.name(1), "is a line that the order has already", "change it, or number anew")
             lines[new.line_id] = new
@@ -128,7 +131,7 @@ def _changed_line(item: Item, old: Line, context: Context) -> Line | None:
         segment=item.segment,
     )
     asked.notes, asked.dates, asked.parties, asked.others = item.notes, item.dates, item.parties, item.others
-    new = line_of_item(asked, 1, context.profile)
+    new = line_of_item(asked, old.line_id, context.profile)
     line = old.model_copy(update={"quantity": quantity, "subtotal": None})
     if each is not None:
         line = line.model_copy(update={"unit_price": new.unit_price, "subtotal": new.subtotal})
@@ -196,3 +199,20 @@ def _doubts(purchase: Purchase, standing: Order) -> tuple[Doubt, ...]:
         return standing.doubts
     stale = Doubt(field="totals.tax", why="the change says nothing of the tax", confidence=Decimal(0))
     return (*(one for one in standing.doubts if one.field != stale.field), stale)
+
+
+def _price_doubts(purchase: Purchase, lines: tuple[Line, ...]) -> tuple[Doubt, ...]:
+    """Lines that the change brings, or prices, with a price that is none."""
+    places = {line.line_id: at for at, line in enumerate(lines)}
+    found: list[Doubt] = []
+    for item in purchase.items:
+        brought = purchase.purpose == REPLACES or item.change == _ADDS
+        why = (
+            doubtful_price(item)
+            if brought or (item.price is not None and _PRICE in _TAKES.get(item.change, ()))
+            else ""
+        )
+        if why:
+            field = f"lines[{places[item.id]}].unit_price" if item.id in places else "lines"
+            found.append(Doubt(field=field, why=why, confidence=Decimal(0)))
+    return tuple(found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orderack.domain.order import Order
+from orderack.edi.checks import check_purchase
 from orderack.edi.envelope import (
     GROUP_IN_WORDS,
     IN_WORDS,
@@ -18,12 +19,13 @@ from orderack.edi.envelope import (
 )
 from orderack.edi.functional import Verdict
 from orderack.edi.partner import PartnerProfile, Usage
-from orderack.edi.purchase import CANCELS, Purchase, check_purchase, read_purchase
+from orderack.edi.purchase import CANCELS, Purchase, read_purchase
 from orderack.edi.rules import Finding, WrongSegment
 from orderack.edi.syntax import Malformed
 from orderack.errors import InvalidInput
 from orderack.ports import Connection
-from orderack.sources._edi_x12_order import Context, order_of
+from orderack.sources._edi_x12_context import Context
+from orderack.sources._edi_x12_order import order_of
 
 MOST_INTERCHANGES, MOST_GROUPS, MOST_SETS = 10, 50, 200
 """Of one request: each interchange and each set is a record of its own."""

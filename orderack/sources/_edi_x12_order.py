@@ -1,47 +1,34 @@
-"""An 850 as our order: whose codes, terms, charges and dates mean what (docs/sources/edi_x12.md has the table)."""
+"""An 850 as our order: whose codes, terms and charges mean what (docs/sources/edi_x12.md has the table)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from zoneinfo import ZoneInfo
+from itertools import count
+
+from pydantic import ValidationError
 
 from orderack.domain.money import minor_unit
-from orderack.domain.order import (
-    Address,
-    Contacts,
-    Customer,
-    DeliveryWindow,
-    Doubt,
-    ExternalId,
-    Line,
-    Order,
-    PartnerDeadline,
-    Payment,
-    Relation,
-    TaxBasis,
-    Totals,
-)
-from orderack.edi.acknowledgment import BASIS, CODE, CONTRACT, PO_DATE, PRICE_PER, RELEASE, SEQUENCE, UNIT
+from orderack.domain.order import Doubt, ExternalId, Line, Order, PartnerDeadline, Payment, Priority, TaxBasis, Totals
+from orderack.domain.validation import problems_of
+from orderack.edi.acknowledgment import BASIS, CODE, CONTRACT, PO_DATE, RELEASE, SEQUENCE, UNIT
 from orderack.edi.partner import PartnerProfile
-from orderack.edi.purchase import Charge, Contact, Item, Partner, Purchase, Said, When
+from orderack.edi.prices import price_per
+from orderack.edi.purchase import Charge, Item, Purchase, Said
 from orderack.edi.syntax import Segment
-from orderack.ports import Connection
-from orderack.sources._reading import (
-    FOUR,
-    address_of,
-    canonical,
-    email_of,
-    line_of,
-    name_of,
-    phone_of,
-    priced,
-    prose_of,
-    refuse,
-    sku_of,
+from orderack.errors import InvalidInput
+from orderack.sources._edi_x12_context import NAME, Context
+from orderack.sources._edi_x12_dates import dates_in_words, header_dates, window_of
+from orderack.sources._edi_x12_places import (
+    address_at,
+    bill_to,
+    contacts_of,
+    customer_of,
+    is_split,
+    place_in_words,
+    places_in_words,
+    ship_to,
 )
+from orderack.sources._reading import FOUR, canonical, line_of, name_of, priced, prose_of, refuse, sku_of
 
-NAME = "edi_x12"
 LINE_ID = f"{NAME}_line"
 
 _NO_CHARGE = "NC"
@@ -52,68 +39,53 @@ _FREIGHT = frozenset({"D240", "D270", "C310", "G470", "G821", "D244", "D980"})
 """SAC02 (element 1300) that are shipping."""
 _TAX = frozenset({"H850", "H740", "H750", "H680", "D360", "B800"})
 
-_DATES: Mapping[str, str] = {
-    "001": "cancel if not shipped by",
-    "010": "ship on",
-    "015": "promotion begins",
-    "037": "ship not before",
-    "038": "ship not later than",
-    "061": "cancel if not delivered by",
-    "118": "pick-up asked for",
-}
-"""DTM01 (element 374) that are told to people; of the delivery itself see `_window`."""
-_ON_DAY = ("002", "074", "106", "017", "371")
-_NOT_BEFORE, _NOT_AFTER = ("064",), ("063",)
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an order is read beside."""
-
-    connection: Connection
-    partner: str
-    profile: PartnerProfile
-    taken_at: datetime
-    """When the interchange was accepted: from then on the clock runs."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.profile.time_zone or self.connection.time_zone)
-
-    def external_id(self, purchase: Purchase) -> str:
-        """Unique among all partners of the connection."""
-        release = f"/{purchase.release}" if purchase.release else ""
-        return f"{self.partner}/{purchase.number}{release}"
+_URGENT = frozenset({"AC", "EO", "RO", "US"})
+_ORDINARY = frozenset({"CF", "DR", "DS", "KN", "NE", "OS", "RE", "RL", "SA", "SO"})
+_NOT_FIRM = frozenset({"AB", "BE", "BK", "KB", "KD", "KE", "KI", "KR", "LB", "RC"})
+"""BEG02, BCH02 (element 92): frame agreements. What is delivered is called off by releases (BEG04)."""
 
 
 def order_of(purchase: Purchase, context: Context) -> Order:
     """The order. Raises InvalidInput naming what cannot be taken."""
+    try:
+        return remade(_made(purchase, context))
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
+
+
+def _made(purchase: Purchase, context: Context) -> Mapping[str, object]:
     profile, connection = context.profile, context.connection
     currency = purchase.currency or profile.currency
-    lines = tuple(line_of_item(item, number, profile) for number, item in enumerate(purchase.items, 1))
-    contacts = _contacts(purchase, context)
-    ship_to, bill_to = purchase.party("ST", "BY"), purchase.party("BT", "BY")
-    made = {
+    ids = line_ids(purchase.items)
+    lines = tuple(line_of_item(item, own, profile) for item, own in zip(purchase.items, ids, strict=True))
+    return {
         "store": connection.store,
         "number": f"{purchase.number}-{purchase.release}" if purchase.release else purchase.number,
         "source": connection.source,
         "trigger_at": context.taken_at,
-        "customer": _customer(purchase, context),
-        "contacts": contacts,
+        "customer": customer_of(purchase, context),
+        "contacts": contacts_of(purchase, context),
         "lines": lines,
-        "delivery_address": _address(ship_to, context),
-        "delivery_window": _window(purchase, context.zone),
-        "billing_address": _address(bill_to, context),
+        "delivery_address": address_at(ship_to(purchase), context),
+        "delivery_window": window_of(purchase, context.zone),
+        "billing_address": address_at(bill_to(purchase), context),
         "payment": Payment(terms=_terms(purchase.terms) or profile.terms),
         "currency": currency,
         "totals": totals_of(lines, purchase, currency),
-        "instructions": _instructions(purchase, ship_to, context),
+        "instructions": _instructions(purchase, context),
+        "priority": Priority.HIGH if purchase.type in _URGENT else None,
         "external_ids": _external_ids(purchase, context),
         "partner_deadline": _deadline(context),
         "purchase_order": purchase.number,
         "doubts": _doubts(purchase),
     }
-    return remade(made)
+
+
+def line_ids(items: Sequence[Item], taken: Iterable[str] = ()) -> list[str]:
+    """PO101, and where a line has none, the first number that no line has."""
+    used = {item.id for item in items} | set(taken)
+    free = (str(number) for number in count(1) if str(number) not in used)
+    return [item.id or next(free) for item in items]
 
 
 def remade(made: Mapping[str, object]) -> Order:
@@ -127,54 +99,6 @@ def _deadline(context: Context) -> PartnerDeadline | None:
     return PartnerDeadline(partner=context.partner, due_at=context.taken_at + within) if within else None
 
 
-def _customer(purchase: Purchase, context: Context) -> Customer:
-    buyer = purchase.party("BY", "BT")
-    told = f"{buyer.qualifier}-{buyer.id}".strip("-") if buyer and buyer.id else context.partner
-    name = (buyer.name if buyer else "") or context.profile.name
-    own = context.profile.customer or name_of(told) or context.partner
-    return Customer(id=own, name=line_of(name), relation=Relation.ENTERPRISE)
-
-
-def _contacts(purchase: Purchase, context: Context) -> Contacts:
-    profile, country = context.profile, context.connection.country
-    buyer = purchase.party("BY", "BT")
-    ways = _ways([*purchase.contacts, *(buyer.contacts if buyer else ())])
-    return Contacts(
-        email=email_of(ways.get("EM")) or email_of(profile.email),
-        phone=phone_of(ways.get("TE"), country) or phone_of(profile.phone, country),
-        language=context.connection.language,
-    )
-
-
-def _ways(contacts: Iterable[Contact]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for contact in contacts:
-        for qualifier, number in contact.ways:
-            found.setdefault(qualifier, number)
-    return found
-
-
-def _address(party: Partner | None, context: Context) -> Address | None:
-    """What the N1 loop says, or where the code that stands in its place is, by the partner's profile."""
-    if party is None:
-        return None
-    ways = {f"{party.qualifier}/{party.id}", party.id}
-    known = next((place for code, place in context.profile.locations.items() if code in ways), None)
-    if not party.streets and known is not None:
-        return known
-    return address_of(
-        name=", ".join(party.more_names) or None,
-        company=party.name or None,
-        street=party.streets[0] if party.streets else None,
-        street2=", ".join(party.streets[1:]) or None,
-        city=party.city,
-        region=party.region,
-        postal_code=party.postal_code,
-        country=party.country,
-        otherwise=context.connection.country,
-    )
-
-
 def _terms(segments: Sequence[Segment]) -> str | None:
     """ITD in words: its own description, or what its numbers say."""
     said = []
@@ -185,54 +109,11 @@ def _terms(segments: Sequence[Segment]) -> str | None:
     return line_of("; ".join(part for part in said if part))
 
 
-def _window(purchase: Purchase, zone: ZoneInfo) -> DeliveryWindow | None:
-    """When the buyer wants it: of the whole order, or of every line alike."""
-    dates = purchase.dates
-    if not any(one.qualifier in (*_ON_DAY, *_NOT_BEFORE, *_NOT_AFTER) for one in dates):
-        of_lines = [tuple(item.dates) for item in purchase.items]
-        dates = list(of_lines[0]) if of_lines and len(set(of_lines)) == 1 else []
-    on = next((one for code in _ON_DAY for one in dates if one.qualifier == code and one.day), None)
-    since = next((one for one in dates if one.qualifier in _NOT_BEFORE and one.day), on)
-    until = next((one for one in dates if one.qualifier in _NOT_AFTER and one.day), on)
-    since, until = since or until, until or since
-    if since is None or until is None:
-        return None
-    start, end = _at(since, time.min, zone), _at(until, time(23, 59), zone)
-    if until.clock is not None and since is until:
-        end = start + timedelta(hours=1)
-    return DeliveryWindow(start=start, end=end) if end > start else None
-
-
-def _at(when: When, otherwise: time, zone: ZoneInfo) -> datetime:
-    assert when.day is not None
-    return datetime.combine(when.day, when.clock or otherwise, zone)
-
-
-def _dates_in_words(dates: Iterable[When], *, all_of_them: bool) -> list[str]:
-    said = []
-    for one in dates:
-        of_delivery = one.qualifier in (*_ON_DAY, *_NOT_BEFORE, *_NOT_AFTER)
-        if one.day is None or (of_delivery and not all_of_them):
-            continue
-        words = _DATES.get(one.qualifier, "delivery asked for" if of_delivery else f"date {one.qualifier}")
-        said.append(f"{words} {one.day.isoformat()}")
-    return said
-
-
-def _instructions(purchase: Purchase, ship_to: Partner | None, context: Context) -> str | None:
-    said = list(purchase.notes) + _dates_in_words(purchase.dates, all_of_them=False)
-    where = _address(ship_to, context)
-    if ship_to is not None and ship_to.id and not (where and where.street):
-        said.append(f"ship to {ship_to.name} ({ship_to.qualifier} {ship_to.id})")
-    said += [_place(party) for party in purchase.parties if party.role not in {"ST", "BY", "BT", "SE", "VN", "SU"}]
+def _instructions(purchase: Purchase, context: Context) -> str | None:
+    kind = [f"order type {purchase.type}"] if purchase.type and purchase.type not in _ORDINARY else []
+    said = [*kind, *purchase.notes, *header_dates(purchase, context.zone), *places_in_words(purchase)]
     said += [f"{qualifier} {own} {words}" for qualifier, own, words in purchase.references if words]
-    said += _unpriced(purchase)
-    return prose_of(*said, *purchase.others)
-
-
-def _place(party: Partner) -> str:
-    parts = (party.name, party.id, *party.streets, party.city, party.region, party.postal_code)
-    return f"{party.role}: {', '.join(part for part in parts if part)}"
+    return prose_of(*said, *_unpriced(purchase), *purchase.others)
 
 
 def _unpriced(said: Said) -> list[str]:
@@ -253,27 +134,42 @@ def _external_ids(purchase: Purchase, context: Context) -> tuple[ExternalId, ...
 
 def _doubts(purchase: Purchase) -> tuple[Doubt, ...]:
     """What the order leaves open and somebody must know before it is promised."""
-    unpriced = [
-        Doubt(field=f"lines[{at}].unit_price", why="the order names no price", confidence=Decimal(0))
-        for at, item in enumerate(purchase.items)
-        if item.price is None and item.basis != _NO_CHARGE
+    said = (purchase, *purchase.items)
+    found = [
+        (f"lines[{at}].unit_price", why) for at, item in enumerate(purchase.items) if (why := doubtful_price(item))
     ]
-    rates = [one for said in (purchase, *purchase.items) for one in said.charges if one.amount is None]
-    if rates:
-        unpriced.append(Doubt(field="totals", why="a charge or allowance names no amount", confidence=Decimal(0)))
-    return tuple(unpriced)
+    if any(one.amount is None for part in said for one in part.charges):
+        found.append(("totals", "a charge, an allowance or a tax names no amount"))
+    if purchase.taxes and any(item.taxes for item in purchase.items) and purchase.total is None:
+        found.append(("totals.tax", "tax stands in the heading and on lines, and there is no total"))
+    if is_split(purchase):
+        found.append(("delivery_address", "the order goes to several places"))
+    if purchase.type in _NOT_FIRM and not purchase.release:
+        found.append(("lines", f"a frame agreement (order type {purchase.type}) without a release"))
+    return tuple(Doubt(field=field, why=why, confidence=Decimal(0)) for field, why in found)
 
 
-def line_of_item(item: Item, number: int, profile: PartnerProfile) -> Line:
+def doubtful_price(item: Item) -> str:
+    """Why it is not what the line will cost; empty: it is."""
+    if item.basis == _NO_CHARGE:
+        return ""
+    if item.price is None:
+        return "the order names no price"
+    if price_per(item.basis, item.unit) is None:
+        return f"what the price is for (PO105 {item.basis}) cannot be told beside the unit {item.unit or 'left out'}"
+    return ""
+
+
+def line_of_item(item: Item, own: str, profile: PartnerProfile) -> Line:
     """One ordered line. Raises InvalidInput where it says no quantity."""
     if not item.quantity:
         raise refuse(item.segment.name(), "says no quantity", "send how many are ordered")
     numbers = dict(reversed(item.numbers))
     sku = next((numbers[code] for code in profile.item_codes if code in numbers), None)
-    first = item.numbers[0] if item.numbers else ("line", item.id or str(number))
+    first = item.numbers[0] if item.numbers else ("line", own)
     description = ", ".join(item.descriptions)
     bare = Line(
-        line_id=item.id or str(number),
+        line_id=own,
         sku=sku_of(sku, (first[0], first[1])),
         description=prose_of(description) or "",
         quantity=item.quantity,
@@ -284,17 +180,18 @@ def line_of_item(item: Item, number: int, profile: PartnerProfile) -> Line:
         codes=_codes(item),
     )
     price = item.price or Decimal(0)
-    cost = item.quantity * price / PRICE_PER.get(item.basis, Decimal(1))
+    cost = item.quantity * price / (price_per(item.basis, item.unit) or Decimal(1))
     if cost >= 10**14:
         raise refuse(item.segment.name(), "comes to more than can be paid", "check the quantity and the price")
     return priced(bare, cost)
 
 
 def _line_instructions(item: Item) -> str | None:
-    dates = _dates_in_words(item.dates, all_of_them=True)
-    places = [_place(party) for party in item.parties]
+    places = [place_in_words(party) for party in item.parties]
     references = [f"{qualifier} {own} {words}".strip() for qualifier, own, words in item.references]
-    return prose_of(*item.notes, *dates, *places, *references, *_unpriced(item), *item.others)
+    shares = [f"to {share.place}: {share.quantity:f}" for share in item.shares]
+    said = (*item.notes, *dates_in_words(item.dates), *places, *references, ", ".join(shares))
+    return prose_of(*said, *_unpriced(item), *item.others)
 
 
 def _codes(item: Item) -> tuple[ExternalId, ...]:

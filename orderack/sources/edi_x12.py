@@ -50,8 +50,8 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._edi_x12_account import Account, account_of, envelope, owed, refused
 from orderack.sources._edi_x12_change import APPLIED, changed
+from orderack.sources._edi_x12_context import NAME, Context
 from orderack.sources._edi_x12_judge import Judged, fingerprint, interchanges, judge, ordered, problems_with
-from orderack.sources._edi_x12_order import NAME, Context
 from orderack.sources._edi_x12_out import MEDIA_TYPE, Outbound, Ways
 
 PATIENCE = timedelta(hours=1)
@@ -59,6 +59,8 @@ PATIENCE = timedelta(hours=1)
 
 INTERCHANGE, UNREADABLE, REPEATED = "interchange", "unreadable", "repeated"
 """Topics of deliveries that are no transaction set, or one whose number (ST02) an earlier one of its group has."""
+_NO_ORDER = {"BD": "a call for bids", "BQ": "a request for a quotation", "IN": "a copy for information"}
+"""BEG02 (element 92) of what is acknowledged, and asks for nothing to be delivered."""
 DUPLICATE = Malformed("ISA13 (segment 1)", "was used before for another interchange", "025")
 
 
@@ -182,16 +184,16 @@ class EdiX12:
     async def respond(self, request: RawRequest, recorded: Sequence[Delivery]) -> Greeting:
         """997s; TA1 where it is asked for or the interchange is refused (422, so that the gateway notices too)."""
         try:
-            found = [self._judged(one) for one in interchanges(_text(request.body))]
+            found = interchanges(_text(request.body))
         except Malformed as malformed:
             return Greeting(status=422, body=f"{malformed}\n")
-        texts, status, rest = list[str](), 200, list(recorded)
-        for judged in found:
-            count = 1 + sum(1 for _ in judged.taken)
-            mine, rest = rest[:count], rest[count:]
-            account, own = Account.model_validate_json(mine[0].body), mine[0].id
-            if account.fingerprint != fingerprint(judged.interchange.tokens.text):
-                account, own = refused(account, DUPLICATE, judged, self._clock()), mine[-1].id if count > 1 else ""
+        wholes = [at for at, one in enumerate(recorded) if one.topic == INTERCHANGE]
+        texts, status = list[str](), 200
+        for interchange, at, end in zip(found, wholes, [*wholes[1:], len(recorded)], strict=True):
+            account, own = Account.model_validate_json(recorded[at].body), recorded[at].id
+            if account.fingerprint != fingerprint(interchange.tokens.text):
+                account = refused(account, DUPLICATE, interchange, self._clock())
+                own = recorded[end - 1].id if end - 1 > at else ""
             texts.append(await self._owed(account, own) or account.refusal + "\n" * bool(account.refusal))
             status = 422 if account.refusal else status
         return Greeting(status=status, body="".join(texts), media_type=MEDIA_TYPE)
@@ -348,6 +350,8 @@ def _order(purchase: Purchase, stands: Stands | None, at: datetime, context: Con
         order = stands.order if stands else ordered(purchase, context)
         reason = "; ".join(purchase.notes)[:2_000] or "cancelled by the buyer (01)"
         return Snapshot(external_id=external_id, at=at, order=order, standing=Standing.CANCELLED, reason=reason)
+    if purchase.type in _NO_ORDER:
+        return Skipped(why=f"{purchase.number} is {_NO_ORDER[purchase.type]} (BEG02 {purchase.type}), and no order")
     order = ordered(purchase, context)
     if stands is None:
         return Snapshot(external_id=external_id, at=at, order=order)

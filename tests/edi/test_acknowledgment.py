@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from orderack.domain.response import LineAnswer, Outcome
 from orderack.edi.acknowledgment import Answer, acknowledgment
+from orderack.edi.checks import check_purchase
 from orderack.edi.envelope import read_interchanges, wrap
 from orderack.edi.partner import STATUS, read_profiles
-from orderack.edi.purchase import check_purchase, read_purchase
+from orderack.edi.purchase import read_purchase
 from orderack.edi.syntax import Delimiters
-from orderack.sources._edi_x12_order import Context, order_of
+from orderack.sources._edi_x12_context import Context
+from orderack.sources._edi_x12_order import order_of
 from tests.conformance.source import NOW
 from tests.edi import interchanges as edi
 from tests.edi.test_syntax import ENVELOPE, delimiters

@@ -54,7 +54,7 @@ async def test_what_a_department_stores_order_says_besides_is_told_to_people() -
     instructions = order.instructions or ""
     for words in ("ship on 2026-11-28", "cancel if not shipped by 2026-12-05", "Collect, use routing guide", "0881"):
         assert words in instructions
-    assert "SDQ EA 92 0007 12 0019 12" in (order.lines[0].instructions or "")
+    assert "to 0007: 12, to 0019: 12" in (order.lines[0].instructions or "")
     assert "CTP RS RTL 14.99" in (order.lines[0].instructions or "")
     assert order.payment.terms == "NET 60, 2 PCT 45"
 

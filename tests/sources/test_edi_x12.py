@@ -260,7 +260,7 @@ async def test_a_line_without_a_price_is_in_doubt_and_one_free_of_charge_is_not(
 async def test_what_no_field_holds_is_told_to_people() -> None:
     lines = ("PO1*1*10*EA*1**VN*A", "SDQ*EA*92*0012*6*0013*4", "PKG*F****Shrink wrap")
     order = await Partner().order(edi.one(edi.order(lines=lines, tail=["CTT*1"])))
-    assert order.lines[0].instructions == "SDQ EA 92 0012 6 0013 4\nPKG F Shrink wrap"
+    assert order.lines[0].instructions == "to 0012: 6, to 0013: 4\nPKG F Shrink wrap"
 
 
 async def test_a_number_with_more_digits_than_money_has_keeps_the_lines_worth() -> None:
