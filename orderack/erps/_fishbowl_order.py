@@ -49,7 +49,7 @@ CENT = Decimal("0.000001")
 
 _OTHER = re.compile(r"[^A-Z0-9]+")
 _STATE = re.compile(r"^[A-Za-z]{2}$")
-_HEAD = re.compile(r"^orderack (\S+)/(\S+) r(\d{1,9})$")
+_HEAD = re.compile(r"^orderack ([^\s/]+)/([^\s/]+) r(\d{1,9})(?!\S)")
 _LINE = re.compile(r"^#(\S+)")
 _COUNTRIES = Locale("en").territories
 
@@ -57,7 +57,7 @@ Rows = list[list[str]]
 
 
 class Mark(BaseModel):
-    """The first line of a sales order's note: whose it is, and which revision."""
+    """The first words of a sales order's note: whose it is, and which revision."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,7 +70,7 @@ class Mark(BaseModel):
     @classmethod
     def read(cls, note: str) -> "Mark | None":
         """None: the note does not begin with a mark of ours."""
-        found = _HEAD.match(note.strip().partition("\n")[0].strip())
+        found = _HEAD.match(note.strip())
         if found is None:
             return None
         return cls(ref=OrderRef(store=unquote(found[1]), number=unquote(found[2])), revision=int(found[3]))

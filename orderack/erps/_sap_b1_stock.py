@@ -1,7 +1,7 @@
 """Stock as SAP Business One keeps it: by item and warehouse, in stock, committed to orders, ordered from suppliers."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from orderack.domain.receipt import LineVerdict, StockVerdict
@@ -12,6 +12,8 @@ from orderack.errors import Misconfigured, Unavailable
 
 AT_ONCE = 10
 """Items in one question; the filter of twenty long codes would be too long for a URL."""
+MOST_DATED = 20
+"""Items that are short whose purchases are asked for, a request each; of more the backorder has no day."""
 PURCHASE_LINES = 20
 """The vendor's page."""
 ORDERS, ROWS = "PurchaseOrders", "PurchaseOrders/DocumentLines"
@@ -25,10 +27,15 @@ class Place:
     warehouse: str | None
 
 
-async def positions(layer: ServiceLayer, skus: Collection[str], warehouse: str | None) -> Mapping[str, Position]:
-    """What is free of each item. One that is not there is absent. Raises Unavailable or Misconfigured."""
-    places = {Place(sku, warehouse): NONE for sku in skus}
-    return {place.item: position for place, position in (await _positions(layer, places)).items()}
+async def positions(
+    layer: ServiceLayer, wanted: Mapping[str, Decimal], warehouse: str | None
+) -> Mapping[str, Position]:
+    """What is free of each item, and coming where it is short. One that is not there is absent.
+
+    Raises Unavailable or Misconfigured.
+    """
+    places = {Place(sku, warehouse): quantity for sku, quantity in wanted.items()}
+    return {place.item: position for place, position in (await _positions(layer, places, {})).items()}
 
 
 async def verdicts(
@@ -39,7 +46,7 @@ async def verdicts(
     for row in document.lines:
         place = _place(row, warehouse)
         own[place] = own.get(place, NONE) + row.still_open * row.units
-    left = await _positions(layer, own)
+    left = await _positions(layer, own, own)
     parts: dict[str, list[Part]] = {}
     others: dict[str, LineVerdict] = {}
     for row in document.lines:
@@ -62,13 +69,23 @@ def _place(row: DocumentLine, warehouse: str | None) -> Place:
     return Place(row.item, row.warehouse or warehouse)
 
 
-async def _positions(layer: ServiceLayer, own: Mapping[Place, Decimal]) -> dict[Place, Position]:
-    items = await _items(layer, sorted({place.item for place in own}))
-    found = {}
-    for place, share in own.items():
+async def _positions(
+    layer: ServiceLayer, wanted: Mapping[Place, Decimal], own: Mapping[Place, Decimal]
+) -> dict[Place, Position]:
+    """`own`: what of the committed is this order's."""
+    items = await _items(layer, sorted({place.item for place in wanted}))
+    found: dict[Place, Position] = {}
+    asked = 0
+    for place, quantity in wanted.items():
         item = items.get(place.item) or items.get(place.item.casefold())
-        if item is not None:
-            found[place] = await _position(layer, item, place, share)
+        if item is None:
+            continue
+        position, ordered = _here(item, place, own.get(place, NONE))
+        if ordered > 0 and not position.endless and position.free < quantity:
+            asked += 1
+            coming = await _incoming(layer, place, ordered) if asked <= MOST_DATED else (Incoming(ordered),)
+            position = replace(position, incoming=coming)
+        found[place] = position
     return found
 
 
@@ -83,14 +100,14 @@ async def _items(layer: ServiceLayer, codes: list[str]) -> dict[str, Item]:
     return {code.casefold(): item for code, item in exact.items()} | exact
 
 
-async def _position(layer: ServiceLayer, item: Item, place: Place, share: Decimal) -> Position:
+def _here(item: Item, place: Place, share: Decimal) -> tuple[Position, Decimal]:
+    """What is free, and what is ordered from suppliers."""
     if item.stocked == NO:
-        return Position(NONE, endless=True)
+        return Position(NONE, endless=True), NONE
     here = [one for one in item.warehouses if place.warehouse in (None, one.code)]
     committed = sum((one.committed for one in here), NONE)
     free = sum((one.in_stock for one in here), NONE) - committed + min(share, committed)
-    ordered = sum((one.ordered for one in here), NONE)
-    return Position(free, await _incoming(layer, place, ordered) if ordered > 0 else ())
+    return Position(free), sum((one.ordered for one in here), NONE)
 
 
 async def _incoming(layer: ServiceLayer, place: Place, ordered: Decimal) -> tuple[Incoming, ...]:

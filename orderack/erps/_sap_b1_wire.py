@@ -208,7 +208,7 @@ class Purchases(BaseModel):
 
 
 class LoggedIn(BaseModel):
-    session: str = Field(alias="SessionId", min_length=1)
+    session: str = Field(alias="SessionId", pattern=r"^[^\s;,\"\\\x00-\x1f\x7f-\U0010ffff]{1,400}$")
 
 
 class _Message(BaseModel):

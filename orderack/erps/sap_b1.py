@@ -6,6 +6,7 @@ once made all the same, the later one is cancelled. A later revision changes the
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -164,7 +165,10 @@ class SapB1:
 
     async def availability(self, lines: Sequence[Line]) -> Sequence[Stock]:
         """Live stock per line. A line whose item is not there is absent."""
-        found = await positions(self._layer, {line.sku for line in lines}, self._warehouse)
+        wanted: dict[str, Decimal] = {}
+        for line in lines:
+            wanted[line.sku] = wanted.get(line.sku, Decimal(0)) + line.quantity
+        found = await positions(self._layer, wanted, self._warehouse)
         return tuple(_stock.stock(line, found[line.sku]) for line in lines if line.sku in found)
 
     async def invoice(self, ref: OrderRef, document_id: str) -> str:
@@ -333,7 +337,7 @@ class SapB1:
     async def _explained(self, order: Order, refusal: Refused) -> Refused:
         """The refusal, with the lines whose items are not there: SAP's own sentence seldom names them."""
         try:
-            known = await positions(self._layer, {line.sku for line in order.lines}, self._warehouse)
+            known = await positions(self._layer, {line.sku: Decimal(0) for line in order.lines}, self._warehouse)
         except (Unavailable, Misconfigured):
             return refusal
         lacking = [

@@ -124,6 +124,7 @@ def test_whose_an_order_is_and_which_line_an_item_is_are_read_back(
 ) -> None:
     mark = Mark(ref=OrderRef(store=store, number=number), revision=revision)
     assert Mark.read(f"{mark}\n{number}\norderack a/b r9") == mark
+    assert Mark.read(f" {mark} order {number}") == mark, "where a note loses its line breaks"
     item = Line(line_id=line, sku=sku, quantity=Decimal(1), unit_price=Decimal(1), instructions="ring\ntwice")
     (row,) = items(changed(lines=(item,)))
     found = line_mark_in(row["Note"])
@@ -136,7 +137,16 @@ def test_whose_an_order_is_and_which_line_an_item_is_are_read_back(
 
 
 @pytest.mark.parametrize(
-    "note", ["", "called about colour", "orderack", "orderack shop/A-1 r", "orderack shop r1", "x orderack a/b r1"]
+    "note",
+    [
+        "",
+        "called about colour",
+        "orderack",
+        "orderack shop/A-1 r",
+        "orderack shop r1",
+        "x orderack a/b r1",
+        "orderack a/b r1x",
+    ],
 )
 def test_a_note_of_somebody_elses_is_no_mark(note: str) -> None:
     assert Mark.read(note) is None

@@ -208,6 +208,30 @@ async def test_another_item_that_a_person_put_there_is_a_substitute_and_a_remark
         ]
 
 
+@pytest.mark.parametrize(("has", "asked"), [(5, 0), (4, 20)])
+async def test_purchases_are_asked_for_where_something_is_short_and_not_without_end(
+    suite: _Suite, has: int, asked: int
+) -> None:
+    rows = [row(n, str(n), f"CUP-{n}", 5) for n in range(30)]
+    questions: list[str] = []
+    async with running_peer() as peer, suite.erp(peer.url) as erp:
+
+        def books(got: Received) -> Answer | None:
+            if "/Items" in got.target:
+                return listed(*(item(f"CUP-{n}", has, 5, ordered=10) for n in range(30)))
+            if "$crossjoin" in got.target:
+                questions.append(got.target)
+            return suite.aside(got)
+
+        peer.aside = books
+        peer.will(listed(document(DocumentLines=rows)))
+        receipt = await erp.find(REF, 1)
+        assert receipt is not None
+        assert len(questions) == asked
+        assert {line.verdict for line in receipt.lines} == {"available" if has == 5 else "partial"}
+        assert len(receipt.lines) == 30
+
+
 @pytest.mark.parametrize(
     ("answer", "fate", "code"),
     [
@@ -282,6 +306,14 @@ async def test_twenty_at_once_whose_session_has_ended_sign_in_once_more(
     assert len(sessions) == 2
     assert {booking.document_id for booking in bookings} == {"100001"}
     assert suite.logged_out == 1
+
+
+@pytest.mark.parametrize("session", ["", "a b", "a;b", "a\r\nX: y", "ü", "x" * 500])
+async def test_a_session_that_could_not_be_a_cookie_is_none(suite: _Suite, session: str) -> None:
+    async with running_peer() as peer, suite.erp(peer.url) as erp:
+        peer.will(json_answer(200, {"SessionId": session}))
+        with pytest.raises(Unavailable, match="says nothing"):
+            await erp.find(REF, 1)
 
 
 async def test_a_session_that_ends_in_the_middle_of_a_submission_costs_no_second_document(suite: _Suite) -> None:
