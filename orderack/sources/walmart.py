@@ -229,7 +229,7 @@ class Walmart:
 
     async def answer(self, answer: SourceAnswer) -> Answered:
         """Acknowledged, or cancelled, as a whole; how it stood before and stands after says what became of it."""
-        order = await self._order(answer.external_id)
+        order = await self._standing(answer.external_id)
         if order is None:
             return Answered(state=AnswerState.REFUSED, detail="Walmart has no such order")
         stage, refusal = answer.key.stage, ""
@@ -239,7 +239,7 @@ class Walmart:
             return Answered(state=AnswerState.REFUSED, detail=detail)
         if call:
             refusal = await self._write(answer.external_id, call, body)
-            order = await self._order(answer.external_id) or order
+            order = await self._standing(answer.external_id) or order
         return verdict(order, stage, refusal)
 
     def _call(self, order: WalmartOrder, stage: AnswerStage) -> tuple[str, JsonValue]:
@@ -262,15 +262,23 @@ class Walmart:
             raise Misconfigured(f"Walmart answered {response.status_code}: check {self._login}")
         return why(response)
 
+    async def _standing(self, external_id: str) -> WalmartOrder | None:
+        """How an order that was read before stands now. Raises Unavailable where it cannot be read just now."""
+        try:
+            return await self._order(external_id)
+        except InvalidInput:
+            raise Unavailable("Walmart showed the order in a form that cannot be read") from None
+
     async def _order(self, external_id: str) -> WalmartOrder | None:
         response = await self._signed_in.send("GET", self._market.path_of(external_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         page = self._http.read(Page, self._let_in(response))
-        own = page.orders[0] if page.orders else None
-        if own is None and page.purchase_order is None:
-            return None
-        return read(_ORDER, response.content if own is None else json.dumps(own).encode())
+        if not page.orders and page.purchase_order is not None:
+            return read(_ORDER, response.content)
+        # a list that was asked for one order may hold others
+        own = next((one for one in page.orders if isinstance(one, dict) and _id(one) == external_id), None)
+        return None if own is None else read(_ORDER, json.dumps(own).encode())
 
     async def _asked(self, path: str) -> httpx.Response:
         return self._let_in(await self._signed_in.send("GET", path))
@@ -303,8 +311,12 @@ def _cursor(text: str, now: datetime) -> _Cursor:
 def _delivery(order: JsonValue) -> Delivery:
     """As it stands now: the same order in the same state is the same delivery."""
     text = json.dumps(order, sort_keys=True, separators=(",", ":"))
-    named = name_of(order.get("purchaseOrderId")) if isinstance(order, dict) else None
+    named = _id(order) if isinstance(order, dict) else None
     return Delivery(id=f"{named or 'order'}"[:100] + f"/{hashlib.sha256(text.encode()).hexdigest()[:40]}", body=text)
+
+
+def _id(order: Mapping[str, JsonValue]) -> str | None:
+    return name_of(order.get("purchaseOrderId"))
 
 
 def make(connection: Connection, prefix: str) -> Walmart:

@@ -581,10 +581,10 @@ class TestLooking:
             await source.aclose()
 
 
-async def an_answer(stage: AnswerStage) -> SourceAnswer:
-    order = (await taken(US)).order
+async def an_answer(stage: AnswerStage, shape: dict = US) -> SourceAnswer:
+    order = (await taken(shape)).order
     key = AnswerKey(ref=order.ref, revision=1, stage=stage)
-    return SourceAnswer(key=key, order=order, external_id="9007199254740993123", now=NOW)
+    return SourceAnswer(key=key, order=order, external_id=shape["purchaseOrderId"], now=NOW)
 
 
 def fetched(order: dict) -> Answer:
@@ -635,6 +635,28 @@ class TestAnswering:
             assert sum(one.method == "POST" for one in peer.received[1:]) == 1
             await source.aclose()
 
+    async def test_another_order_than_the_one_that_was_asked_for_is_never_answered(self) -> None:
+        async with running_peer() as peer:
+            source = walmart(peer.url, market="mx")
+            other = {**MX, "purchaseOrderId": "P-of-somebody-else"}
+            peer.will(TOKEN, json_answer(200, {"order": [other]}))
+            answered = await source.answer(await an_answer(AnswerStage.RECEIVED, MX))
+            assert (answered.state, answered.detail) == (AnswerState.REFUSED, "Walmart has no such order")
+            peer.will(json_answer(200, {"order": [other, MX]}))
+            (reading,) = await source.fetch(MX["purchaseOrderId"])
+            assert isinstance(reading, Snapshot)
+            assert reading.external_id == MX["purchaseOrderId"]
+            await source.aclose()
+        assert not [one for one in peer.received[1:] if one.method == "POST"]
+
+    async def test_an_order_that_cannot_be_read_just_now_is_answered_later(self) -> None:
+        async with running_peer() as peer:
+            source = walmart(peer.url)
+            peer.will(TOKEN, fetched({**US, "orderDate": "soon"}))
+            with pytest.raises(Unavailable):
+                await source.answer(await an_answer(AnswerStage.RECEIVED))
+            await source.aclose()
+
     async def test_a_cancellation_names_each_open_line_with_its_reason(self) -> None:
         odd = copy.deepcopy(US)
         odd["orderLines"]["orderLine"][1]["intentToCancel"] = "true"
@@ -676,7 +698,7 @@ async def test_every_request_is_as_walmart_describes_it(market: str, order: dict
         source = walmart(peer.url, market=market)
         peer.will(TOKEN, fetched(order))
         for stage in (AnswerStage.RECEIVED, AnswerStage.REJECTED):
-            await source.answer(await an_answer(stage))
+            await source.answer(await an_answer(stage, order))
         await source.look((await source.look("", NOW)).cursor, NOW)
         sign_in, *asked = peer.received
         described_as(_described("us_mp_auth.openapi.json"), HOST, sign_in)
