@@ -69,6 +69,8 @@ class ServiceLayer:
         if response.is_success:
             return self._safe.read(model, response)
         error = self._error(response)
+        if isinstance(error, Refused) and error.code == UNKNOWN_PROPERTY:
+            raise Misconfigured(f"{error}: check {self._prefix}CUSTOMER_FIELD, and that this is its version 10")
         raise Unavailable(f"{self.erp} does not answer: {error}") if isinstance(error, Refused) else error
 
     async def create(self, path: str, body: Json) -> None:

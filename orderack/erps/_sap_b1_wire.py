@@ -58,12 +58,12 @@ def key_of(ref: OrderRef) -> str:
 
 
 def _day(value: object) -> object:
-    return value[:10] if isinstance(value, str) else value
+    return (value[:10] or None) if isinstance(value, str) else value
 
 
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date | None, BeforeValidator(_day)]
 """OData 3 writes `2026-11-21`, OData 4 `2026-11-21T00:00:00Z`."""
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
 Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(0) if value is None else value)]
 """What a row has nothing to say about is null: a text row has neither item nor quantity."""
 
@@ -130,10 +130,10 @@ class Document(BaseModel):
     status: Text = Field(alias="DocumentStatus", default="bost_Open")
     object_code: Text = Field(alias="DocObjectCode", default="")
     authorization: Text = Field(alias="AuthorizationStatus", default="")
-    created_on: Day | None = Field(alias="CreationDate", default=None)
-    created_at: str | None = Field(alias="DocTime", default=None)
-    changed_on: Day | None = Field(alias="UpdateDate", default=None)
-    changed_at: str | None = Field(alias="UpdateTime", default=None)
+    created_on: Day = Field(alias="CreationDate", default=None)
+    created_at: Text = Field(alias="DocTime", default="")
+    changed_on: Day = Field(alias="UpdateDate", default=None)
+    changed_at: Text = Field(alias="UpdateTime", default="")
     etag: str | None = Field(validation_alias=AliasChoices("odata.etag", "@odata.etag"), default=None)
     lines: tuple[DocumentLine, ...] = Field(alias="DocumentLines", default=())
 
@@ -195,7 +195,7 @@ class Partners(BaseModel):
 class PurchaseLine(BaseModel):
     item: Text = Field(alias="ItemCode")
     open: Number = Field(alias="RemainingOpenQuantity", default=Decimal(0))
-    due: Day | None = Field(alias="ShipDate", default=None)
+    due: Day = Field(alias="ShipDate", default=None)
     warehouse: str | None = Field(alias="WarehouseCode", default=None)
 
 

@@ -21,6 +21,7 @@ from tests.conformance.erp import LINES, NOW, an_order
 from tests.erps.test_sap_b1 import FIELDS, document
 
 WRITING = Writing(FIELDS, warehouse="01", tax_code="S1", shipping=3)
+BERLIN = ZoneInfo("Europe/Berlin")
 LONG = Address(
     name="Ada Example", street="S" * 120, city="Zürich", region="Canton of Zürich", postal_code="8001", country="CH"
 )
@@ -138,11 +139,19 @@ def test_both_forms_of_an_error_are_read(body: bytes, code: str, message: str) -
 @pytest.mark.parametrize(
     ("revision", "said", "when"),
     [
-        (1, {}, datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))),
-        (2, {}, datetime(2026, 11, 22, 8, tzinfo=ZoneInfo("Europe/Berlin"))),
-        (1, {"CreationDate": "2026-11-21T00:00:00Z"}, datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))),
-        (1, {"DocTime": None}, datetime(2026, 11, 21, tzinfo=ZoneInfo("Europe/Berlin"))),
+        (1, {}, datetime(2026, 11, 21, 10, 30, tzinfo=BERLIN)),
+        (2, {}, datetime(2026, 11, 22, 8, tzinfo=BERLIN)),
+        (1, {"CreationDate": "2026-11-21T00:00:00Z"}, datetime(2026, 11, 21, 10, 30, tzinfo=BERLIN)),
+        (1, {"DocTime": None}, datetime(2026, 11, 21, tzinfo=BERLIN)),
         (1, {"DocTime": "noon"}, None),
+        (1, {"DocTime": 1030}, datetime(2026, 11, 21, 10, 30, tzinfo=BERLIN)),
+        (1, {"DocTime": 930}, None),
+        (1, {"CreationDate": ""}, None),
+        (
+            1,
+            {"CreationDate": "2026-11-21T00:00:00Z", "DocTime": "10:30:00Z"},
+            datetime(2026, 11, 21, 10, 30, tzinfo=BERLIN),
+        ),
         (1, {"CreationDate": None}, None),
     ],
 )
@@ -150,7 +159,7 @@ def test_the_companys_wall_clock_is_read_in_its_zone(
     revision: int, said: Mapping[str, JsonValue], when: datetime | None
 ) -> None:
     read = Document.model_validate({**_dict(document()), **said})
-    assert read.recorded_at(revision, ZoneInfo("Europe/Berlin")) == when
+    assert read.recorded_at(revision, BERLIN) == when
 
 
 def _dict(value: JsonValue) -> dict[str, JsonValue]:

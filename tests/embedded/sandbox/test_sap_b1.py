@@ -8,7 +8,7 @@ import pytest
 from orderack.embedded.sandbox import Action, Behaviour, Fault, Target
 from orderack.embedded.sandbox.vendors.sap_b1 import SEATS
 from orderack.erps._sap_b1_wire import key_of
-from orderack.errors import Refused, Unavailable
+from orderack.errors import Misconfigured, Refused, Unavailable
 from orderack.ports import Awaited, RawRequest
 from tests.conformance.erp import NOW
 from tests.embedded.sandbox.erp_suite import ErpSandboxSuite, the_order
@@ -170,6 +170,12 @@ class TestSapB1InTheSandbox(ErpSandboxSuite):
             await erp.submit(the_order("A-2").model_copy(update={"contacts": stranger}), 1)
         ada, other = self.vendor(sandbox).books.orders.values()
         assert (ada.text("CardCode"), other.text("CardCode")) == ("C-ADA", "C20000")
+
+    async def test_a_partners_field_that_is_not_there_is_ours_to_mend(self, sandbox, monkeypatch):
+        monkeypatch.setenv("ORDERACK_ERP_SAP_B1_CUSTOMER_FIELD", "U_ShopId")
+        async with self.erp() as erp:
+            with pytest.raises(Misconfigured, match="ORDERACK_ERP_SAP_B1_CUSTOMER_FIELD"):
+                await erp.submit(the_order(), 1)
 
     @pytest.mark.parametrize("drop", ["B1SESSION", "ROUTEID"])
     async def test_both_cookies_are_needed(self, sandbox, drop):
