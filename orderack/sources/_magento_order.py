@@ -32,8 +32,9 @@ from orderack.sources._reading import (
 SYSTEM = "magento"
 OURS = "orderack "
 """How the last line of our own comments begins (`_storefront_note.marker`)."""
-AT_CHECKOUT = timedelta(minutes=1)
-"""A comment that the shop shows on its page, as old as the order, was written by the buyer at the checkout."""
+AT_CHECKOUT = timedelta(seconds=2)
+"""A comment that the shop shows on its page, as old as the order, was written by the buyer at the checkout; a later one
+by the payment's module, as a rule."""
 
 STANDING: Mapping[str, Standing] = {
     "pending_payment": Standing.NOT_YET,
@@ -106,7 +107,7 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
         "payment": _payment(order, parts, money),
         "currency": money.currency,
         "totals": money.totals,
-        "instructions": prose_of(order.customer_note, *_said_at_checkout(order), _gift(parts.gift_message)),
+        "instructions": prose_of(*_said_at_checkout(order), _gift(parts.gift_message)),
         "purchase_order": po,
         "order_type": DIGITAL if virtual and shipping is None and pickup is None else "standard",
         "external_ids": _numbers(order),
@@ -187,16 +188,16 @@ def _payment(order: Ordered, parts: Parts, money: MagentoMoney) -> dict[str, obj
 
 
 def _said_at_checkout(order: Ordered) -> list[str]:
-    """What the buyer wrote at the checkout, where a shop's module keeps it among the comments; never one of ours."""
+    """What the buyer wrote at the checkout. Magento, or a shop's module, keeps it among the comments; never one of ours."""
     placed = iso_8601(order.created_at)
-    found = []
+    found = [order.customer_note] if order.customer_note else []
     for one in order.status_histories:
         at = iso_8601(one.created_at)
         early = at is not None and placed is not None and abs(at - placed) <= AT_CHECKOUT
         ours = (one.comment or "").rpartition("\n")[2].startswith(OURS)
         if one.comment and one.is_visible_on_front and early and not ours:
             found.append(one.comment)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _gift(message: GiftMessage | None) -> str | None:

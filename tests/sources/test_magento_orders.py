@@ -286,6 +286,22 @@ def test_an_order_that_was_edited_is_known_by_the_first_ones_number_too():
     assert ("magento_original", "000000361") in {(one.system, one.id) for one in order.external_ids}
 
 
+@pytest.mark.parametrize(
+    ("comment", "seconds", "visible", "instructions"),
+    [
+        ("Ring twice", 0, 1, "Ring twice"),
+        ("Leave it there", 1, 1, "Ring twice\nLeave it there"),
+        ("付款類型 : NewebPay", 4, 1, "Ring twice"),
+        ("Leave it there", 1, 0, "Ring twice"),
+        (None, 0, 1, "Ring twice"),
+    ],
+)
+def test_only_what_the_buyer_wrote_at_the_checkout_is_an_instruction_and_once(comment, seconds, visible, instructions):
+    at = f"2026-11-21 09:20:{11 + seconds}"
+    history = {"comment": comment, "created_at": at, "is_visible_on_front": visible, "is_customer_notified": None}
+    assert snapshot(like(customer_note="Ring twice", status_histories=[history])).order.instructions == instructions
+
+
 # ---------------------------------------------------------------------------------------- asking and answering
 
 
