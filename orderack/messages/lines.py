@@ -70,16 +70,13 @@ class LineWriter:
         labels, answer = self._labels, self._answers.get(ordered.line_id)
         if answer is None or answer.outcome is Outcome.HOLD:
             return labels.stock_hold
-        counts = (
-            (labels.stock_some, answer.accepted),
-            (labels.stock_backorder, answer.backordered),
-            (labels.stock_reject, answer.rejected),
-        )
+        counts = ((labels.stock_backorder, answer.backordered), (labels.stock_reject, answer.rejected))
         words = [fill(pattern, n=self._formats.number(count)) for pattern, count in counts if count]
-        if answer.accepted and not (answer.backordered or answer.rejected):
-            words = [labels.stock_all]
         if answer.substitute_sku:
-            words = [fill(labels.stock_substitute, sku=unlinked(line(answer.substitute_sku)))]
+            words.insert(0, fill(labels.stock_substitute, sku=unlinked(line(answer.substitute_sku))))
+        elif answer.accepted:
+            some = fill(labels.stock_some, n=self._formats.number(answer.accepted))
+            words.insert(0, some if words else labels.stock_all)
         if answer.unit_price is not None:
             price = self._formats.money(answer.unit_price, self._order.currency)
             words.append(fill(labels.stock_price, price=price))
