@@ -50,6 +50,13 @@ def test_rows_that_are_written_after_their_discount_cost_what_they_did_before():
     assert add_up(order) == order.totals.total == Decimal("253.74")
 
 
+def test_rows_after_their_discount_are_exact_where_their_prices_are_rounded():
+    rows = [item(1, "A", "90.00", qty_ordered=3, price="33.33", discount_amount=10)]
+    order = snapshot(of(rows, 90, subtotal=100, discount_amount=-10)).order
+    assert (order.lines[0].amount, order.lines[0].subtotal) == (100, 100)
+    assert add_up(order) == order.totals.total == 90
+
+
 def test_a_discount_of_everything_leaves_the_line_and_its_price():
     rows = [
         item(1, "SHORT-29", 0, product_type="configurable", price=44, discount_amount=44),
