@@ -5,6 +5,7 @@ Fields: shopify.dev, REST "Order"; commerce.md §8. Anything may be null; amount
 """
 
 import json
+import re
 from decimal import Decimal
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def _object(value: object) -> object:
     return None if value in ({}, [], "") else value
 
 
-Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+NUMBER = re.compile("[0-9]{1,20}")
+Number = Annotated[str, Field(pattern=rf"^{NUMBER.pattern}$")]
 Id = Annotated[Number | None, BeforeValidator(id_of)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Count = Annotated[int, Field(ge=0, lt=10**8)]

@@ -10,9 +10,9 @@ import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from orderack.clients.http import Clock, utc_now
@@ -41,7 +41,7 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._reading import refuse
 from orderack.sources._shopify_graphql import changed_since, order_of
-from orderack.sources._shopify_order import Id, ShopOrder
+from orderack.sources._shopify_order import NUMBER, ShopOrder, id_of
 from orderack.sources._shopify_reading import reading_of
 
 OVERLAP = timedelta(minutes=5)
@@ -84,11 +84,20 @@ class Record(Value):
     lines: tuple[LineAnswer, ...] = ()
 
 
+def _number(value: object) -> str | None:
+    found = id_of(value)
+    return found if isinstance(found, str) and NUMBER.fullmatch(found) else None
+
+
+Named = Annotated[str | None, BeforeValidator(_number)]
+"""An order's id; what is none is another thing's."""
+
+
 class _About(BaseModel):
     """A body that does not bring the order whole."""
 
-    id: Id = None
-    order_id: Id = None
+    id: Named = None
+    order_id: Named = None
     order_edit: "_About | None" = None
     line_items: object = None
     order: "_About | None" = None
@@ -268,8 +277,11 @@ def _record(answer: SourceAnswer) -> str:
         page=answer.page_url,
         lines=answer.lines,
     )
-    value = made.model_dump_json(exclude_defaults=True)
-    return value if len(value.encode()) <= VALUE_BYTES else made.model_copy(update={"lines": ()}).model_dump_json()
+    for one in (made, made.model_copy(update={"lines": ()})):
+        value = one.model_dump_json(exclude_defaults=True)
+        if len(value.encode()) <= VALUE_BYTES:
+            break
+    return value
 
 
 SOURCE: SourceSpec = SourceSpec(

@@ -142,7 +142,7 @@ class Woocommerce:
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
         """One: of this webhook, this topic and this very body. A body that tells only of an id tells it again when it
         happens again: there, and nowhere else, the delivery's own id is part of it."""
-        topic = request.headers.get("x-wc-webhook-topic", "order")[:100]
+        topic = request.headers.get("x-wc-webhook-topic", "").strip()[:100] or "order"
         known_as = [request.headers.get("x-wc-webhook-id", ""), topic, hashlib.sha256(request.body).hexdigest()[:32]]
         if topic.endswith(".deleted"):
             known_as.append(request.headers.get("x-wc-webhook-delivery-id", ""))

@@ -337,11 +337,21 @@ async def test_without_any_time_it_is_none() -> None:
     [
         ("fulfillments/create", {"id": 1, "order_id": 7, "line_items": []}, "7"),
         ("returns/request", {"id": 1, "order": {"id": 7}}, "7"),
+        ("carts/update", {"id": "eeafa272cebfd4b22385bc4b645e762c", "order_id": 7}, "7"),
         ("returns/request", {"id": 1, "order": {"id": 7, "line_items": None}}, "7"),
     ],
 )
 async def test_another_thing_of_an_order_is_a_hint(topic: str, body: Body, named: str) -> None:
     assert list(await readings(body, topic)) == [Hint(external_id=named)]
+
+
+@pytest.mark.parametrize("named", ["x", "7/../8", "7'", -7, 7.5, True, "9" * 21])
+async def test_what_is_no_orders_id_names_none(named: JsonValue) -> None:
+    assert list(await readings({"id": named, "line_items": []}, "carts/update")) == [
+        Skipped(why="not about an order, but carts/update")
+    ]
+    with pytest.raises(InvalidInput, match="id"):
+        await readings({"id": named}, "orders/updated")
 
 
 HOSTILE: tuple[JsonValue, ...] = (None, "", -1, True, "x" * 5_000, {"a": 1}, [None], 10**30)

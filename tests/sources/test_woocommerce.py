@@ -444,6 +444,8 @@ def test_two_orders_of_one_second_are_two_deliveries_and_one_sent_twice_is_one()
     assert known_as(BODY) != known_as(other)
     assert known_as(BODY) == known_as(BODY, x_wc_webhook_delivery_id="another")
     assert known_as(BODY) != known_as(BODY, "order.restored")
+    assert "/order/" in known_as(BODY, " ")
+    assert len(known_as(BODY, "order.deleted" * 30, x_wc_webhook_id="9" * 300)) <= 200
     assert known_as(BODY) != known_as(BODY, x_wc_webhook_id="143")
     gone = b'{"id":727}'
     first, again = [known_as(gone, "order.deleted", x_wc_webhook_delivery_id=n) for n in ("1", "2")]
@@ -459,6 +461,8 @@ def _paths(value: JsonValue, at: tuple[str | int, ...] = ()) -> list[tuple[str |
 
 
 GONE = object()
+SOURCE = shop()
+"""Reading asks nobody, so it may be anybody's."""
 
 
 @quickly
@@ -468,6 +472,7 @@ GONE = object()
 @example(path=("line_items", 0, "subtotal"), value=-5)
 @example(path=("date_modified_gmt",), value="0001-01-01T00:00:00")
 @example(path=("gift_cards", 0, "amount"), value=-5)
+@example(path=("total",), value=64.3349)
 @example(path=("number",), value="№" * 200)
 async def test_whatever_is_changed_in_a_body_is_an_order_or_named_and_its_total_is_the_shops(
     path: tuple[str | int, ...], value: object
@@ -481,12 +486,13 @@ async def test_whatever_is_changed_in_a_body_is_an_order_or_named_and_its_total_
     else:
         holder[path[-1]] = value
     try:
-        found = await readings(body)
+        found = await SOURCE.read(Delivery(id="1", topic="order.updated", body=json.dumps(body)))
     except InvalidInput:
         return
     for one in found:
         if isinstance(one, Snapshot):
-            assert one.order.totals.total == Decimal(str(body["total"])).quantize(Decimal("0.0001"))
+            said = Decimal(str(body["total"])).quantize(Decimal("0.0001"))
+            assert one.order.totals.total == said or one.order.doubts[-1].field == "totals.total"
 
 
 # What is asked for, against the shop's own index.

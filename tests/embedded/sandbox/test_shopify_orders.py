@@ -1,5 +1,6 @@
 """Orders in the sandbox's Shopify shop: placed, changed, paid, cancelled, fetched, looked for, answered."""
 
+import asyncio
 import json
 
 import pytest
@@ -44,6 +45,13 @@ class TestShopifyOrders(ShopSuite):
         assert b"orderack-confirmed" in echo.body
         assert read.order.content_hash == placed.order.content_hash
         assert read.at >= placed.at
+
+    async def test_two_that_answer_at_once_leave_one_record(self, source, sandbox, gateway):
+        (placed, *_) = await self.read(source, await self.happens(sandbox, gateway, ShopDeed.PLACE, ORDER))
+        answers = await asyncio.gather(*(self.answer(source, placed) for _ in range(4)))
+        assert len({one.reference for one in answers}) == 1
+        assert len(sandbox.state.outbox.find("", Target.SHOPIFY)) == 1
+        assert [entry.repeated for entry in sandbox.state.log.entries(Target.SHOPIFY)].count(False) == 1
 
     @pytest.mark.parametrize(
         ("fault", "fate"),

@@ -1,5 +1,6 @@
 """Orders in the sandbox's WooCommerce shop: placed, changed, paid, cancelled, looked for, answered."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +42,13 @@ class TestWoocommerceOrders(ShopSuite):
         lines = posted[-1].text.splitlines()
         assert lines[:2] == ["The order is confirmed.", "ERP document: SO1"]
         assert lines[-2] == "https://gateway.example/o/x"
+
+    async def test_two_that_answer_at_once_leave_one_note_and_name_the_same(self, source, sandbox, gateway):
+        placed = await self.placed(source, sandbox, gateway)
+        answers = await asyncio.gather(*(self.answer(source, placed) for _ in range(4)))
+        (note,) = self.vendor(sandbox)._notes[placed.external_id]
+        assert {one.state for one in answers} == {AnswerState.ACCEPTED}
+        assert {one.reference for one in answers} == {f"{placed.external_id}/{note['id']}"}
 
     async def test_a_lost_answer_is_found_before_another_note_is_written(self, source, sandbox, gateway):
         placed = await self.placed(source, sandbox, gateway)
