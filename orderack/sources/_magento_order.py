@@ -188,7 +188,7 @@ def _payment(order: Ordered, parts: Parts, money: MagentoMoney) -> dict[str, obj
 
 
 def _said_at_checkout(order: Ordered) -> list[str]:
-    """What the buyer wrote at the checkout. Magento, or a shop's module, keeps it among the comments; ours are not it."""
+    """What the buyer wrote at the checkout. Magento, or a module, keeps it among the comments, where ours are too."""
     placed = iso_8601(order.created_at)
     found = [order.customer_note] if order.customer_note else []
     for one in order.status_histories:
