@@ -29,8 +29,7 @@ from orderack.erps._netsuite_catalog import Catalog, Row, quoted
 from orderack.erps._netsuite_ids import external_id
 from orderack.erps._netsuite_login import Login, Signed, machine
 from orderack.erps._netsuite_reading import (
-    CANCELLED,
-    CLOSED,
+    OFF,
     PENDING_APPROVAL,
     UNDER_WAY,
     SalesOrder,
@@ -174,13 +173,15 @@ class NetsuiteErp:
         """PUT the order by its external id, unless it is there in this revision; then read it back.
 
         Raises Refused with NetSuite's reason or ours (an item or customer that it does not have, a later revision
-        that it does), Misconfigured for a charge without an item, Unavailable for all that may be tried again.
+        that it does, an order that has left or was closed), Misconfigured for a charge without an item, Unavailable
+        for all that may be tried again.
         """
         if (known := await self._read(order.ref)) is None or (mark := about(known, order.ref)) is None:
             await self._put(order, revision)
         elif mark.revision > revision:
             raise Refused(f"ERP {self.name} holds revision {mark.revision} already", Reason.OTHER, "LATER_REVISION")
         elif mark.revision < revision:
+            self._may_change(known)
             await self._put(order, revision)
         else:
             return booking(known, mark, self.name)
@@ -215,10 +216,10 @@ class NetsuiteErp:
         known = await self._read(ref)
         if known is None:
             return False
-        standing = known.status.id or ""
+        standing = known.standing
         if standing in UNDER_WAY:
             raise Refused(f"ERP {self.name}: the order is {UNDER_WAY[standing]}", Reason.OTHER, standing)
-        if standing not in (CANCELLED, CLOSED):
+        if standing not in OFF:
             lines = [{"line": line.line, "isClosed": True} for line in known.item.items]
             body = {"memo": f"{CLOSED_BY_US}{reason}"[:999], "item": {"items": lines}}
             path = f"{RECORDS}/salesOrder/{known.id}"
@@ -262,6 +263,11 @@ class NetsuiteErp:
     async def aclose(self) -> None:
         """Close the connection pools."""
         await self._login.aclose()
+
+    def _may_change(self, known: SalesOrder) -> None:
+        """Refused: what has left, and what a person cancelled or closed, for new lines would open it again."""
+        if word := {**UNDER_WAY, **OFF}.get(known.standing):
+            raise Refused(f"ERP {self.name}: the order is {word}", Reason.OTHER, known.standing)
 
     async def _put(self, order: Order, revision: int) -> None:
         for charge in charges(order):

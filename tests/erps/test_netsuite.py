@@ -254,6 +254,19 @@ class TestNetsuiteErp(ErpConformance):
             line(2, "2", "78", 5, item={"id": "79", "refName": "MUG"}),
             (StockVerdict.SUBSTITUTED, None, "MUG"),
         ),
+        "kept in stock, and committed": (
+            line(2, "2", "78", 5, itemType={"id": "InvtPart"}, quantityCommitted=5, quantityBackOrdered=0),
+            (StockVerdict.AVAILABLE, None, None),
+        ),
+        "kept in stock, and sent": (
+            line(2, "2", "78", 5, itemType={"id": "InvtPart"}, quantityFulfilled=5, quantityCommitted=0),
+            (StockVerdict.AVAILABLE, None, None),
+        ),
+        "a service": (line(2, "2", "78", 5, itemType={"id": "Service"}), (StockVerdict.AVAILABLE, None, None)),
+        "of more decimals": (
+            line(2, "2", "78", 5, quantityBackOrdered=3.000049),
+            (StockVerdict.PARTIAL, Decimal("1.9999"), None),
+        ),
         "ids as numbers": (line(2, "2", "78", 5, item={"id": 78}), (StockVerdict.AVAILABLE, None, None)),
     }
 
@@ -270,6 +283,43 @@ class TestNetsuiteErp(ErpConformance):
     async def test_a_document_that_lost_one_of_our_lines_is_no_receipt(self) -> None:
         async with self.system(document(lines=[line(1, "1", "77", 1)])) as (_, erp):
             assert await erp.find(REF, 1) is None
+
+    async def test_stock_that_netsuite_has_not_looked_at_yet_is_no_receipt(self) -> None:
+        waiting = line(2, "2", "78", 5, itemType={"id": "InvtPart"}, quantityCommitted=0, quantityBackOrdered=0)
+        async with self.system(document(lines=[line(1, "1", "77", 1), waiting])) as (_, erp):
+            assert await erp.find(REF, 1) is None
+        async with self.system(document("C", lines=[line(1, "1", "77", 1), waiting])) as (_, erp):
+            assert await erp.find(REF, 1) is not None
+
+    @pytest.mark.parametrize(
+        ("said", "there"),
+        [
+            ({"status": {"id": "G", "refName": "Billed"}, "orderStatus": {"id": "B"}}, True),
+            ({"status": {"id": "SalesOrd:B"}}, True),
+            ({"status": {"id": "Pending Fulfillment"}}, True),
+            ({"status": {"refName": "Pending Approval"}}, False),
+            ({"status": {"id": "A"}, "orderStatus": {"id": "A"}}, False),
+            ({"status": {"id": "Pending Something New"}, "orderStatus": {"id": "B"}}, True),
+            ({"status": {"id": "Pending Something New"}}, False),
+            ({"status": None, "orderStatus": None}, False),
+        ],
+    )
+    async def test_a_standing_is_read_in_each_of_its_spellings(
+        self, said: Mapping[str, JsonValue], there: bool
+    ) -> None:
+        body: dict[str, JsonValue] = json.loads(document().body)
+        del body["orderStatus"]
+        async with self.system(json_answer(200, body | dict(said))) as (_, erp):
+            assert (await erp.find(REF, 1) is not None) is there
+
+    @pytest.mark.parametrize("standing", ["C", "D", "E", "F", "G", "H"])
+    async def test_what_has_left_or_was_closed_by_a_person_is_not_opened_again_by_a_change(self, standing: str) -> None:
+        async with self.system(self.queued) as (peer, erp):
+            shown = document(standing)
+            peer.aside = lambda request: shown if request.method == "GET" else None
+            with pytest.raises(Refused, match="the order is"):
+                await erp.submit(an_order(), 2)
+            assert peer.received == []
 
     async def test_the_time_of_a_change_is_when_it_was_changed(self) -> None:
         async with self.system(document(revision=2)) as (_, erp):

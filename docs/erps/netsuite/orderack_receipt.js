@@ -14,6 +14,8 @@ define(['N/crypto', 'N/encode', 'N/https', 'N/log', 'N/record', 'N/runtime'],
     const LINE_FIELD = 'custcol_orderack_line'
     const PENDING_APPROVAL = 'A'
     const CANCELLED = 'C'
+    const CLOSED = 'H'
+    const STOCKED = ['InvtPart', 'Assembly']
 
     const afterSubmit = (context) => {
       if (context.type === context.UserEventType.DELETE) return
@@ -35,6 +37,8 @@ define(['N/crypto', 'N/encode', 'N/https', 'N/log', 'N/record', 'N/runtime'],
       const mark = JSON.parse(said)
       const lines = []
       for (let line = 0; line < order.getLineCount({ sublistId: 'item' }); line += 1) {
+        // stock that NetSuite has not looked at yet says nothing: orderack asks later
+        if (status !== CANCELLED && status !== CLOSED && undecided(order, line)) return null
         const verdict = judge(order, line, status === CANCELLED)
         if (verdict) lines.push(verdict)
       }
@@ -49,6 +53,12 @@ define(['N/crypto', 'N/encode', 'N/https', 'N/log', 'N/record', 'N/runtime'],
         recorded_at: (order.getValue({ fieldId: time }) || new Date()).toISOString(),
         lines
       }
+    }
+
+    const undecided = (order, line) => {
+      const value = (fieldId) => order.getSublistValue({ sublistId: 'item', fieldId, line })
+      if (!value(LINE_FIELD) || !STOCKED.includes(value('itemtype')) || value('isclosed') === true) return false
+      return !['quantitycommitted', 'quantitybackordered', 'quantityfulfilled'].some((field) => Number(value(field)))
     }
 
     const judge = (order, line, cancelled) => {
@@ -66,7 +76,8 @@ define(['N/crypto', 'N/encode', 'N/https', 'N/log', 'N/record', 'N/runtime'],
         return verdict('substituted', { substitute_sku: other })
       }
       if (supplied >= Number(ordered)) return verdict('available')
-      if (supplied > 0) return verdict('partial', Object.assign({ quantity: supplied }, when))
+      const whole = Math.floor(supplied * 10000) / 10000 // orders have four decimals
+      if (whole > 0) return verdict('partial', Object.assign({ quantity: whole }, when))
       return verdict('backordered', when)
     }
 

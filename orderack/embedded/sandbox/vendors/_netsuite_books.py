@@ -177,6 +177,7 @@ class Books:
         shown: dict[str, Any] = line.model_dump(exclude_none=True) | {
             "line": number,
             "item": {"id": line.item.id, "refName": sku},
+            "itemType": {"id": "OthCharge" if line.item.id in CHARGES else "InvtPart"},
             "isClosed": number in document.closed,
         }
         if document.status == PENDING_APPROVAL or line.quantity is None or line.item.id in CHARGES:

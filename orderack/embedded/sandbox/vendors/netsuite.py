@@ -250,7 +250,8 @@ class NetSuite(LookAlike):
                 "tranId": document.tran_id,
                 "createdDate": _time(document.created),
                 "lastModifiedDate": _time(document.modified),
-                "orderStatus": {"id": document.status, "refName": STATUS[document.status]},
+                "orderStatus": {"id": min(document.status, PENDING_FULFILLMENT)},
+                "status": {"id": document.status, "refName": STATUS[document.status]},
                 "item": {
                     "links": [],
                     "items": [self._books.line(document, number) for number in range(1, count + 1)],
