@@ -34,6 +34,7 @@ from orderack.ports import (
 from orderack.registry import SourceSpec, settings_config
 from orderack.sources._amazon_vendor_answer import OUT_OF_STOCK, WANTED, acknowledgement, differs, not_whole
 from orderack.sources._amazon_vendor_order import ANSWER_WITHIN, PurchaseOrder, reading_of
+from orderack.sources._reading import refuse
 from orderack.sources._states import delivery_of
 
 ORDERS = "/vendor/directFulfillment/orders/2021-12-28/purchaseOrders"
@@ -139,7 +140,15 @@ class AmazonVendorDf:
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """One purchase order as a look brought it."""
-        return [self._reading(read(_ORDER, delivery.body.encode("utf-8", "replace")))]
+        body = delivery.body.encode("utf-8", "replace")
+        try:
+            found = read(_ORDER, body)
+        except InvalidInput:
+            if b'"purchaseOrderState"' not in body:
+                raise
+            said = "is of a purchase order for Amazon's own warehouses (Vendor Orders), not of direct fulfilment"
+            raise refuse("purchaseOrderState", said, "acknowledge it in Vendor Central") from None
+        return [self._reading(found)]
 
     def _reading(self, found: PurchaseOrder) -> Reading:
         try:

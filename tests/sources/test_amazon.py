@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from pydantic import JsonValue
 
@@ -584,9 +585,11 @@ async def test_a_page_that_names_itself_as_the_next_ends_the_look() -> None:
     assert (first.more, second.more) == (True, False)
 
 
-async def test_requests_that_are_denied_at_once_share_one_new_token() -> None:
-    """A token that has expired is found out by all who use it, and one of them renews it."""
+async def test_a_request_that_hears_late_that_its_token_is_denied_takes_nobodys_new_one_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     signed_in: list[Received] = []
+    expired, heard, go_on = 0, asyncio.Event(), asyncio.Event()
 
     def answer(request: Received) -> Reaction:
         if request.target == "/auth/o2/token":
@@ -596,10 +599,23 @@ async def test_requests_that_are_denied_at_once_share_one_new_token() -> None:
         return json_answer(200, {"order": ORDER}) if known else json_answer(403, {"errors": []})
 
     async with running_peer() as peer:
-        source, expired, peer.aside = amazon(peer.url), 0, answer
+        source, peer.aside = amazon(peer.url), answer
         await source.fetch("1")
-        expired = 1
-        await asyncio.gather(*(source.fetch("1") for _ in range(8)))
+        expired, send = 1, source._partner.reads.send
+
+        async def sent_late(*wanted: str, **more: object) -> httpx.Response:
+            response = await send(*wanted, **more)
+            if not heard.is_set():
+                heard.set()
+                await go_on.wait()
+            return response
+
+        monkeypatch.setattr(source._partner.reads, "send", sent_late)
+        slow = asyncio.create_task(source.fetch("1"))
+        await heard.wait()
+        await source.fetch("1")
+        go_on.set()
+        await slow
         await source.aclose()
     assert len(signed_in) == 2
 

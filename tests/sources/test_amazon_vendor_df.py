@@ -172,6 +172,11 @@ async def test_a_total_is_rounded_half_up_to_what_can_be_paid(
     assert add_up(order) == order.totals.total == Decimal(total)
 
 
+async def test_an_order_for_amazons_own_warehouses_is_refused_by_that_name() -> None:
+    with pytest.raises(InvalidInput, match="Vendor Orders"):
+        await read({"purchaseOrderNumber": "2JK3S9VC", "purchaseOrderState": "New", "orderDetails": {}})
+
+
 async def test_an_order_without_a_status_is_a_new_one() -> None:
     body = copy.deepcopy(ORDER)
     del body["orderDetails"]["orderStatus"]
