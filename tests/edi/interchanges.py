@@ -88,6 +88,15 @@ def one(segments: Sequence[str], kind: str = "PO", control: str = "000000905", c
     return interchange([group([segments], kind, clock=clock)], control)
 
 
+def rich() -> bytes:
+    """An interchange of two groups with a segment of every kind that is read, and of some that are not."""
+    heading = (*HEADING, "FOB*PB", "SAC*N*C040", "DTM*002****RD8*20261201-20261202", "N1*Z7*Counter*92*1", "PER*OC*Ada")
+    of_last = ("SDQ*EA*92*1*100*2*150", "TXI*ST*1", "DTM*010*20261128", "N1*ST*Shop*92*9", "PO4*12*1*EA", "MSG*Hello")
+    changes = ["POC*1*QI*12**EA", "POC*2*DI", "POC**AI*1**EA*5**VN*NEW", "POC*3*PC***EA*9*HP*VN*SCREW-5"]
+    bought = group([order(heading, (*LINES, *of_last), ("CTT*3*264",))])
+    return interchange([bought, group([change(changes, CHARGES[1:])], "PC", "19")], "000000907", wants_ta1="1")
+
+
 def parsed(text: str) -> list[list[str]]:
     """An interchange of ours, taken apart without our reader: by what its ISA says."""
     element, terminator = text[3], text[105]

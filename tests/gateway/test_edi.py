@@ -51,6 +51,13 @@ async def test_what_is_refused_is_answered_so_and_kept_for_a_person(gateway: Gat
     assert len(gateway.orders.submitted) == 1
 
 
+async def test_twenty_megabytes_are_refused_in_words(gateway: Gateway, source: EdiX12) -> None:
+    answer = await post(gateway, edi.one(edi.order()) * 20_000)
+    assert answer.status_code == 413
+    assert "4096 KiB" in answer.text
+    assert await gateway.inbox() == []
+
+
 async def test_a_stranger_gets_no_acknowledgement(gateway: Gateway, source: EdiX12) -> None:
     answer = await gateway.http.post(URL, content=edi.one(edi.order()))
     assert answer.status_code == 401

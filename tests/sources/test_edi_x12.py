@@ -2,6 +2,7 @@
 
 import base64
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -19,6 +20,7 @@ from orderack import sources
 from orderack.domain.completeness import MINIMUM, missing_fields
 from orderack.domain.money import add_up
 from orderack.domain.order import Order
+from orderack.domain.problem import Problem
 from orderack.domain.response import LineAnswer, Outcome
 from orderack.domain.source import AnswerKey, AnswerStage, AnswerState
 from orderack.embedded.sandbox.signatures import standard_webhooks
@@ -430,6 +432,45 @@ async def test_the_same_interchange_twice_is_once_and_is_answered_in_the_same_by
     assert [one.id for one in deliveries] == [one.id for one in again]
     assert first == second
     assert len(partner.book.recorded) == 2
+
+
+async def test_a_repeat_is_answered_as_it_was_whatever_the_profile_says_by_now() -> None:
+    partner, body = Partner(), edi.one(edi.order(tail=["CTT*3*999"]))
+    first, _ = await partner.post(body)
+    lenient = Partner({"hash_total": False, "versions": ["005010"]}, book=partner.book)
+    again, _ = await lenient.post(body)
+    assert said(first.body, "AK5") == said(again.body, "AK5") == [["AK5", "R", "5"]]
+    new, _ = await lenient.post(edi.one(edi.order(tail=["CTT*3*999"]), control="000000906").replace(b"4010~", b"5010~"))
+    assert said(new.body, "AK5") == [["AK5", "A"]]
+
+
+async def test_no_order_is_kept_with_the_interchange_that_it_came_in() -> None:
+    partner = Partner()
+    _, (whole, order) = await partner.post(edi.one(edi.order()))
+    assert "Ada" in order.body
+    assert "Ada" not in whole.body
+    _, (refused,) = await partner.post(edi.one(edi.order(), control="000000906")[:-30])
+    assert "Ada" in refused.body  # nothing else of it is recorded
+
+
+async def test_a_997_copies_nobodys_name_or_address() -> None:
+    heading = [*edi.HEADING, f"PER*BD*{'Ada Example ' * 9}", "CUR*BY*USDOLLAR"]
+    greeting, _ = await Partner().post(edi.one(edi.order(heading)))
+    assert said(greeting.body, "AK4") == [["AK4", "2", "93", "5"], ["AK4", "2", "100", "5", "USDOLLAR"]]
+
+
+async def test_five_thousand_lines_are_judged_in_seconds_and_what_is_too_large_is_refused_by_name() -> None:
+    def of(count: int) -> bytes:
+        lines = [f"PO1*{at}*2*EA*1.25**VN*SKU-{at}" for at in range(1, count + 1)]
+        return edi.one(edi.order(lines=lines, tail=[f"CTT*{count}*{2 * count}"]), control=f"{count:09d}")
+
+    partner, begun = Partner(), time.monotonic()
+    assert len((await partner.order(of(1_000))).lines) == 1_000
+    greeting, _ = await partner.post(of(5_000))
+    assert time.monotonic() - begun < 20
+    assert said(greeting.body, "AK3") == [["AK3", "BEG", "2", "", "8"]]
+    (refusal,) = await partner.readings(of(5_000))
+    assert "order is larger than 1048576 bytes" in str(refusal)
 
 
 async def test_a_control_number_with_other_content_is_refused() -> None:
@@ -914,21 +955,36 @@ def test_partners_with_the_same_ids_or_none_at_all_are_refused() -> None:
 
 # -- anything ----------------------------------------------------------------------------------------------------------
 
-GOOD = edi.one(edi.order(), control="000000905")
+GOOD = edi.rich()
+
+
+async def test_the_rich_interchange_is_an_order_and_a_change_of_it() -> None:
+    found = await Partner().readings(GOOD)
+    assert [type(one) for one in found] == [Snapshot, Snapshot]
 
 
 async def _survives(body: bytes) -> None:
+    """Each set is an order that adds up, or refused by name; and the partner is told which."""
     partner = Partner()
+    await partner.readings(edi.one(edi.order()))
     greeting, deliveries = await partner.post(body)
     assert greeting.status in (200, 422)
+    assert greeting.body.strip()
+    named: list[Problem] = []
     rejected = "".join(greeting.body.split("AK5*A"))
     for delivery in deliveries:
         try:
             (reading,) = await partner.source.read(delivery)
-        except (InvalidInput, Unavailable):
+        except InvalidInput as no:
+            named += no.problems
             continue
+        except Unavailable:
+            continue
+        if isinstance(reading, Snapshot):
+            assert add_up(reading.order) == reading.order.totals.total or "AMT" in delivery.body
         if isinstance(reading, Snapshot) and reading.standing is Standing.OPEN:
             assert rejected != greeting.body  # what is taken was accepted in the 997
+    assert all(one.field and one.problem for one in named)
 
 
 @quickly
@@ -948,6 +1004,8 @@ async def test_a_good_interchange_with_any_element_changed_is_an_order_or_refuse
         st.sampled_from(["", "0", "-1", "99999999999999", "é", "2026", "1E9", "."]) | st.text()
     )
     segments[at] = "*".join(elements)
+    if data.draw(st.booleans()):
+        segments.insert(data.draw(st.integers(0, len(segments))), segments.pop(at))
     await _survives("~".join(segments).encode("utf-8", "replace"))
 
 
