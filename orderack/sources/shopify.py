@@ -98,6 +98,7 @@ class _About(BaseModel):
 
     id: Named = None
     order_id: Named = None
+    admin_graphql_api_order_id: Named = None
     order_edit: "_About | None" = None
     line_items: object = None
     order: "_About | None" = None
@@ -105,8 +106,8 @@ class _About(BaseModel):
     @property
     def named(self) -> str | None:
         """The order that it names as another thing's."""
-        part = self.order_edit
-        return (part.order_id if part else None) or self.order_id or (self.order.id if self.order else None)
+        inner = (self.order_edit.order_id if self.order_edit else None, self.order.id if self.order else None)
+        return next((found for found in (*inner, self.order_id, self.admin_graphql_api_order_id) if found), None)
 
 
 class _Cursor(Value):

@@ -337,6 +337,11 @@ async def test_without_any_time_it_is_none() -> None:
     [
         ("fulfillments/create", {"id": 1, "order_id": 7, "line_items": []}, "7"),
         ("returns/request", {"id": 1, "order": {"id": 7}}, "7"),
+        (
+            "orders/risk_assessment_changed",
+            {"order_id": None, "admin_graphql_api_order_id": "gid://shopify/Order/7"},
+            "7",
+        ),
         ("carts/update", {"id": "eeafa272cebfd4b22385bc4b645e762c", "order_id": 7}, "7"),
         ("returns/request", {"id": 1, "order": {"id": 7, "line_items": None}}, "7"),
     ],
