@@ -1,8 +1,18 @@
-"""The HTML of a mail: its tables as rows, and its words without tags."""
+"""The HTML of a mail: its tables as rows, and its words without tags.
 
-from html.parser import HTMLParser
+Not by the standard library's parser: what is unclosed makes its time grow with the square of the mail's length.
+"""
+
+import html
+import re
+from collections.abc import Iterator
 
 MOST_ROWS = 2_000
+_TOKEN = re.compile(
+    r"<(?P<close>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9]{0,20})(?P<rest>[^<>]{0,4000})>|<[!?/][^<>]{0,4000}>|[^<]+|<"
+)
+_RAW = frozenset({"style", "script"})
+"""Elements whose content is no markup."""
 _UNSEEN = frozenset({"style", "script", "head", "title", "template"})
 _BLOCKS = frozenset(
     {"p", "div", "br", "li", "ul", "ol", "h1", "h2", "h3", "h4", "table", "tr", "blockquote", "hr", "address"}
@@ -10,9 +20,8 @@ _BLOCKS = frozenset(
 _QUOTES = ("gmail_quote", "moz-cite-prefix", "divrplyfwdmsg", "appendonsend", "yahoo_quoted")
 
 
-class _Reader(HTMLParser):
+class _Reader:
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.tables: list[list[list[str]]] = []
         self.words: list[str] = []
         self._open: list[int] = []
@@ -20,10 +29,9 @@ class _Reader(HTMLParser):
         self._unseen = 0
         self.quoted = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def begins(self, tag: str, attributes: str) -> None:
         self._unseen += tag in _UNSEEN
-        marks = " ".join(value or "" for name, value in attrs if name in ("class", "id")).lower()
-        if tag == "blockquote" or any(mark in marks for mark in _QUOTES):
+        if tag == "blockquote" or any(mark in attributes.lower() for mark in _QUOTES):
             self.quoted = True
         if tag in _BLOCKS:
             self.words.append("\n")
@@ -39,7 +47,7 @@ class _Reader(HTMLParser):
             if self._open and self._rows() and len(self._rows()[-1]) < 60:
                 self._rows()[-1].append("")
 
-    def handle_endtag(self, tag: str) -> None:
+    def ends(self, tag: str) -> None:
         if tag in _UNSEEN and self._unseen:
             self._unseen -= 1
         if tag in _BLOCKS:
@@ -47,7 +55,7 @@ class _Reader(HTMLParser):
         if tag == "table" and self._open:
             self._open.pop()
 
-    def handle_data(self, data: str) -> None:
+    def says(self, data: str) -> None:
         if self._unseen or self.quoted:
             return
         self.words.append(" ".join(data.split()) + (" " if data[-1:].isspace() else ""))
@@ -61,11 +69,37 @@ class _Reader(HTMLParser):
 def read_html(markup: str) -> tuple[str, list[list[list[str]]]]:
     """(its words above what it quotes, its tables)."""
     reader = _Reader()
-    try:
-        reader.feed(markup)
-        reader.close()
-    except Exception:  # marked-up sections that the parser of the standard library asserts on
-        reader.quoted = True
+    for token in _tokens(_without_comments(markup)):
+        if not token["tag"]:
+            if not token[0].startswith("<"):
+                reader.says(html.unescape(token[0]))
+        elif token["close"]:
+            reader.ends(token["tag"].lower())
+        else:
+            reader.begins(token["tag"].lower(), token["rest"])
     lines = "".join(reader.words).split("\n")
     tables = [[[" ".join(cell.split()) for cell in row] for row in table if row] for table in reader.tables]
     return "\n".join(line.strip() for line in lines), [table for table in tables if table]
+
+
+def _without_comments(markup: str) -> str:
+    """What is behind a comment that never ends no reader sees."""
+    parts, place = [], 0
+    while (begins := markup.find("<!--", place)) >= 0:
+        parts.append(markup[place:begins])
+        ends = markup.find("-->", begins + 4)
+        if ends < 0:
+            return "".join(parts)
+        place = ends + 3
+    return "".join((*parts, markup[place:]))
+
+
+def _tokens(markup: str) -> Iterator[re.Match[str]]:
+    place = 0
+    while (token := _TOKEN.match(markup, place)) is not None:
+        place = token.end()
+        yield token
+        tag = (token["tag"] or "").lower()
+        if tag in _RAW and not token["close"] and not token["rest"].endswith("/"):
+            behind = re.compile(rf"</{tag}", re.IGNORECASE).search(markup, place)
+            place = behind.start() if behind else len(markup)

@@ -98,9 +98,7 @@ def _read(message: Message, left_out: list[str]) -> Mail:
     texts: dict[tuple[str, bool], str] = {}
     attachments: list[Attachment] = []
     for part, inside in _leaves(message, left_out):
-        kind = part.get_content_type()
-        name = decoded(part.get_filename() or "")
-        attached = bool(name) or part.get_content_disposition() == "attachment"
+        kind, name, attached = _named(part)
         data = _payload(part)
         if kind in ("text/plain", "text/html") and not attached:
             texts[kind, inside] = _joined(texts.get((kind, inside), ""), _words(part, data))
@@ -125,6 +123,15 @@ def _read(message: Message, left_out: list[str]) -> Mail:
         left_out=tuple(left_out[:20]),
         report=message.get_content_type() == "multipart/report",
     )
+
+
+def _named(part: Message) -> tuple[str, str, bool]:
+    """(media type, file name, whether it is a file)."""
+    try:
+        name = decoded(part.get_filename() or "")
+        return part.get_content_type(), name, bool(name) or part.get_content_disposition() == "attachment"
+    except Exception:  # the parser's own bugs, of parameters in pieces
+        return "application/octet-stream", "", True
 
 
 def _leaves(message: Message, left_out: list[str]) -> Iterator[tuple[Message, bool]]:
