@@ -4,7 +4,7 @@ What the CRMs call things is in their own files; here is what they have in commo
 without lines, which a person then completes: nothing is made up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -18,6 +18,7 @@ from orderack.ports import Connection, Snapshot, Standing
 from orderack.sources._loose import ZERO, payable
 from orderack.sources._reading import (
     FOUR,
+    Extras,
     canonical,
     email_of,
     extras_of,
@@ -146,10 +147,17 @@ def _made(deal: Deal, connection: Connection, system: str, default_terms: str | 
         "payment": {"terms": terms},
         "currency": currency,
         "totals": _totals(deal, lines, given, currency),
-        "instructions": prose_of(without_markup(deal.description or ""), *extras.instructions, *given),
+        "instructions": prose_of(
+            without_markup(deal.description or ""), *extras.instructions, *_beside(extras), *given
+        ),
         "purchase_order": extras.purchase_order or name_of(deal.purchase_order),
         "external_ids": _ids(deal, system),
     }
+
+
+def _beside(extras: Extras) -> Iterator[str]:
+    """What is said of the whole deal's design and diet: it is no single line's."""
+    yield from (f"{name}: {text}" for name, text in (("design", extras.design), ("dietary", extras.dietary)) if text)
 
 
 def _lines(deal: Deal, system: str) -> tuple[tuple[Line, ...], Mapping[str, Decimal]]:

@@ -186,7 +186,10 @@ class TestWhatADealSays:
         assert (order.delivery_address.street, order.delivery_address.country) == ("Musterweg 1", "DE")
         assert order.billing_address.street == "Postfach 7"
         assert (order.payment.status, order.payment.terms) == (PaymentStatus.PENDING, "net 14")
-        assert (order.purchase_order, order.instructions) == ("B-77", "vormittags\nExtras: Karte, Schleife")
+        assert (order.purchase_order, order.instructions) == (
+            "B-77",
+            "vormittags\nExtras: Karte, Schleife\ndesign: A. E.",
+        )
         assert order.delivery_window
         assert {(one.system, one.id) for one in order.external_ids} >= {("zoho", ID), ("zoho_sales_order", ORDER_ID)}
 

@@ -23,6 +23,7 @@ from orderack.embedded.sandbox.vendors._salesforce_soql import Malformed, Query,
 
 SOURCE = "salesforce_deal"
 NUMBER, TERMS, PURCHASE_ORDER, WINDOW = "OrderNumber__c", "Payment_Terms__c", "PO_Number__c", "Delivery_Window__c"
+GIFT = "Gift_Message__c"
 """The fields that the account's admin has made on Opportunity."""
 WON, LOST = "Closed Won", "Closed Lost"
 _ID = re.compile(r"Id = '(\w{15}(?:\w{3})?)'")
@@ -156,6 +157,7 @@ def _opportunity(deal: Deal) -> Mapping[str, JsonValue]:
         TERMS: order.payment.terms,
         PURCHASE_ORDER: order.purchase_order,
         WINDOW: deal.window(),
+        GIFT: None,
         "Account": {
             "Id": f"001{deal.id[3:]}",
             "Name": order.customer.name,
