@@ -117,6 +117,10 @@ class Keys:
             raise Unavailable("more of eBay's keys were named than there can be; no other is asked for now")
         return None
 
+    def was_good(self, kid: str) -> bool:
+        """Whether eBay has shown it before."""
+        return kid in self._kept
+
     def keep(self, kid: str, key: EllipticCurvePublicKey | None, now: datetime) -> None:
         if key is None:
             self._none[kid] = now + KEPT

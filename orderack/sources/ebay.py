@@ -5,6 +5,7 @@ refunds have no such notification; a look by the time of the last change finds t
 call by which a seller acknowledges an order in this API, so none is answered (commerce.md §18).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -162,6 +163,7 @@ class Ebay:
         self._seller = signed_in(consent)
         self._application = signed_in(_APPLICATION)
         self._keys = Keys()
+        self._strangers = asyncio.Lock()
 
     async def greet(self, request: RawRequest) -> Greeting | None:
         """eBay's challenge: the hash of its code, our token and this address. It proves that the token is ours."""
@@ -177,7 +179,12 @@ class Ebay:
     async def verify(self, request: RawRequest) -> None:
         """By the key that the header names, from eBay alone. Raises Unavailable while it cannot be fetched."""
         signature = signature_of(request.headers.get("x-ebay-signature", ""))
-        key = self._keys.kept(signature.kid, self._clock()) or await self._fetched(signature.kid)
+        key = self._keys.kept(signature.kid, self._clock())
+        if key is None and self._keys.was_good(signature.kid):
+            key = await self._fetched(signature.kid)
+        elif key is None:
+            async with self._strangers:  # anybody may name keys: of many at once no more are asked for than one by one
+                key = self._keys.kept(signature.kid, self._clock()) or await self._fetched(signature.kid)
         check(signature, key, request.body)
 
     async def _fetched(self, kid: str) -> EllipticCurvePublicKey:

@@ -1,5 +1,6 @@
 """eBay: notifications and their signature, orders as they are fetched and looked up."""
 
+import asyncio
 import base64
 import copy
 import hashlib
@@ -230,6 +231,17 @@ async def test_a_key_that_ebay_does_not_have_is_asked_for_once(answer: Answer) -
                 await source.verify(posted(TOLD, header(TOLD)))
         assert len(peer.received) == 2
         await source.aclose()
+
+
+async def test_of_many_strange_keys_at_once_no_more_are_asked_for_than_one_by_one() -> None:
+    async with running_peer() as peer:
+        source = ebay(peer.url)
+        peer.will(TOKEN, json_answer(404, {}))
+        posts = [posted(TOLD, header(TOLD, kid=f"none-{number}")) for number in range(3 * MOST_KEYS)]
+        fates = await asyncio.gather(*(source.verify(post) for post in posts), return_exceptions=True)
+        await source.aclose()
+    assert {type(fate) for fate in fates} == {BadSignature, Unavailable}
+    assert len(peer.received) == 1 + MOST_KEYS
 
 
 async def test_of_many_keys_that_are_none_no_more_are_asked_for_but_a_good_one_is_renewed() -> None:
