@@ -1,5 +1,6 @@
 """855 and 865: what we will deliver of an order, line by line, from one canonical answer per line. Pure."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,8 @@ from orderack.edi.syntax import Segment, seg
 
 LONGEST_MESSAGE = 264
 """Characters of MSG01."""
+LONGEST_HASH = 10
+"""Digits of CTT02; a sum that has more is left out, as it may be."""
 
 CODE = "x12_"
 """`Line.codes` and `Order.external_ids` keep what an order said by X12's own qualifier behind this: `x12_BP`."""
@@ -54,14 +57,15 @@ class Answer:
 def acknowledgment(answer: Answer, profile: PartnerProfile, *, on: date) -> list[Segment]:
     """The transaction set, without ST and SE, as we say it on that day. Raises DoesNotAddUp."""
     answers = complete(answer)
-    segments = [_beginning(answer, _type(answers), on)]
+    segments = [_beginning(answer, _type(answers), on, profile)]
     if answer.order.currency != profile.currency:
         segments.append(seg("CUR", "SE", answer.order.currency))
-    if answer.reason:
-        segments += [seg("N9", "L1", "", "REASON"), *_messages(answer.reason)]
+    segments += _note("REASON", answer.reason, profile)
     for number, (line, said) in enumerate(answers, 1):
         segments += _line(answer, number, line, said, profile)
-    return [*segments, seg("CTT", str(len(answers)), _number(sum((line.quantity for line, _ in answers), Decimal(0))))]
+    hashed = _number(sum((line.quantity for line, _ in answers), Decimal(0)))
+    fits = len(hashed.replace(".", "")) <= LONGEST_HASH
+    return [*segments, seg("CTT", str(len(answers)), hashed if fits else "")]
 
 
 def complete(answer: Answer) -> list[tuple[Line, LineAnswer]]:
@@ -89,13 +93,14 @@ def _type(answers: Sequence[tuple[Line, LineAnswer]]) -> str:
     return "AC"  # with detail and change
 
 
-def _beginning(answer: Answer, kind: str, on: date) -> Segment:
+def _beginning(answer: Answer, kind: str, on: date, profile: PartnerProfile) -> Segment:
     order = answer.order
     kept = {one.system: one.id for one in order.external_ids}
     number = order.purchase_order or order.number
     day = kept.get(PO_DATE) or f"{order.trigger_at:%Y%m%d}"
     release, contract = kept.get(RELEASE, ""), kept.get(CONTRACT, "")
-    today, own = f"{on:%Y%m%d}", answer.document_id
+    longest = 50 if profile.version >= "005" else 30  # of element 127; half a number would be another's
+    today, own = f"{on:%Y%m%d}", answer.document_id if len(answer.document_id) <= longest else ""
     if answer.is_change:
         return seg("BCA", "00", kind, number, release, kept.get(SEQUENCE, ""), day, "", contract, own, today)
     return seg("BAK", "00", kind, number, day, release, "", contract, own, today)
@@ -118,10 +123,7 @@ def _line(answer: Answer, number: int, line: Line, said: LineAnswer, profile: Pa
         head = seg("POC", own_id, change, quantity, quantity, unit, price, basis, *items[:20])
     else:
         head = seg("PO1", own_id, quantity, unit, price, basis, *items[:20])
-    segments = [head, *_schedule(said, unit, answer.ship_on, profile)]
-    if said.note:
-        segments += [seg("N9", "L1", "", "NOTE"), *_messages(said.note)]
-    return segments
+    return [head, *_schedule(said, unit, answer.ship_on, profile), *_note("NOTE", said.note or "", profile)]
 
 
 def _price(line: Line, said: LineAnswer, per: Decimal) -> Decimal:
@@ -156,12 +158,11 @@ def _ack(
     return seg("ACK", profile.status(outcome), _number(quantity), unit, *when, "", *item)
 
 
-def _messages(text: str) -> list[Segment]:
-    flat = " ".join(text.split())
-    return [
-        seg("MSG", flat[at : at + LONGEST_MESSAGE])
-        for at in range(0, min(len(flat), 4 * LONGEST_MESSAGE), LONGEST_MESSAGE)
-    ]
+def _note(title: str, text: str, profile: PartnerProfile) -> list[Segment]:
+    """Nothing where none of the text can be written."""
+    flat = " ".join(profile.delimiters.clean(text).split())
+    parts = textwrap.wrap(flat, LONGEST_MESSAGE)[:4]
+    return [seg("N9", "L1", "", title), *(seg("MSG", part) for part in parts)] if parts else []
 
 
 def _number(value: Decimal) -> str:

@@ -62,7 +62,10 @@ def test_what_was_answered_is_what_the_partner_reads(
     assert [line.quantity for line in order.lines] == ordered
     said = tuple(data.draw(answers(line.line_id, line.quantity)) for line in order.lines)
     answer = Answer(order, said, "SO-1", None, "", is_change)
-    text = wrap(answer.code, [acknowledgment(answer, PROFILE, on=date(2026, 11, 21))], ENVELOPE, marks)
+    profile = PROFILE.model_copy(update={"delimiters": marks})
+    text = wrap(answer.code, [acknowledgment(answer, profile, on=date(2026, 11, 21))], ENVELOPE, marks)
+    notes = [" ".join(marks.clean(one.note or "").split()) for one in said]
+    assert [segment[1:] for segment in edi.parsed(text) if segment[0] == "MSG"] == [[note] for note in notes if note]
     assert _read_back(text) == [
         (one.line_id, {STATUS[Outcome.HOLD]: line.quantity}) if one.outcome is Outcome.HOLD else (one.line_id, _by(one))
         for one, line in zip(said, order.lines, strict=True)
@@ -84,3 +87,39 @@ def _read_back(text: str) -> list[tuple[str, dict[str, Decimal]]]:
         elif segment[0] == "ACK":
             found[-1][1][segment[1]] = Decimal(segment[2])
     return found
+
+
+def _lines_of(**over: object) -> list[list[str]]:
+    """The 855 of one line, with an answer changed so."""
+    body = edi.one(edi.order(lines=["PO1*1*10*EA*2.5**VN*LAMP"], tail=["CTT*1"])).decode()
+    (found,) = read_interchanges(body)
+    order = order_of(read_purchase(found.groups[0].sets[0]), Context(connection(), "acme", PROFILE, NOW))
+    said = LineAnswer.model_validate({"line_id": "1", "outcome": "accept", "accepted": 10} | over)
+    answer = Answer(order, (said,), str(over.pop("document", "SO-1")), None, "", is_change=False)
+    text = wrap("855", [acknowledgment(answer, PROFILE, on=date(2026, 11, 21))], ENVELOPE, Delimiters())
+    return edi.parsed(text)
+
+
+def test_a_price_that_the_erp_booked_is_the_one_that_is_said() -> None:
+    said = _lines_of(outcome="price", unit_price="2.75")
+    assert ["PO1", "1", "10", "EA", "2.75", "", "VN", "LAMP"] in said
+    assert ["ACK", "IP", "10", "EA"] in said
+
+
+def test_what_is_accepted_rejected_and_open_of_one_line_is_said_apart() -> None:
+    said = _lines_of(outcome="hold", accepted=4, rejected=1, held=5)
+    assert [segment[1:3] for segment in said if segment[0] == "ACK"] == [["IA", "4"], ["IR", "1"], ["IH", "5"]]
+
+
+def test_a_number_of_ours_that_has_no_room_is_left_out_and_not_cut() -> None:
+    (own,) = [segment for segment in _lines_of(document="SO-" + "7" * 28) if segment[0] == "BAK"]
+    assert own[8:] == ["", "20261121"]
+    (own,) = [segment for segment in _lines_of(document="SO-" + "7" * 27) if segment[0] == "BAK"]
+    assert own[8] == "SO-" + "7" * 27
+
+
+def test_a_note_of_which_nothing_can_be_written_is_no_segment() -> None:
+    assert not [segment for segment in _lines_of(note="~*~") if segment[0] in ("N9", "MSG")]
+    (first, second) = [segment for segment in _lines_of(note="word " * 60) if segment[0] == "MSG"]
+    assert len(first[1]) <= 264
+    assert (first[1] + " " + second[1]).split() == ["word"] * 60
