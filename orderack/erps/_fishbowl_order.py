@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orderack.domain.order import Address, Line, Order, OrderRef, Priority, TaxBasis
 from orderack.erps._fitting import Fitting
-from orderack.erps._line_marks import LineMark, mark_of, read_line_mark
+from orderack.erps._line_marks import LineMark, digest, read_line_mark
 
 ORDER = (
     *("Flag", "SONum", "Status", "CustomerName", "CustomerContact"),
@@ -79,8 +79,8 @@ class Mark(BaseModel):
 def line_mark_in(note: str) -> LineMark | None:
     """Which line of ours an item is, by the first word of its note."""
     found = _LINE.match(note.strip())
-    mark = read_line_mark(found[1]) if found else None
-    return LineMark(unquote(mark.line_id), mark.item) if mark else None
+    line_id, _, item = found[1].rpartition("~") if found else ("", "", "")
+    return read_line_mark(f"{unquote(line_id)}~{item}" if line_id else unquote(item))
 
 
 def number_of(ref: OrderRef) -> str:
@@ -179,7 +179,7 @@ class Writing(BaseModel):
             "ProductPrice": _plain(rounded),
             "Note": " ".join(
                 [
-                    f"#{mark_of(quote(line.line_id, safe=''), line.sku)}",
+                    f"#{quote(line.line_id, safe='')}~{digest(line.sku)}",
                     *(" ".join(text.split()) for text in said if text),
                 ]
             ),

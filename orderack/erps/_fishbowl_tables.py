@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, TypeAdapte
 
 from orderack.domain.receipt import LineVerdict, StockVerdict
 from orderack.erps._fishbowl_order import line_mark_in
-from orderack.erps._line_marks import LineMark
+from orderack.erps._line_marks import LONGEST, LineMark
 from orderack.erps._stock import NONE, Incoming, Part, Position, at_hand, verdict
 
 WAITS, BOOKED, OFF = "waits", "booked", "off"
@@ -200,8 +200,8 @@ def verdicts(items: Iterable[OrderItem], stock: Mapping[str, Position], *, short
         position = Position(NONE) if short else left.get(sku, Position(NONE))
         left[sku] = position.less(at_hand(position, item.open))
         parts.setdefault(mark.line_id, []).append(Part(position, item.open, item.left))
-        if item.sku and not mark.is_of(item.sku):
+        if sku.strip() and not mark.is_of(sku):
             others[mark.line_id] = LineVerdict(
-                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=item.sku
+                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=str(item.sku)[:LONGEST]
             )
     return tuple(others.get(line_id) or verdict(line_id, *found) for line_id, found in parts.items())

@@ -3,6 +3,9 @@
 import hashlib
 from typing import NamedTuple
 
+LONGEST = 200
+"""Characters of a line's id, as orders have them, and of an item's code where one is told."""
+
 
 class LineMark(NamedTuple):
     """`item`: a digest of what was ordered, by which a row that holds another item now is seen to."""
@@ -31,4 +34,5 @@ def mark_of(line_id: str, sku: str) -> LineMark:
 def read_line_mark(text: str) -> LineMark | None:
     """None: the row is none of ours. A mark without a digest is a line whose item nobody can judge."""
     line_id, _, item = text.strip().rpartition("~")
-    return (LineMark(line_id, item) if line_id else LineMark(item, "")) if text.strip() else None
+    mark = LineMark(line_id, item) if line_id else LineMark(item, "")
+    return mark if 0 < len(mark.line_id.strip()) <= LONGEST else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from orderack.domain.receipt import LineVerdict, StockVerdict
+from orderack.erps._line_marks import LONGEST
 from orderack.erps._sap_b1_layer import ServiceLayer
 from orderack.erps._sap_b1_wire import NO, Document, DocumentLine, Fields, Item, Items, Purchases, literal, query
 from orderack.erps._stock import NONE, Incoming, Part, Position, at_hand, verdict
@@ -58,9 +59,9 @@ async def verdicts(
         part = Part(here, row.undelivered, row.left)
         left[place] = position.less(at_hand(here, row.still_open) * row.units)
         parts.setdefault(mark.line_id, []).append(part)
-        if not mark.is_of(row.item):
+        if row.item.strip() and not mark.is_of(row.item):
             others[mark.line_id] = LineVerdict(
-                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=row.item
+                line_id=mark.line_id, verdict=StockVerdict.SUBSTITUTED, substitute_sku=row.item[:LONGEST]
             )
     return tuple(others.get(line_id) or verdict(line_id, *found) for line_id, found in parts.items())
 

@@ -64,6 +64,10 @@ def _day(value: object) -> object:
 Day = Annotated[date | None, BeforeValidator(_day)]
 """OData 3 writes `2026-11-21`, OData 4 `2026-11-21T00:00:00Z`."""
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
+Tag = Annotated[
+    Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None, BeforeValidator(lambda value: value or None)
+]
+"""An entity tag goes back in a header."""
 Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(0) if value is None else value)]
 """What a row has nothing to say about is null: a text row has neither item nor quantity."""
 
@@ -134,7 +138,7 @@ class Document(BaseModel):
     created_at: Text = Field(alias="DocTime", default="")
     changed_on: Day = Field(alias="UpdateDate", default=None)
     changed_at: Text = Field(alias="UpdateTime", default="")
-    etag: str | None = Field(validation_alias=AliasChoices("odata.etag", "@odata.etag"), default=None)
+    etag: Tag = Field(validation_alias=AliasChoices("odata.etag", "@odata.etag"), default=None)
     lines: tuple[DocumentLine, ...] = Field(alias="DocumentLines", default=())
 
     @property

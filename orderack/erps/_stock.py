@@ -53,7 +53,7 @@ class Position:
 
 def whole_parts(quantity: Decimal) -> Decimal:
     """The quantity in as many decimals as orders have; what is beyond them is not there."""
-    return quantity.quantize(_SMALLEST, ROUND_DOWN).normalize() + NONE
+    return max(min(quantity, _MOST), -_MOST).quantize(_SMALLEST, ROUND_DOWN).normalize() + NONE
 
 
 def at_hand(position: Position, wanted: Decimal) -> Decimal:
@@ -93,7 +93,7 @@ class Part:
 def verdict(line_id: str, *parts: Part) -> LineVerdict:
     """The answer for a booked line. Somebody may have split it into rows: two warehouses, two dates."""
     short = [part for part in parts if part.short]
-    has = min(whole_parts(sum((part.has for part in parts), NONE)), _MOST)
+    has = whole_parts(sum((part.has for part in parts), NONE))
     if has > 0 and not short:
         word = StockVerdict.AVAILABLE
     elif has > 0:
