@@ -1,10 +1,11 @@
 """What Cin7 Core says of a sale: its statuses, and what its lines mean for the buyer."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from orderack.domain.order import Name, OrderRef, Quantity
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
@@ -14,9 +15,10 @@ from orderack.erps._marks import Mark, read_mark, read_tail
 from orderack.erps._stock import whole_parts
 
 VOIDED = "VOIDED"
-NOTHING_LEFT = frozenset({"", "NOT AVAILABLE", "NOT INVOICED", "NOT SHIPPED", "NOT FULFILLED"})
-"""Standings of invoices and shipments in which a sale can still be taken back."""
+NOTHING_LEFT = frozenset({"", "NOT AVAILABLE", "NOT INVOICED", "NOT SHIPPED", "NOT PICKED", "NOT PACKED"})
+"""Standings in which nothing was invoiced, shipped, picked or packed yet."""
 NONE = Decimal(0)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class LineMark(NamedTuple):
@@ -51,7 +53,7 @@ class SaleOrder(BaseModel):
     number: Annotated[Text, Field(alias="SaleOrderNumber")] = ""
     status: Annotated[Text, Field(alias="Status")] = ""
     memo: Annotated[Text, Field(alias="Memo")] = ""
-    lines: Annotated[tuple[Line, ...], Field(alias="Lines")] = ()
+    lines: Annotated[tuple[Line, ...], Field(alias="Lines"), BeforeValidator(lambda value: value or ())] = ()
 
     @property
     def mark(self) -> Mark | None:
@@ -67,8 +69,10 @@ class Sale(BaseModel):
     currency: Annotated[Text, Field(alias="CustomerCurrency")] = ""
     invoiced: Annotated[Text, Field(alias="CombinedInvoiceStatus")] = ""
     shipped: Annotated[Text, Field(alias="CombinedShippingStatus")] = ""
+    picked: Annotated[Text, Field(alias="CombinedPickingStatus")] = ""
+    packed: Annotated[Text, Field(alias="CombinedPackingStatus")] = ""
     modified: Annotated[Moment, Field(alias="LastModifiedOn")]
-    order: Annotated[SaleOrder, Field(alias="Order")]
+    order: Annotated[SaleOrder, Field(alias="Order"), BeforeValidator(lambda value: {} if value is None else value)]
 
     @property
     def voided(self) -> bool:
@@ -77,7 +81,16 @@ class Sale(BaseModel):
     @property
     def gone_too_far(self) -> str:
         """Why it cannot be taken back; empty where it can."""
-        return ", ".join(word.lower() for word in (self.invoiced, self.shipped) if word not in NOTHING_LEFT)
+        return _words(self.invoiced, self.shipped)
+
+    @property
+    def in_hand(self) -> str:
+        """Why it cannot be changed though it could still be taken back: somebody has it on the table."""
+        return _words(self.picked, self.packed)
+
+
+def _words(*standings: str) -> str:
+    return ", ".join(word.lower() for word in standings if word not in NOTHING_LEFT)
 
 
 class Listed(BaseModel):
@@ -87,11 +100,15 @@ class Listed(BaseModel):
     external_id: Annotated[Text, Field(alias="ExternalID")] = ""
     status: Annotated[Text, Field(alias="Status")] = ""
     order_status: Annotated[Text, Field(alias="OrderStatus")] = ""
+    updated: Annotated[Moment | None, Field(alias="Updated")] = None
 
     @property
-    def rank(self) -> tuple[bool, bool, str]:
-        """Of several of one ExternalID, the one with an order goes first, then the same one for everybody."""
-        return self.order_status in NOTHING_LEFT, self.status == VOIDED, self.id
+    def rank(self) -> tuple[bool, bool, datetime, str]:
+        """Of several of one ExternalID, the one with an order goes first, then the oldest.
+
+        Whoever looks after opening a sale sees those that were opened before it, so that all go on with the first.
+        """
+        return self.order_status in NOTHING_LEFT, self.status == VOIDED, self.updated or LATEST, self.id
 
     @property
     def answers(self) -> bool:

@@ -134,9 +134,7 @@ class Cin7CoreErp:
             await self._change(sale, order)
         else:
             sale = await self._open(order)
-        body = wire_order(order, revision, sale.id, self._house).body
-        await self._write("POST", "/sale/order", body, order)
-        return await self._booking(await self._sale(sale.id), order.ref)
+        return await self._booking(await self._fill(sale, order, revision), order.ref)
 
     async def find(self, ref: OrderRef, revision: int) -> ErpReceipt | None:
         """None: no sale, no authorised order in it, another revision, or one of our lines is missing."""
@@ -208,16 +206,33 @@ class Cin7CoreErp:
             raise self._no("the sale was voided", "VOIDED")
         if mark is None and sale.order.status == AUTHORISED:
             raise self._no("somebody else authorised an order in this sale", "NOT_OURS")
+        if too_late := sale.gone_too_far or sale.in_hand:
+            raise self._no(f"it is too late: {too_late}", "TOO_LATE")
 
     async def _open(self, order: Order) -> Sale:
         body = header(order, self._house, await self._customer_of(order)).body
-        sale = self._http.read(Sale, await self._write("POST", "/sale", body, order))
+        try:
+            sale = self._http.read(Sale, await self._write("POST", "/sale", body, order))
+        except Refused:
+            self._companies.clear()  # the customer may have been renamed
+            raise
         self._same_currency(sale, order)
         key = external_id(order.ref)
         # an earlier attempt's sale may show in the list by now: whoever looks, the same one is gone on with
         listed = (await self._list(key)).of(key)
         self._remember(key, listed.id if listed else sale.id)
         return sale if listed is None or listed.id == sale.id else await self._sale(listed.id)
+
+    async def _fill(self, sale: Sale, order: Order, revision: int) -> Sale:
+        """Write the sale's order; a refusal may mean that another attempt of ours has written it this moment."""
+        try:
+            await self._write("POST", "/sale/order", wire_order(order, revision, sale.id, self._house).body, order)
+        except Refused:
+            written = await self._sale(sale.id)
+            if (mark := about(written, order.ref)) is None or mark.revision != revision:
+                raise
+            return written
+        return await self._sale(sale.id)
 
     async def _change(self, sale: Sale, order: Order) -> None:
         self._same_currency(sale, order)
@@ -299,6 +314,8 @@ class Cin7CoreErp:
         found = [one.id for one in self._known(Customers, answer).found if one.name == name]
         if len(found) != 1:
             return None
+        if len(self._companies) >= REMEMBERED:
+            self._companies.clear()
         self._companies[name] = found[0]
         return found[0]
 

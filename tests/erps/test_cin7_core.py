@@ -325,6 +325,38 @@ class TestCin7CoreErp(ErpConformance):
                 await erp.cancel(REF, "SO-100001", "")
             assert {request.method for request in peer.received} == {"GET"}
 
+    @pytest.mark.parametrize(
+        "standing",
+        [
+            {"CombinedInvoiceStatus": "PARTIALLY INVOICED"},
+            {"CombinedShippingStatus": "SHIPPING"},
+            {"CombinedPickingStatus": "PICKED"},
+            {"CombinedPackingStatus": "PACKING"},
+        ],
+    )
+    async def test_what_somebody_has_in_hand_is_not_undone_by_a_change(self, standing: Mapping[str, JsonValue]) -> None:
+        self.list_answer = listed(row())
+        async with self.system(sale(**standing)) as (peer, erp):  # type: ignore[arg-type]
+            with pytest.raises(Refused, match="too late"):
+                await erp.submit(an_order(), 2)
+            assert {request.method for request in peer.received} == {"GET"}
+
+    async def test_an_order_that_is_refused_because_we_have_just_written_it_is_gone_on_with(self) -> None:
+        async with self.system(self.queued, problem(400, "Order status must be DRAFT"), self.found) as (_, erp):
+            self.the_receipt((await erp.submit(an_order(), 1)).receipt)
+        async with self.system(self.queued, problem(400, "Order status must be DRAFT"), sale(revision=1)) as (_, erp):
+            with pytest.raises(Refused, match="must be DRAFT"):
+                await erp.submit(an_order(), 2)
+
+    async def test_what_is_empty_may_be_null_or_absent(self) -> None:
+        self.list_answer = listed(row())
+        for order in (None, {}, {"Lines": None, "Status": None, "Memo": None, "SaleOrderNumber": None}):
+            async with self.system(sale(Order=order), json_answer(200, {}), json_answer(200, {}), self.found) as (
+                _,
+                erp,
+            ):
+                self.the_receipt((await erp.submit(an_order(), 1)).receipt)
+
     async def test_an_order_that_somebody_else_wrote_into_the_sale_is_left_alone(self) -> None:
         foreign: JsonValue = {"SaleOrderNumber": "SO-1", "Status": "AUTHORISED", "Memo": "mine", "Lines": []}
         self.list_answer = listed(row())
@@ -422,6 +454,18 @@ def test_the_descriptions_own_sales_are_read() -> None:
         ("AUTHORISED", "ORDERED"),
         ("AUTHORISED", "BACKORDERED"),
     ]
+
+
+def test_of_several_sales_the_one_with_an_order_goes_first_then_the_oldest_whatever_their_ids() -> None:
+    opened = {"ExternalID": "x", "OrderStatus": "NOT AVAILABLE", "Status": "DRAFT"}
+    later = opened | {"SaleID": "a", "Updated": "2026-11-21T09:30:00.9Z"}
+    first = opened | {"SaleID": "b", "Updated": "2026-11-21T09:30:00.123Z"}
+    voided = opened | {"SaleID": "c", "Updated": "2026-11-21T09:00:00Z", "Status": "VOIDED"}
+    unsaid = opened | {"SaleID": "d", "Updated": None}
+    written = later | {"SaleID": "e", "OrderStatus": "AUTHORISED", "Updated": "2026-11-21T10:00:00Z"}
+    for rows, expected in (((later, first, voided, unsaid), "b"), ((later, first, written), "e")):
+        assert (of := SaleList.model_validate({"SaleList": rows}).of("x")) is not None
+        assert of.id == expected
 
 
 def test_nothing_of_the_order_is_lost() -> None:

@@ -151,6 +151,18 @@ async def test_a_change_that_is_cut_off_between_undoing_and_writing_anew_is_gone
     await erp.aclose()
 
 
+async def test_two_workers_at_once_write_one_order(built, sandbox, account):
+    """Each may open a sale; both go on with the same one, and whose order comes second finds the first one's."""
+    sandbox.state.behaviour = Behaviour(books_after=0)
+    one, other = built(), built()
+    both = await asyncio.gather(one.submit(ORDER, 1), other.submit(ORDER, 1))
+    assert both[0] == both[1]
+    assert orders(sandbox) == {both[0].document_id: 1}
+    assert len(sales(account)) == 1
+    for erp in (one, other):
+        await erp.aclose()
+
+
 async def test_a_sale_that_the_list_does_not_show_yet_is_known_to_the_worker_that_made_it(erp, sandbox, account):
     sandbox.state.behaviour = Behaviour(books_after=0)
     account.list_lags = 30
