@@ -1,22 +1,34 @@
 """A BigCommerce order, with what has to be fetched beside it, as one of ours (commerce.md §10)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import JsonValue, ValidationError
 
-from orderack.domain.order import DIGITAL, Address, Line, PaymentStatus
+from orderack.domain.order import DIGITAL, Address, DeliveryWindow, Line, PaymentStatus
 from orderack.domain.validation import problems_of
 from orderack.errors import InvalidInput
 from orderack.ports import Connection, Snapshot, Standing
 from orderack.sources._bigcommerce_money import BigCommerceMoney
-from orderack.sources._bigcommerce_wire import Coupon, FormField, Head, Option, Party, Product, Whole
+from orderack.sources._bigcommerce_wire import (
+    Coupon,
+    FormField,
+    Head,
+    Option,
+    Party,
+    PickupConsignment,
+    Product,
+    Whole,
+)
 from orderack.sources._loose import ZERO, by_word, first, iso_8601, rfc_2822
 from orderack.sources._reading import (
+    OF_A_LINE,
+    OF_AN_ORDER,
     Extras,
     address_of,
     canonical,
     email_of,
+    extras_kept,
     extras_of,
     guest_id,
     language_of,
@@ -115,12 +127,14 @@ def _standing(head: Head) -> tuple[Standing, str]:
 def _order(whole: Whole, connection: Connection) -> dict[str, object]:
     head, billing = whole.order, whole.order.billing_address or Party()
     places = _places(whole)
-    extras = _extras(places, billing, connection)
-    pickup = _pickup(head, extras)
+    fetched = _fetched(head)
+    extras = _extras((*places, billing), connection, fetched=fetched is not None)
+    pickup = {"location": fetched.where, "at": extras.pickup_at} if fetched else None
     by_mail = bool(whole.products) and all(one.type in NOT_SHIPPED for one in whole.products)
     digital = (head.order_is_digital or by_mail) and not places
     country = name_of(billing.country_iso2) or connection.country
     money = BigCommerceMoney(whole)
+    lines = [one for one in whole.products if money.left(one) > 0]
     email = email_of(first(billing.email, *(place.email for place in places)))
     delivery = None if pickup or digital or not places else _address(places[0], connection)
     return {
@@ -133,16 +147,16 @@ def _order(whole: Whole, connection: Connection) -> dict[str, object]:
             "phone": phone_of(first(billing.phone, *(place.phone for place in places)), country),
             "language": language_of(head.customer_locale, connection.language),
         },
-        "lines": [_line(one, money, whole, connection) for one in whole.products if money.left(one) > 0],
+        "lines": [_line(one, money, whole, connection) for one in lines],
         "delivery_address": delivery,
         "pickup": pickup,
-        "delivery_window": extras.window or _event(whole.products, connection),
+        "delivery_window": extras.window or _wanted(lines, connection),
         "billing_address": _address(billing, connection),
         "payment": _payment(head),
         "currency": money.currency,
         "totals": money.totals,
         "instructions": prose_of(head.customer_message, *extras.instructions),
-        "purchase_order": extras.purchase_order,
+        "purchase_order": first(extras.purchase_order, *(_said(one, connection).purchase_order for one in lines)),
         "order_type": DIGITAL if digital else "standard",
         "external_ids": _numbers(head, whole.coupons),
     }
@@ -178,21 +192,20 @@ def _pairs(fields: tuple[FormField, ...]) -> Iterator[tuple[object, object]]:
         yield one.name, ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _extras(places: tuple[Party, ...], billing: Party, connection: Connection) -> Extras:
-    fields = [pair for party in (*places, billing) for pair in _pairs(party.form_fields)]
-    return extras_of(
+def _extras(parties: Iterable[Party], connection: Connection, *, fetched: bool) -> Extras:
+    fields = [pair for party in parties for pair in _pairs(party.form_fields)]
+    return extras_kept(
         dict.fromkeys((str(name or ""), str(value or "")) for name, value in fields),
         connection.fields,
         connection.time_zone,
+        OF_AN_ORDER | ({"pickup_at"} if fetched else set()),
     )
 
 
-def _pickup(head: Head, extras: Extras) -> dict[str, object] | None:
+def _fetched(head: Head) -> PickupConsignment | None:
     """Where it is fetched. An order that is partly sent goes to an address; what is fetched of it says so by itself."""
     consignments = head.consignments
-    if consignments is None or not consignments.pickups or consignments.shipping:
-        return None
-    return {"location": consignments.pickups[0].where, "at": extras.pickup_at}
+    return None if consignments is None or consignments.shipping else next(iter(consignments.pickups), None)
 
 
 def _address(party: Party, connection: Connection) -> Address | None:
@@ -221,18 +234,24 @@ def _payment(head: Head) -> dict[str, object]:
     return {"status": paid, "method": method, "terms": f"{how} {method}" if method else None}
 
 
-def _event(products: tuple[Product, ...], connection: Connection) -> object:
-    """A line's own date (`event_date`) is the day on which it is wanted."""
-    for one in products:
-        at = rfc_2822(one.event_date)
-        if at is not None:
-            return extras_of([("delivery date", at.date().isoformat())], {}, connection.time_zone).window
+def _wanted(lines: Sequence[Product], connection: Connection) -> DeliveryWindow | None:
+    """The first line's that names a day: by an option, or by its own date (`event_date`)."""
+    for one in lines:
+        at = moment(one.event_date)
+        event = [("delivery date", at.date().isoformat())] if at is not None else []
+        window = _said(one, connection).window or extras_of(event, {}, connection.time_zone).window
+        if window is not None:
+            return window
     return None
 
 
-def _line(one: Product, money: BigCommerceMoney, whole: Whole, connection: Connection) -> Line:
+def _said(one: Product, connection: Connection) -> Extras:
     pairs = [*map(_chosen, one.product_options), *_pairs(one.configurable_fields)]
-    said = extras_of(pairs, connection.fields, connection.time_zone)
+    return extras_kept(pairs, connection.fields, connection.time_zone, OF_A_LINE)
+
+
+def _line(one: Product, money: BigCommerceMoney, whole: Whole, connection: Connection) -> Line:
+    said = _said(one, connection)
     wrapping = f"gift wrapping: {one.wrapping_name}" if one.wrapping_name else None
     event = f"{one.event_name or 'wanted on'}: {one.event_date}" if one.event_date else None
     cost = money.cost(one)

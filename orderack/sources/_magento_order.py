@@ -1,6 +1,6 @@
 """A Magento order as one of ours (commerce.md §11)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import ValidationError
@@ -14,11 +14,13 @@ from orderack.sources._loose import ZERO, first, iso_8601, payable
 from orderack.sources._magento_money import MagentoMoney
 from orderack.sources._magento_wire import Address, GiftMessage, Item, Ordered, Parts
 from orderack.sources._reading import (
+    OF_A_LINE,
+    OF_AN_ORDER,
     Extras,
     address_of,
     canonical,
     email_of,
-    extras_of,
+    extras_kept,
     guest_id,
     line_of,
     name_of,
@@ -27,6 +29,7 @@ from orderack.sources._reading import (
     prose_of,
     refuse,
     sku_of,
+    word_of,
 )
 
 SYSTEM = "magento"
@@ -83,6 +86,8 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
     pickup = _pickup(parts, shipping)
     account = None if order.customer_is_guest or order.customer_id in (None, "0") else order.customer_id
     virtual = order.is_virtual or (bool(money.rows) and all(_is_virtual(row) for row in money.rows))
+    rows = [row for row in money.rows if money.left(row) > 0]
+    extras = _extras(parts, rows, connection)
     po = name_of(order.payment.po_number) if order.payment else None
     return {
         "store": connection.store,
@@ -100,15 +105,16 @@ def _order(order: Ordered, connection: Connection) -> dict[str, object]:
             ),
             "language": connection.language,
         },
-        "lines": [_line(row, money, order, connection) for row in money.rows if money.left(row) > 0],
+        "lines": [_line(row, money, order, connection) for row in rows],
         "delivery_address": None if pickup or shipping is None else _address(shipping, connection),
-        "pickup": pickup,
+        "pickup": pickup and pickup | {"at": extras.pickup_at},
+        "delivery_window": extras.window,
         "billing_address": _address(billing, connection),
         "payment": _payment(order, parts, money),
         "currency": money.currency,
         "totals": money.totals,
-        "instructions": prose_of(*_said_at_checkout(order), _gift(parts.gift_message)),
-        "purchase_order": po,
+        "instructions": prose_of(*_said_at_checkout(order), _gift(parts.gift_message), *extras.instructions),
+        "purchase_order": po or extras.purchase_order,
         "order_type": DIGITAL if virtual and shipping is None and pickup is None else "standard",
         "external_ids": _numbers(order),
     }
@@ -122,6 +128,25 @@ def _numbers(order: Ordered) -> list[dict[str, str]]:
         ("coupon", name_of(order.coupon_code)),
     )
     return [{"system": system, "id": number} for system, number in found if number]
+
+
+def _extras(parts: Parts, rows: Sequence[Item], connection: Connection) -> Extras:
+    """What modules keep beside the order (a delivery date, say), where its name says what it is to us; else what the
+    first line's options say of the order."""
+    beside = [(name.replace("_", " "), value) for name, value in (parts.model_extra or {}).items()]
+    known = [(name, value) for name, value in beside if _is_text(value) and word_of(name, connection.fields)]
+    place_for = OF_AN_ORDER | ({"pickup_at"} if parts.pickup_location_code else set())
+    whole = extras_kept(known, connection.fields, connection.time_zone, place_for)
+    lines = [_options(row, connection) for row in rows]
+    found = {
+        "window": whole.window or next((one.window for one in lines if one.window), None),
+        "purchase_order": first(whole.purchase_order, *(one.purchase_order for one in lines)),
+    }
+    return whole.model_copy(update=found)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _is_virtual(row: Item) -> bool:
@@ -216,7 +241,7 @@ def _options(item: Item, connection: Connection) -> Extras:
     pairs = (
         (f"option {one.option_id}", one.option_value if isinstance(one.option_value, str) else None) for one in options
     )
-    return extras_of(pairs, connection.fields, connection.time_zone)
+    return extras_kept(pairs, connection.fields, connection.time_zone, OF_A_LINE)
 
 
 def _line(row: Item, money: MagentoMoney, order: Ordered, connection: Connection) -> Line:

@@ -114,7 +114,9 @@ class Info(Wire):
 
 
 class Parts(Wire):
-    """`extension_attributes`, as far as Magento itself fills them."""
+    """`extension_attributes`: Magento's own by their names, and those of the shop's modules."""
+
+    model_config = ConfigDict(extra="allow")
 
     shipping_assignments: Annotated[tuple[Assignment, ...], MANY] = ()
     payment_additional_info: Annotated[tuple[Info, ...], MANY] = ()

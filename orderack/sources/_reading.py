@@ -3,7 +3,7 @@
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
@@ -235,6 +235,34 @@ def extras_of(pairs: Iterable[tuple[object, object]], fields: Mapping[str, str],
         design=said.get("design"),
         dietary=said.get("dietary"),
     )
+
+
+OF_A_LINE = frozenset({"design", "dietary"})
+OF_AN_ORDER = frozenset({"window", "date", "purchase_order"})
+"""What a field may be that the other of the two has no place for."""
+
+
+def word_of(name: object, fields: Mapping[str, str]) -> str | None:
+    """What a field of this name is to us; None for a name that says nothing."""
+    text = (line_of(name, 100) or "").casefold()
+    own = {known.casefold(): word for known, word in fields.items()}
+    return own.get(text) or FIELDS.get(text.strip(": "))
+
+
+def extras_kept(
+    pairs: Iterable[tuple[object, object]], fields: Mapping[str, str], zone: str, place_for: Collection[str]
+) -> Extras:
+    """As `extras_of`; what there is no place for (a line's wanted day, an order's allergies) is an instruction too."""
+    own: list[tuple[object, object]] = []
+    rest: list[tuple[object, object]] = []
+    for pair in pairs:
+        kept = word_of(pair[0], fields) in {*place_for, "instructions", "ignore", None}
+        (own if kept else rest).append(pair)
+    said, beside = extras_of(own, fields, zone), extras_of(rest, fields, zone)
+    texts = (((line_of(name, 100) or "").strip(": "), prose_of(value)) for name, value in rest)
+    instructions = (*said.instructions, *(f"{name}: {text}" for name, text in texts if text))
+    found = {name: getattr(said, name) or getattr(beside, name) for name in Extras.model_fields}
+    return Extras.model_validate(found | {"instructions": instructions})
 
 
 _DAY = re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})")
