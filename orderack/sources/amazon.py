@@ -201,8 +201,8 @@ class Amazon:
         except Refused:
             if at.token is None:
                 raise
-            # a page's token is good for a day: the window is begun anew, and what is known is known
-            return Looked(deliveries=(), cursor=_Cursor(since=at.since).model_dump_json(), more=True)
+            # a page's token is good for a day: the next look begins the window anew, and what is known is known
+            return Looked(deliveries=(), cursor=_Cursor(since=at.since).model_dump_json(), more=False)
         if found is None:
             raise Refused("Amazon does not know its own list of orders (404)")
         token = found.pagination.nextToken if found.pagination else None

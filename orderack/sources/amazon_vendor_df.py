@@ -172,7 +172,8 @@ class AmazonVendorDf:
         except Refused:
             if at.token is None:
                 raise
-            return Looked(deliveries=(), cursor=_Cursor().model_dump_json(), more=True)  # that page is gone
+            # that page is gone: the next look begins anew
+            return Looked(deliveries=(), cursor=_Cursor().model_dump_json(), more=False)
         if found is None:
             raise Refused("Amazon does not know its own list of purchase orders (404)")
         token = found.pagination.nextToken if found.pagination else None

@@ -244,6 +244,8 @@ class Ebay:
             "offset": str(at.offset),
         }
         response = await self._seller.send("GET", f"{ORDERS}?{urlencode(asked)}")
+        if at.offset and response.status_code in {400, 404}:  # that page is gone: the next look begins anew
+            return Looked(deliveries=(), cursor=_Cursor(since=at.since).model_dump_json(), more=False)
         self._check(response)
         found = self._seller.http.read(_Found, response)
         after = _Cursor(since=max(at.since, until - OVERLAP))

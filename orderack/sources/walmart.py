@@ -46,6 +46,8 @@ from orderack.sources._walmart_wire import WalmartOrder
 EVENT = "events/"
 """The topic of what was posted begins so; what was looked up has the topic of a plain order."""
 SERVICE = "Walmart Marketplace"
+PAGE_IS_GONE = frozenset({400, 404})
+"""What a cursor that has expired is answered: the next look begins the round anew, and what is known is known."""
 
 CancelReason = Literal[
     "SELLER_CANCEL_OUT_OF_STOCK",
@@ -216,7 +218,11 @@ class Walmart:
         at = _cursor(cursor, now)
         wanted = self._market.passes[at.at]
         query = at.page or wanted.first(at.since, at.begun)
-        page = self._http.read(Page, await self._asked(f"{wanted.path}?{query}"))
+        response = await self._signed_in.send("GET", f"{wanted.path}?{query}")
+        if at.page and response.status_code in PAGE_IS_GONE:
+            again = _Cursor(since=at.since, begun=at.begun)
+            return Looked(deliveries=(), cursor=again.model_dump_json(), more=False)
+        page = self._http.read(Page, self._let_in(response))
         following = page.next(query) if at.turned < MOST_PAGES else ""
         if following:
             after, more = at.model_copy(update={"page": following, "turned": at.turned + 1}), True

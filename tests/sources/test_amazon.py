@@ -627,7 +627,7 @@ async def test_a_page_that_has_expired_begins_the_window_anew() -> None:
         peer.will(TOKEN, json_answer(200, {"orders": [], "pagination": {"nextToken": "p2"}}), json_answer(400, bad))
         first = await source.look("", NOW)
         second = await source.look(first.cursor, NOW + timedelta(days=2))
-        assert (second.more, second.deliveries) == (True, ())
+        assert (second.more, second.deliveries) == (False, ())
         assert "2026-11-20T09:30" in second.cursor
         with pytest.raises(Refused, match="InvalidInput"):
             await source.look(second.cursor, NOW)

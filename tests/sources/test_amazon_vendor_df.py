@@ -229,6 +229,21 @@ async def test_a_look_asks_for_the_new_ones_and_then_for_the_cancelled_ones_page
         described(request)
 
 
+async def test_a_page_that_is_gone_ends_the_look_and_the_next_begins_anew() -> None:
+    async with running_peer() as peer:
+        source = vendor(peer.url)
+        gone = json_answer(400, {"errors": [{"code": "InvalidInput", "message": "nextToken"}]})
+        peer.will(TOKEN, json_answer(200, {"pagination": {"nextToken": "MDA="}, "orders": [ORDER]}), gone)
+        first = await source.look("", NOW)
+        second = await source.look(first.cursor, NOW)
+        peer.will(json_answer(200, {"orders": []}))
+        await source.look(second.cursor, NOW)
+        await source.aclose()
+    assert (first.more, second.more, second.deliveries) == (True, False, ())
+    asked = parse_qs(urlsplit(peer.received[-1].target).query)
+    assert (asked["status"], asked.get("nextToken")) == (["NEW"], None)
+
+
 async def test_a_page_that_names_itself_as_the_next_ends_its_state() -> None:
     async with running_peer() as peer:
         source = vendor(peer.url)

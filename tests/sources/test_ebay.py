@@ -662,6 +662,22 @@ async def test_a_look_goes_page_by_page_through_one_window_and_the_next_overlaps
     assert third[2]["filter"][0].startswith("lastmodifieddate:[2026-11-21T09:25:00.000Z..2026-11-21T09:35:00.000Z]")
 
 
+async def test_a_page_that_is_gone_ends_the_look_and_the_next_begins_the_window_anew() -> None:
+    async with running_peer() as peer:
+        peer.will(
+            TOKEN,
+            json_answer(200, {"orders": [ORDER], "total": 2, "next": "https://api.ebay.com/…"}),
+            json_answer(400, {"errors": [{"errorId": 30700, "message": "Invalid offset"}]}),
+            json_answer(200, {"orders": [], "total": 0}),
+        )
+        source = ebay(peer.url)
+        first, second, third = await looks(peer, source, NOW, NOW, NOW + timedelta(minutes=5))
+        await source.aclose()
+    assert (first[1], second[:2], third[1]) == (True, ([], False), False)
+    assert third[2]["offset"] == ["0"]
+    assert third[2]["filter"][0].startswith("lastmodifieddate:[2026-11-20T09:30:00.000Z..")
+
+
 async def test_a_page_overlaps_the_one_before_and_a_next_page_beyond_the_total_is_not_asked_for() -> None:
     orders = [changed("orderId", f"12-{n}") for n in range(100)]
     endless = {"orders": orders, "total": 185, "next": "https://api.ebay.com/…"}

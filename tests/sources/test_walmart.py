@@ -494,6 +494,23 @@ class TestLooking:
             assert peer.received[-1].target.startswith("/v3/orders/released?")
             await source.aclose()
 
+    @pytest.mark.parametrize("status", [400, 404])
+    async def test_a_page_that_is_gone_begins_the_round_anew_and_a_first_page_that_is_refused_is_told(
+        self, status: int
+    ) -> None:
+        async with running_peer() as peer:
+            source = walmart(peer.url)
+            following = {"list": {"meta": {"nextCursor": "?poIndex=2"}, "elements": {"order": [US]}}}
+            peer.will(TOKEN, json_answer(200, following), json_answer(status, {"errors": []}))
+            first = await source.look("", NOW)
+            second = await source.look(first.cursor, NOW)
+            assert (first.more, second.more, second.deliveries) == (True, False, ())
+            with pytest.raises((Unavailable, Misconfigured)):
+                await source.look(second.cursor, NOW)
+            asked = [one.target for one in peer.received[1:]]
+            assert asked[0] == asked[2]
+            await source.aclose()
+
     async def test_pages_that_lead_in_a_circle_end_and_the_round_goes_on(self) -> None:
         turns = 0
 
