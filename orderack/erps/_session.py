@@ -66,11 +66,9 @@ class SharedSession(Generic[S]):
         """The sign-in that is under way, or came after its caller had gone; else a new one."""
         arriving = self._under_way() or asyncio.ensure_future(self._sign_in())
         self._arriving = arriving
-        try:
-            return await asyncio.shield(arriving)
-        finally:
-            if arriving.done():
-                self._arriving = None
+        session = await asyncio.shield(arriving)
+        self._arriving = None
+        return session
 
     def _under_way(self) -> asyncio.Future[S] | None:
         task = self._arriving

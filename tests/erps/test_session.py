@@ -128,6 +128,27 @@ async def test_a_sign_in_whose_caller_is_gone_is_used_by_the_next_or_given_back(
     assert (house.given, house.open) == (1, set())
 
 
+async def test_a_caller_that_is_cancelled_in_the_moment_of_its_sign_in_leaves_no_seat_taken(house: House) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def sign_in() -> int:
+        number = await house.sign_in()
+        loop.call_soon(lambda: loop.call_soon(task.cancel))  # when the answer is there, and its caller not yet back
+        return number
+
+    shared = SharedSession(sign_in, house.sign_out, lingers=False)
+
+    async def asks() -> None:
+        async with shared.seat():
+            await shared.get()
+            raise AssertionError("it was cancelled before")
+
+    task = asyncio.create_task(asks())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (house.given, house.open) == (1, set())
+
+
 async def test_a_sign_in_that_failed_is_tried_anew_and_its_error_is_told(house: House) -> None:
     shared = house.shared(lingers=True)
     house.fails = [Unavailable("no seat"), Misconfigured("no password")]
