@@ -1,7 +1,9 @@
 """What NetSuite's refusals mean: `o:errorDetails`, and two 400s that are limits (commerce.md §12, §19.4)."""
 
+from typing import Annotated
+
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from orderack.clients.http import WRONG_KEY_OR_URL, Http, retry_after
 from orderack.clients.wire import scrub
@@ -30,14 +32,17 @@ NOT_THERE = frozenset({"NONEXISTENT_ID", "RCRD_DSNT_EXIST", "RCRD_NOT_FOUND"})
 LOGIN = frozenset({"INVALID_LOGIN", "INVALID_LOGIN_ATTEMPT", "INSUFFICIENT_PERMISSION", "USER_ACCESS_DENIED"})
 
 
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
 class _Detail(BaseModel):
-    detail: str = ""
-    code: str = Field(default="", alias="o:errorCode")
-    path: str = Field(default="", alias="o:errorPath")
+    detail: Text = ""
+    code: Text = Field(default="", alias="o:errorCode")
+    path: Text = Field(default="", alias="o:errorPath")
 
 
 class _Problems(BaseModel):
-    title: str = ""
+    title: Text = ""
     details: tuple[_Detail, ...] = Field(default=(), alias="o:errorDetails")
 
 

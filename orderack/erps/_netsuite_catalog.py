@@ -13,6 +13,8 @@ from orderack.domain.order import Line, Order
 from orderack.errors import Refused
 
 REMEMBERED = timedelta(minutes=10)
+MOST = 10_000
+"""Names that are remembered at once."""
 AT_ONCE = 500
 """Names in one question; SuiteQL takes a thousand in an IN list."""
 
@@ -100,6 +102,8 @@ class Catalog:
         known = {
             name: kept[0] for name in names if (kept := self._known.get((table, name))) is not None and kept[1] > now
         }
+        if len(self._known) > MOST:
+            self._known = {name: kept for name, kept in self._known.items() if kept[1] > now}
         lacking = sorted(names - known.keys())
         for start in range(0, len(lacking), AT_ONCE):
             part = lacking[start : start + AT_ONCE]

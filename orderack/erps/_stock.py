@@ -1,5 +1,6 @@
 """What figures of stock mean for a line: the same arithmetic for every ERP that answers in quantities."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_DOWN, Decimal
@@ -124,3 +125,19 @@ def stock(line: Line, position: Position) -> Stock:
         available=position.free if word is StockVerdict.PARTIAL else None,
         expected_on=position.expected_on(line.quantity),
     )
+
+
+def stocks(
+    lines: Iterable[Line], positions: Mapping[str, Position], key: Callable[[str], str] = str
+) -> Sequence[Stock]:
+    """The answers for lines that are not booked: what one was promised is not there for the next of the same item.
+
+    `positions`: by `key` of the sku; lines of others are absent.
+    """
+    left, said = dict(positions), list[Stock]()
+    for line in lines:
+        name = key(line.sku)
+        if (position := left.get(name)) is not None:
+            said.append(stock(line, position))
+            left[name] = position.less(line.quantity)
+    return tuple(said)

@@ -42,7 +42,7 @@ from orderack.erps._cin7_core_sale import (
     header,
     wire_order,
 )
-from orderack.erps._stock import Incoming, Position, stock
+from orderack.erps._stock import Incoming, Position, stocks
 from orderack.errors import BadSignature, InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
@@ -171,8 +171,7 @@ class Cin7CoreErp:
 
     async def availability(self, lines: Sequence[Line]) -> Sequence[Stock]:
         """Free and bought quantities, in our location or in all. Unknown SKUs, and all but the first 20, are absent."""
-        positions = await self._positions([line.sku for line in lines])
-        return tuple(stock(line, positions[line.sku]) for line in lines if line.sku in positions)
+        return stocks(lines, await self._positions([line.sku for line in lines]))
 
     def verify(self, request: RawRequest) -> None:
         """The secret in the header that was entered with the webhook: Cin7 Core signs nothing."""

@@ -34,7 +34,7 @@ from orderack.erps._cin7_omni_reading import (
 )
 from orderack.erps._marks import Mark
 from orderack.erps._pushed import Pushed, WebhookSecret
-from orderack.erps._stock import NONE, Incoming, Position, stock
+from orderack.erps._stock import NONE, Incoming, Position, stocks
 from orderack.errors import InDoubt, Refused, Unavailable
 from orderack.ports import Awaited, Booking, RawRequest, Stock
 from orderack.registry import ErpSpec, settings_config
@@ -129,7 +129,7 @@ class Cin7OmniErp:
     async def availability(self, lines: Sequence[Line]) -> Sequence[Stock]:
         """What the branch has free and what is inbound. Codes that it keeps no stock of are absent."""
         positions = await self._positions(line.sku for line in lines)
-        return tuple(stock(line, positions[key(line.sku)]) for line in lines if key(line.sku) in positions)
+        return stocks(lines, positions, key)
 
     async def invoice(self, ref: OrderRef, document_id: str) -> str:
         """Date the order's invoice, of which each order has one at most; its number. Refused: a draft, or voided."""

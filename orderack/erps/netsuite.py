@@ -229,10 +229,13 @@ class NetsuiteErp:
     async def availability(self, lines: Sequence[Line]) -> Sequence[Stock]:
         """What is free by item, all locations or ours. Items that it does not know or does not stock are absent."""
         items = await self._catalog.some_items(lines)
-        free = await self._catalog.available(items.values(), self._house.location)
-        return tuple(
-            _stock(line, free[item]) for line in lines if (item := items.get(line.sku)) is not None and item in free
-        )
+        left = dict(await self._catalog.available(items.values(), self._house.location))
+        said: list[Stock] = []
+        for line in lines:
+            if (item := items.get(line.sku)) in left:
+                said.append(_stock(line, left[item]))
+                left[item] -= line.quantity
+        return tuple(said)
 
     async def invoice(self, ref: OrderRef, document_id: str) -> str:
         """Transform the order into an invoice, whose external id keeps it the only one; the invoice's number.

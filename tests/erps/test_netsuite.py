@@ -132,6 +132,11 @@ class TestNetsuiteErp(ErpConformance):
         problem(400, "CONCURRENCY_LIMIT_EXCEEDED", headers={"Retry-After": "5"}),
         problem(429, "CONCURRENCY_LIMIT_EXCEEDED", headers={"Retry-After": "5"}),
         problem(400, "RCRD_HAS_BEEN_CHANGED", headers={"Retry-After": "5"}),
+        json_answer(
+            400,
+            {"title": None, "o:errorDetails": [{"detail": None, "o:errorPath": None, "o:errorCode": "RECORD_LOCKED"}]},
+            {"Retry-After": "5"},
+        ),
         problem(400, "DUP_RCRD", headers={"Retry-After": "5"}),
         problem(503, "UNEXPECTED_ERROR", headers={"Retry-After": "5"}),
     )
@@ -207,6 +212,16 @@ class TestNetsuiteErp(ErpConformance):
                 Stock(line_id="1", verdict=StockVerdict.AVAILABLE, available=Decimal(7)),
                 Stock(line_id="2", verdict=StockVerdict.BACKORDERED),
             ]
+
+    async def test_two_lines_of_one_item_are_not_promised_the_same_piece(self) -> None:
+        async with self.system(self.stock) as (_, erp):
+            five = LINES[0].model_copy(update={"quantity": Decimal(5)})
+            one, other = await erp.availability([five, five.model_copy(update={"line_id": "2"})])
+            assert (one.verdict, other.verdict, other.available) == (
+                StockVerdict.AVAILABLE,
+                StockVerdict.PARTIAL,
+                Decimal(2),
+            )
 
     @pytest.mark.parametrize("number", ["A/1", "../../admin", "..", "A?b=c#d", "Ä 1%2F", "1/cancellation", "a\r\nX: y"])
     async def test_no_order_number_can_forge_anothers_path_or_a_header(self, number: str) -> None:

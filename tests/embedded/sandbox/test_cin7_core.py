@@ -334,3 +334,9 @@ async def test_a_login_that_is_none_names_the_settings(built, monkeypatch):
         with pytest.raises(Misconfigured, match="ORDERACK_ERP_CIN7_CORE_ACCOUNT_ID"):
             await asking
     await stranger.aclose()
+
+
+async def test_two_lines_of_one_item_are_not_promised_the_same_piece(erp, sandbox):
+    sandbox.state.stock.set("CUP", SkuStock(verdict=StockVerdict.PARTIAL, available=Decimal(7)))
+    one, other = await erp.availability([LINES[1], LINES[1].model_copy(update={"line_id": "9"})])
+    assert (one.verdict, other.verdict, other.available) == (StockVerdict.AVAILABLE, StockVerdict.PARTIAL, Decimal(2))
