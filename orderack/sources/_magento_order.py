@@ -246,8 +246,7 @@ def _options(item: Item, connection: Connection) -> Extras:
 
 def _line(row: Item, money: MagentoMoney, order: Ordered, connection: Connection) -> Line:
     said, cost = _options(row, connection), money.cost(row)
-    names = {item.item_id: item.name for item in order.items}
-    bundle = names.get(row.parent or "")
+    bundle = next((item.name for item in order.items if item.item_id == row.parent), None) if row.parent else None
     described = _joined(row.name, f"(in {bundle})" if bundle and bundle != row.name else None)
     gift = row.extension_attributes.gift_message if row.extension_attributes else None
     line = Line(
@@ -275,8 +274,9 @@ def _elsewhere(row: Item, order: Ordered) -> str | None:
     first_of_all = _shipping(parts)
     for one in parts.shipping_assignments:
         place = one.shipping.address if one.shipping else None
-        numbers = {item.item_id for item in one.items}
-        if place is not None and place != first_of_all and {row.item_id, row.parent} & numbers - {None}:
+        if place is None or place == first_of_all:
+            continue
+        if {row.item_id, row.parent} & {item.item_id for item in one.items} - {None}:
             return f"deliver to: {_spelled(place)}"
     return None
 
