@@ -116,8 +116,8 @@ def _lost(deal: Deal, connection: Connection, system: str) -> Snapshot:
 
 
 def _made(deal: Deal, connection: Connection, system: str, default_terms: str | None) -> dict[str, object]:
-    currency = line_of(deal.currency, 3)
-    if currency is None:
+    currency = (line_of(deal.currency) or "").upper()
+    if not currency:
         raise refuse("currency", "is missing", "give the deal its currency, or set CURRENCY")
     extras = extras_of(deal.own, connection.fields, connection.time_zone)
     lines, given = _lines(deal, system)

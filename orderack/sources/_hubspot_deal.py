@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter
 
 from orderack.clients.wire import not_an_event
 from orderack.domain.order import Address
-from orderack.sources._deal import Deal, DealLine
+from orderack.sources._deal import Deal, DealLine, plain
 from orderack.sources._loose import ZERO, Said, first
 from orderack.sources._reading import address_of, amount, language_of, prose_of
 
@@ -61,12 +61,12 @@ class Thing(BaseModel):
     """Any CRM object."""
 
     id: Said = Field(default=None, max_length=100)
-    properties: Mapping[str, Said] = {}
+    properties: Mapping[str, JsonValue] = {}
     associations: Mapping[str, Refs] | None = None
     archived: bool = False
 
     def __getitem__(self, name: str) -> str | None:
-        return self.properties.get(name)
+        return plain(self.properties.get(name))
 
     def money(self, name: str) -> Decimal | None:
         value = self[name]

@@ -180,7 +180,7 @@ class Form:
         email = email_of(fields.text("email"))
         phone = phone_of(fields.text("phone"), self.connection.country)
         window, left = self._window(fields)
-        currency = (fields.text("currency") or "").upper()
+        currency = (fields.text("currency") or "").strip().upper()
         made: dict[str, object] = {
             "store": self.connection.store,
             "source": self.connection.source,

@@ -200,7 +200,7 @@ class SalesforceDeal:
             Delivery(id=f"look/{one.id}/{one.at.isoformat()}", topic="look", body=json.dumps({"id": one.id}))
             for one in found
         )
-        more = len(found) == PAGE
+        more = len(found) == PAGE and page < LAST_PAGE
         after = at.after(max((one.at for one in found), default=None), more)
         return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=more)
 

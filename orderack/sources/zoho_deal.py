@@ -46,6 +46,8 @@ from orderack.sources._zoho_deal import Record, SalesOrder, ZohoDeal, deal_of
 SYSTEM = "zoho"
 """How an order names its id in Zoho (`external_ids[].system`)."""
 PAGE = 200
+LAST_PAGE = 10
+"""Zoho turns no further pages without a token of its own."""
 HEADER = "x-orderack-secret"
 NOT_NOW: Mapping[str, timedelta | None] = {
     "INTERNAL_ERROR": None,
@@ -264,8 +266,9 @@ class ZohoDeals:
             )
             for one in found.data
         )
-        after = at.after(max((one.at for one in found.data), default=None), found.info.more)
-        return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=found.info.more)
+        more = found.info.more and at.page < LAST_PAGE
+        after = at.after(max((one.at for one in found.data), default=None), more)
+        return Looked(deliveries=deliveries, cursor=after.model_dump_json(), more=more)
 
     async def answer(self, answer: SourceAnswer) -> Answered:
         """A note on the deal, unless it bears this one already. No workflow rule of theirs runs on it."""

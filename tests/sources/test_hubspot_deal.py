@@ -168,6 +168,17 @@ class TestWhatADealSays:
         order = (await fetched(*whole(deal), terms="net 30")).order
         assert (order.totals.total, order.payment.terms) == (Decimal("107.10"), "net 30")
 
+    async def test_properties_of_other_types_than_text_are_read_as_what_they_say(self) -> None:
+        numbers = changed(amount=107.1, wunschtermin=None, hs_lastmodifieddate=1795253340123, po=77)
+        order = (await fetched(*whole(numbers))).order
+        assert (order.totals.total, order.purchase_order) == (Decimal("107.10"), "77")
+
+    @pytest.mark.parametrize("currency", ["EURO", "€", "E U", "US Dollar"])
+    async def test_a_currency_that_is_none_is_refused_and_not_cut_to_one(self, currency: str) -> None:
+        with pytest.raises(InvalidInput, match="currency"):
+            await fetched(*whole(changed(deal_currency_code=currency)))
+        assert (await fetched(*whole(changed(deal_currency_code=" eur ")))).order.currency == "EUR"
+
     async def test_without_a_currency_it_is_refused_unless_the_account_has_one(self) -> None:
         deal = changed(deal_currency_code=None)
         with pytest.raises(InvalidInput, match="currency"):
@@ -539,6 +550,18 @@ class TestAnswering:
                 await source.answer(answer)
             peer.will(Answer(404))
             assert (await source.answer(answer)).state is AnswerState.REFUSED
+            await source.aclose()
+
+    async def test_a_contact_is_asked_for_as_hubspot_describes_it(self) -> None:
+        if not SPECS.is_dir():
+            pytest.skip("the vendors' descriptions are not beside this checkout")
+        tree = json.loads((SPECS / "hubspot" / "contacts_v3.openapi.json").read_text())
+        async with running_peer() as peer:
+            source = hubspot(peer.url)
+            peer.will(*whole())
+            await source.fetch("9007199254740993")
+            (asked,) = (one for one in peer.received if "/contacts/" in one.target)
+            described_as(OpenAPI.from_dict(tree), "https://api.hubapi.com", asked)
             await source.aclose()
 
     async def test_the_note_is_as_hubspot_describes_it(self) -> None:

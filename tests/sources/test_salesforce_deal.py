@@ -348,6 +348,23 @@ class TestLooking:
             assert "LastModifiedDate >= 2026-11-21T08:58:00.000Z" in asked[1]
             await source.aclose()
 
+    async def test_thousands_of_one_second_do_not_turn_pages_for_ever(self) -> None:
+        page = rows(
+            *({"Id": f"006xx{n:010d}AAA", "LastModifiedDate": "2026-11-21T09:00:00.000+0000"} for n in range(200))
+        )
+        async with running_peer() as peer:
+            source, cursor, looks = salesforce(peer.url), "", 0
+            peer.will(TOKEN, page)
+            while True:
+                looked = await source.look(cursor, NOW)
+                cursor, looks = looked.cursor, looks + 1
+                if not looked.more:
+                    break
+            assert 10 <= looks <= 12
+            offsets = [parse_qs(urlsplit(got.target).query)["q"][0].rpartition(" ")[2] for got in peer.received[1:]]
+            assert max(int(offset) for offset in offsets) <= 2_000
+            await source.aclose()
+
     @pytest.mark.parametrize(
         ("status", "code", "fate"),
         [
