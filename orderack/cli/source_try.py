@@ -149,7 +149,7 @@ def _show(tried: Tried) -> None:
             ("contact", ", ".join(filter(None, (order.contacts.email, order.contacts.phone)))),
             ("deliver to", ", ".join(filter(None, (address.name, address.city, address.country))) if address else ""),
             ("payment", f"{order.payment.status}, {order.payment.terms or 'terms not said'}"),
-            ("instructions", order.instructions),
+            ("instructions", " / ".join((order.instructions or "").splitlines())),
             ("total", f"{order.totals.total} {order.currency}"),
             ("adds up", f"no, it is {tried.short} short" if tried.short else "yes"),
             ("lacks", ", ".join(tried.lacks)),
