@@ -20,10 +20,14 @@ from orderack.sources._mail_parts import LARGEST_TEXT, Attachment, text_of
 from orderack.sources._mail_text import read_text
 
 MOST_UNPACKED = 40 * 1024 * 1024
+MOST_MARKS = 400_000
+"""Tags of a workbook's XML: its reader takes some ten microseconds for each."""
 MOST_ENTRIES = 1_000
 MOST_COLUMNS = 60
 MOST_SHEETS = 5
 MOST_PAGES = 25
+MOST_DRAWN = 1024 * 1024
+"""Bytes of drawing commands of all pages: their reader takes some three seconds for them."""
 _DELIMITERS = {";": "semicolons", ",": "commas", "\t": "tabs", "|": "bars"}
 _CSV = frozenset({"text/csv", "application/csv", "text/tab-separated-values", "text/comma-separated-values"})
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -123,14 +127,16 @@ def _demand_small(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             entries = packed.infolist()
+            if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNPACKED:
+                raise Unreadable("would unpack to more than an order can be")
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise Unreadable("is encrypted with a password")
+            if sum(packed.read(entry).count(b"<") for entry in entries) > MOST_MARKS:
+                raise Unreadable("has more cells than an order can have")
     except zipfile.BadZipFile:
         if data.startswith(b"\xd0\xcf\x11\xe0"):
             raise Unreadable("is encrypted with a password, or is of Excel's old kind") from None
         raise Unreadable("is damaged, or is not what its name says") from None
-    if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNPACKED:
-        raise Unreadable("would unpack to more than an order can be")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise Unreadable("is encrypted with a password")
 
 
 def _sheet(sheet: object) -> list[list[Cell]]:
@@ -160,6 +166,12 @@ def _pdf(attachment: Attachment, name: str, own: Mapping[str, str]) -> Gathered:
         raise Unreadable("is encrypted with a password")
     if len(reader.pages) > MOST_PAGES:
         raise Unreadable(f"has more than {MOST_PAGES} pages")
+    drawn = 0
+    for page in reader.pages:
+        contents = page.get_contents()
+        drawn += len(contents.get_data()) if contents is not None else 0
+        if drawn > MOST_DRAWN:
+            raise Unreadable("draws more than an order can")
     text = "\n".join(_page(page) for page in reader.pages)[: LARGEST_TEXT * 2]
     if not text.strip():
         raise Unreadable("holds no text: it is a scan or a picture")

@@ -93,9 +93,9 @@ class Draft:
         }
         if "instructions" in fields and not made["instructions"]:
             del self.sure["instructions"]
-        doubts = [
-            *self._doubts(),
+        doubts = [  # what was not read at all first: more than a hundred are not kept
             *({"field": "mail", "why": f"Not read: {one}.", "confidence": MISSING} for one in unread),
+            *self._doubts(),
         ]
         return canonical({**made, "doubts": doubts[:100]}, self._connection.system)
 
