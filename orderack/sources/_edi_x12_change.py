@@ -10,6 +10,7 @@ from orderack.edi.partner import QuantityChange
 from orderack.edi.purchase import Item, Purchase
 from orderack.sources._edi_x12_context import Context
 from orderack.sources._edi_x12_order import doubtful_price, line_ids, line_of_item, order_of, remade, sums_of
+from orderack.sources._edi_x12_places import is_split
 from orderack.sources._reading import priced, prose_of, refuse
 
 APPLIED = "x12_applied"
@@ -48,8 +49,8 @@ def changed(purchase: Purchase, standing: Order, identity: str, context: Context
         "lines": lines,
         "totals": _totals(purchase, standing, lines),
         "external_ids": _external_ids(purchase, standing, header, identity),
-        "instructions": prose_of(standing.instructions, header.instructions),
-        "doubts": (*_doubts(purchase, standing), *_price_doubts(purchase, lines)),
+        "instructions": _told(standing.instructions, header.instructions),
+        "doubts": (*_doubts(purchase, standing), *_price_doubts(purchase, lines), *_place_doubts(purchase)),
         **_said(purchase, header),
     }
     whole = standing.model_copy(update=update)
@@ -141,7 +142,7 @@ def _changed_line(item: Item, old: Line, context: Context) -> Line | None:
         line = line.model_copy(update={"sku": new.sku, "codes": new.codes})
     if _ITEM in takes and item.descriptions:
         line = line.model_copy(update={"description": new.description})
-    return line.model_copy(update={"instructions": prose_of(old.instructions, new.instructions)})
+    return line.model_copy(update={"instructions": _told(old.instructions, new.instructions)})
 
 
 def _quantity(item: Item, old: Line, means: QuantityChange) -> Decimal:
@@ -216,3 +217,17 @@ def _price_doubts(purchase: Purchase, lines: tuple[Line, ...]) -> tuple[Doubt, .
             field = f"lines[{places[item.id]}].unit_price" if item.id in places else "lines"
             found.append(Doubt(field=field, why=why, confidence=Decimal(0)))
     return tuple(found)
+
+
+def _place_doubts(purchase: Purchase) -> tuple[Doubt, ...]:
+    """A change that sends a line somewhere else than the whole: one order has one address here."""
+    lines_own = any(party.role == "ST" for item in purchase.items for party in item.parties)
+    if not (lines_own or is_split(purchase)):
+        return ()
+    return (Doubt(field="delivery_address", why="the order goes to several places", confidence=Decimal(0)),)
+
+
+def _told(before: str | None, now: str | None) -> str | None:
+    """What the order says, and of the change what is new in it."""
+    known = (before or "").splitlines()
+    return prose_of(before, *(line for line in (now or "").splitlines() if line not in known))

@@ -144,6 +144,19 @@ async def test_a_line_that_an_860_adds_without_a_price_is_in_doubt() -> None:
     assert fields(order) == ["lines[3].unit_price", "lines[4].unit_price"]
 
 
+async def test_a_change_that_sends_a_line_elsewhere_is_in_doubt_and_what_it_repeats_is_told_once() -> None:
+    partner = Partner()
+    await partner.order(edi.one(edi.order()))
+    heading = ("TXI*ST*41.06", "N1*ST*Example Stores No 12*92*0012", "N3*1 Example Street", "N4*Springfield*IL*62701")
+    lines = ("POC*1*CT", "MSG*In a crate", "N1*ST*Example Stores*92*0013", "N3*9 Example Street")
+    body = edi.transaction("860", ["BCH*04*SA*PO-4711**1*20261120", *heading, *lines, "CTT*1"])
+    order = await partner.order(edi.one(body, "PC", "000000906"))
+    assert fields(order) == ["delivery_address"]
+    assert (order.instructions or "").count("ship to Example Stores No 12 (92 0012)") == 1
+    assert "ST: Example Stores, 0013, 9 Example Street" in (order.lines[0].instructions or "")
+    assert "In a crate" in (order.lines[0].instructions or "")
+
+
 async def test_shares_that_do_not_come_to_what_is_ordered_are_refused_in_the_997() -> None:
     lines = ("PO1*1*10*EA*2.5**VN*LAMP", "SDQ*EA*92*0007*6*0019*3")
     body = edi.one(edi.transaction("850", [*BARE, *lines, "CTT*1"]))
