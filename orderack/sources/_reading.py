@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from orderack.clients.wire import not_an_event
 from orderack.domain.intake import parse_order
-from orderack.domain.order import Address, DeliveryWindow, Line, Order
+from orderack.domain.order import Address, DeliveryWindow, Doubt, Line, Order
 from orderack.domain.problem import Problem
 from orderack.domain.validation import problems_of
 from orderack.domain.value import Value
@@ -36,6 +36,15 @@ def prose_of(*texts: object, limit: int = 2_000) -> str | None:
     """Clean text with its line breaks, the parts one below the other; None where nothing is left."""
     parts = [_CONTROL.sub("", str(text).replace("\r\n", "\n").replace("\r", "\n")).strip() for text in texts if text]
     return "\n".join(part for part in parts if part)[:limit].strip() or None
+
+
+def doubts_of_length(*texts: object) -> tuple[Doubt, ...]:
+    """A person's to see, where `prose_of` these is cut short: what is cut may be an allergy."""
+    longest = 2_000
+    if len(prose_of(*texts, limit=longest + 1) or "") <= longest:
+        return ()
+    why = f"What was written is longer than {longest} characters, and this is the beginning: read the rest in the shop."
+    return (Doubt(field="instructions", why=why, confidence=Decimal("0.5")),)
 
 
 def without_markup(text: str) -> str:

@@ -26,6 +26,7 @@ from orderack.sources._reading import (
     Extras,
     address_of,
     canonical,
+    doubts_of_length,
     email_of,
     extras_of,
     guest_id,
@@ -104,7 +105,7 @@ def _order(order: shop.ShopOrder, connection: Connection) -> Mapping[str, object
         "instructions": prose_of(order.note, *said.instructions),
         "external_ids": _ids(order),
         "purchase_order": name_of(order.po_number) or said.purchase_order,
-        "doubts": _doubts(order),
+        "doubts": (*_doubts(order), *doubts_of_length(order.note, *said.instructions)),
         **where,
     }
 

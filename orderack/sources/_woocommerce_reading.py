@@ -32,6 +32,7 @@ from orderack.sources._reading import (
     Extras,
     address_of,
     canonical,
+    doubts_of_length,
     email_of,
     extras_of,
     guest_id,
@@ -112,7 +113,7 @@ def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> M
         "instructions": prose_of(order.customer_note, *said.instructions),
         "external_ids": (ExternalId(system="woocommerce", id=order.id),),
         "purchase_order": said.purchase_order,
-        "doubts": _doubts(order),
+        "doubts": (*_doubts(order), *doubts_of_length(order.customer_note, *said.instructions)),
         **_delivery(order, connection, said),
     }
 

@@ -24,7 +24,7 @@ from orderack.errors import BadSignature, InvalidInput, Misconfigured, Unavailab
 from orderack.ports import Connection, Delivery, Hint, RawRequest, Reading, Skipped, Snapshot, SourceAnswer, Standing
 from orderack.sources import _shopify_graphql as graph
 from orderack.sources.shopify import Shopify, ShopifySettings
-from tests.conformance.peer import json_answer, running_peer
+from tests.conformance.peer import Answer, json_answer, running_peer
 from tests.conformance.source import NOW, SPECS, SourceConformance, anything, given, quickly
 
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "shopify"
@@ -671,6 +671,17 @@ async def test_a_throttle_inside_a_200_names_its_wait() -> None:
         with pytest.raises(Unavailable) as caught:
             await source.look("", NOW)
         assert caught.value.retry_after == timedelta(seconds=2)
+        await source.aclose()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_limit_outside_graphql_names_its_wait_too(status: int) -> None:
+    async with running_peer() as peer:
+        peer.will(LOGIN, Answer(status, b"", {"Retry-After": "7"}))
+        source = shopify(peer.url)
+        with pytest.raises(Unavailable) as caught:
+            await source.fetch("1")
+        assert caught.value.retry_after == timedelta(seconds=7)
         await source.aclose()
 
 

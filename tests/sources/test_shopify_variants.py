@@ -230,6 +230,13 @@ async def test_a_company_orders_under_its_terms_and_its_own_number() -> None:
     assert (await reading(setting(payment_terms={}))).order.payment.terms == "prepaid by shopify_payments, gift_card"
 
 
+async def test_a_note_that_is_cut_short_is_a_persons() -> None:
+    whole, cut = await reading(setting(note="x" * 1_900)), await reading(setting(note="x" * 5_000))
+    assert whole.order.doubts == ()
+    assert [doubt.field for doubt in cut.order.doubts] == ["instructions"]
+    assert len(cut.order.instructions or "") == 2_000
+
+
 async def test_who_left_a_phone_number_alone_can_be_reached_by_it() -> None:
     found = await reading(setting(email="", contact_email=None, phone="+15005550006", customer={"id": 1}))
     assert (found.order.contacts.email, found.order.contacts.phone) == (None, "+15005550006")

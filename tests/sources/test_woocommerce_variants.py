@@ -190,6 +190,12 @@ async def test_what_a_plugin_scribbles_beside_it_stops_no_order(noise: JsonValue
     assert order.purchase_order == ("PO-9" if isinstance(noise, dict) and "0" in noise else None)
 
 
+async def test_a_note_that_is_cut_short_is_a_persons() -> None:
+    whole, cut = await reading(setting(customer_note="x" * 2_000)), await reading(setting(customer_note="x" * 2_001))
+    assert whole.order.doubts == ()
+    assert [doubt.field for doubt in cut.order.doubts] == ["instructions"]
+
+
 HELD: Sequence[tuple[str, str | None, PaymentStatus]] = (
     ("on-hold", "2026-11-21T09:00:06", PaymentStatus.FLAGGED),
     ("on-hold", None, PaymentStatus.PENDING),
