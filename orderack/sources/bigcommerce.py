@@ -33,10 +33,10 @@ from orderack.ports import (
     SourceTraits,
 )
 from orderack.registry import SourceSpec, settings_config
-from orderack.sources._bigcommerce_order import snapshot_of
+from orderack.sources._bigcommerce_order import moment, snapshot_of
 from orderack.sources._bigcommerce_wire import Coupon, Head, Party, Product, Refund, Whole
 from orderack.sources._look_cursor import LookCursor
-from orderack.sources._loose import Said, answered, rfc_2822
+from orderack.sources._loose import Said, answered
 from orderack.sources._reading import refuse
 from orderack.sources._storefront_note import note_of
 
@@ -108,7 +108,7 @@ class _Known(BaseModel):
 class _Listed(BaseModel):
     model_config = {"coerce_numbers_to_str": True}
 
-    id: str
+    id: Annotated[str, Field(max_length=20)]
     date_modified: Said = None
 
 
@@ -128,7 +128,7 @@ class _Made(BaseModel):
     data: _Metafield
 
 
-_EVENT, _HEAD, _LISTED = TypeAdapter(_Event), TypeAdapter(Head), TypeAdapter(tuple[_Listed, ...])
+_EVENT, _HEAD, _LISTED = TypeAdapter(_Event), TypeAdapter(Head), TypeAdapter(_Listed)
 _PRODUCTS, _PARTIES, _COUPONS = TypeAdapter(list[Product]), TypeAdapter(list[Party]), TypeAdapter(list[Coupon])
 _REFUNDS, _BODIES = TypeAdapter(_Refunds), TypeAdapter(list[JsonValue])
 
@@ -187,7 +187,7 @@ class BigCommerce:
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         """Which order it is about; or that order, where everything of it is in the body."""
         if delivery.topic == "look":
-            return (Hint(external_id=read(TypeAdapter(_Listed), delivery.body.encode()).id),)
+            return (Hint(external_id=read(_LISTED, delivery.body.encode()).id),)
         event = read(_EVENT, delivery.body.encode())
         if event.scope not in SCOPES:
             return (Skipped(why=f"not about an order: {scrub(event.scope)}"),)
@@ -236,19 +236,10 @@ class BigCommerce:
             "page": str(at.page),
         }
         found = await self._get(f"/v2/orders?{urlencode(asked)}")
-        listed = answered(_LISTED, "BigCommerce", found) if found else ()
-        bodies = answered(_BODIES, "BigCommerce", found) if found else []
-        deliveries = tuple(
-            Delivery(
-                id=f"look:{one.id}:{_digest(json.dumps(body, sort_keys=True).encode())}"[:200],
-                topic="look",
-                body=json.dumps(body),
-                sent_at=rfc_2822(one.date_modified),
-            )
-            for one, body in zip(listed, bodies, strict=True)
-        )
+        listed = answered(_BODIES, "BigCommerce", found) if found else []
+        deliveries = tuple(map(_looked, listed))
         last = max((one.sent_at for one in deliveries if one.sent_at), default=None)
-        more = len(listed) == PAGE
+        more = len(deliveries) == PAGE
         return Looked(deliveries=deliveries, cursor=at.after(last, more).model_dump_json(), more=more)
 
     async def answer(self, answer: SourceAnswer) -> Answered:
@@ -318,6 +309,21 @@ class BigCommerce:
     async def aclose(self) -> None:
         """Close the connection pools."""
         await asyncio.gather(self._http.aclose(), self._reading.aclose())
+
+
+def _looked(body: JsonValue) -> Delivery:
+    """An order of a look: in the same state it has the same id. What is none is kept, and refused by name."""
+    try:
+        one = _Listed.model_validate(body)
+    except ValidationError:
+        one = _Listed(id="")
+    text = json.dumps(body, sort_keys=True)
+    return Delivery(
+        id=f"look:{one.id}:{_digest(text.encode())}"[-200:],
+        topic="look",
+        body=text,
+        sent_at=moment(one.date_modified),
+    )
 
 
 def _digest(body: bytes) -> str:

@@ -120,16 +120,12 @@ class _Listed(Wire):
 
 
 class _Found(BaseModel):
-    items: Annotated[tuple[_Listed, ...], MANY] = ()
+    items: Annotated[list[JsonValue], MANY] = []
     total_count: int = 0
 
 
 class _Orders(BaseModel):
     items: Annotated[tuple[Ordered, ...], MANY] = ()
-
-
-class _Bodies(BaseModel):
-    items: Annotated[list[JsonValue], MANY] = []
 
 
 class _Comment(BaseModel):
@@ -141,7 +137,7 @@ class _Comments(BaseModel):
 
 
 _ORDER, _ORDERS, _FOUND = TypeAdapter(Ordered), TypeAdapter(_Orders), TypeAdapter(_Found)
-_BODIES, _COMMENTS, _EVENT = TypeAdapter(_Bodies), TypeAdapter(_Comments), TypeAdapter(_Event)
+_COMMENTS, _EVENT = TypeAdapter(_Comments), TypeAdapter(_Event)
 
 
 class Magento:
@@ -245,8 +241,8 @@ class Magento:
         found = await self._get(f"/V1/orders?{urlencode(asked)}")
         if found is None:
             raise Misconfigured(f"no Magento shop answers: check {self._check}")
-        listed, bodies = answered(_FOUND, "Magento", found), answered(_BODIES, "Magento", found).items
-        deliveries = tuple(_looked(one, body) for one, body in zip(listed.items, bodies, strict=True))
+        listed = answered(_FOUND, "Magento", found)
+        deliveries = tuple(map(_looked, listed.items))
         last = max((one.sent_at for one in deliveries if one.sent_at), default=None)
         # asked for a page that is not there, Magento gives the last one again: only the count ends it
         more = bool(deliveries) and listed.total_count > at.page * PAGE
@@ -329,11 +325,15 @@ def _is_event(body: str) -> bool:
         return False
 
 
-def _looked(one: _Listed, body: JsonValue) -> Delivery:
-    """An order of a look: the same one in the same state has the same id."""
+def _looked(body: JsonValue) -> Delivery:
+    """An order of a look: in the same state it has the same id. What is none is kept, and refused by name."""
+    try:
+        one = _Listed.model_validate(body)
+    except ValidationError:
+        one = _Listed(entity_id="")
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
     return Delivery(
-        id=f"look:{one.entity_id}:{_digest(text.encode())}"[:200], body=text, sent_at=iso_8601(one.updated_at)
+        id=f"look:{one.entity_id}:{_digest(text.encode())}"[-200:], body=text, sent_at=iso_8601(one.updated_at)
     )
 
 
