@@ -31,6 +31,9 @@ from orderack.sources._reading import FOUR, canonical, line_of, name_of, priced,
 
 LINE_ID = f"{NAME}_line"
 
+LONGEST = 2_000
+"""Characters of instructions."""
+
 _NO_CHARGE = "NC"
 
 _GTIN = frozenset({"UP", "UK", "EN", "UI", "EO"})
@@ -72,12 +75,12 @@ def _made(purchase: Purchase, context: Context) -> Mapping[str, object]:
         "payment": Payment(terms=_terms(purchase.terms) or profile.terms),
         "currency": currency,
         "totals": totals_of(lines, purchase, currency),
-        "instructions": _instructions(purchase, context),
+        "instructions": prose_of(*_told(purchase, context)),
         "priority": Priority.HIGH if purchase.type in _URGENT else None,
         "external_ids": _external_ids(purchase, context),
         "partner_deadline": _deadline(context),
         "purchase_order": purchase.number,
-        "doubts": _doubts(purchase),
+        "doubts": _doubts(purchase, context),
     }
 
 
@@ -109,11 +112,12 @@ def _terms(segments: Sequence[Segment]) -> str | None:
     return line_of("; ".join(part for part in said if part))
 
 
-def _instructions(purchase: Purchase, context: Context) -> str | None:
+def _told(purchase: Purchase, context: Context) -> Sequence[str]:
+    """What people are told of the whole."""
     kind = [f"order type {purchase.type}"] if purchase.type and purchase.type not in _ORDINARY else []
     said = [*kind, *purchase.notes, *header_dates(purchase, context.zone), *places_in_words(purchase)]
     said += [f"{qualifier} {own} {words}" for qualifier, own, words in purchase.references if words]
-    return prose_of(*said, *_unpriced(purchase), *purchase.others)
+    return (*said, *_unpriced(purchase), *purchase.others)
 
 
 def _unpriced(said: Said) -> list[str]:
@@ -132,7 +136,7 @@ def _external_ids(purchase: Purchase, context: Context) -> tuple[ExternalId, ...
     return tuple(ExternalId(system=system, id=clean) for system, own in kept if (clean := name_of(own)))
 
 
-def _doubts(purchase: Purchase) -> tuple[Doubt, ...]:
+def _doubts(purchase: Purchase, context: Context) -> tuple[Doubt, ...]:
     """What the order leaves open and somebody must know before it is promised."""
     said = (purchase, *purchase.items)
     found = [
@@ -146,6 +150,10 @@ def _doubts(purchase: Purchase) -> tuple[Doubt, ...]:
         found.append(("delivery_address", "the order goes to several places"))
     if purchase.type in _NOT_FIRM and not purchase.release:
         found.append(("lines", f"a frame agreement (order type {purchase.type}) without a release"))
+    told = [("instructions", _told(purchase, context))]
+    told += [(f"lines[{at}].instructions", _told_of(item)) for at, item in enumerate(purchase.items)]
+    cut = f"this is the beginning of what the order says; all of it is in the 850 ({LONGEST} characters go in)"
+    found += [(field, cut) for field, texts in told if len(prose_of(*texts, limit=LONGEST + 1) or "") > LONGEST]
     return tuple(Doubt(field=field, why=why, confidence=Decimal(0)) for field, why in found)
 
 
@@ -174,7 +182,7 @@ def line_of_item(item: Item, own: str, profile: PartnerProfile) -> Line:
         description=prose_of(description) or "",
         quantity=item.quantity,
         unit_price=Decimal(0),
-        instructions=_line_instructions(item),
+        instructions=prose_of(*_told_of(item)),
         discount=sum((one.amount for one in item.charges if one.amount and not one.is_charge), Decimal(0)),
         unit=name_of(profile.unit(item.unit)) if item.unit else None,
         codes=_codes(item),
@@ -186,12 +194,13 @@ def line_of_item(item: Item, own: str, profile: PartnerProfile) -> Line:
     return priced(bare, cost)
 
 
-def _line_instructions(item: Item) -> str | None:
+def _told_of(item: Item) -> Sequence[str]:
+    """What people are told of one line."""
     places = [place_in_words(party) for party in item.parties]
     references = [f"{qualifier} {own} {words}".strip() for qualifier, own, words in item.references]
     shares = [f"to {share.place}: {share.quantity:f}" for share in item.shares]
     said = (*item.notes, *dates_in_words(item.dates), *places, *references, ", ".join(shares))
-    return prose_of(*said, *_unpriced(item), *item.others)
+    return (*said, *_unpriced(item), *item.others)
 
 
 def _codes(item: Item) -> tuple[ExternalId, ...]:

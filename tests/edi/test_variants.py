@@ -294,6 +294,12 @@ async def test_what_is_no_amount_is_told(segment: str, words: str) -> None:
     assert words in ((await order_of(lines=(*ONE, segment))).lines[0].instructions or "")
 
 
+async def test_instructions_that_have_no_room_are_a_persons_to_read_in_the_850() -> None:
+    long = ("N9*L1**NOTE", *(f"MSG*{'word ' * 50}" for _ in range(9)))
+    assert fields(await order_of((*BARE[:1], *long, *BARE[1:]))) == ["instructions"]
+    assert fields(await order_of(lines=(*ONE, *long))) == ["lines[0].instructions"]
+
+
 async def test_the_least_that_an_850_can_be_names_what_it_lacks() -> None:
     order = await order_of(("BEG*00*SA*1**20261120",), ("PO1**1***",))
     assert missing_fields(order, MINIMUM, set())
