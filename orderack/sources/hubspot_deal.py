@@ -252,6 +252,12 @@ class HubspotDeal:
         return Answered(state=AnswerState.ACCEPTED, reference=self._http.read(Thing, self._taken(response)).id or "")
 
     async def _deal(self, external_id: str) -> Thing | None:
+        """The deal; of one that was merged, what it became, asked for by its own id: else it seems to have no lines."""
+        found = await self._named(external_id)
+        became = found.id if found and found.id != external_id else None
+        return await self._named(became) if became else found
+
+    async def _named(self, external_id: str) -> Thing | None:
         entered = (f"hs_v2_date_entered_{stage}" for stage in sorted(self._won))
         fields = (*DEAL, *entered, *(name for name in self._names.values() if name), *self.connection.fields)
         query = urlencode(

@@ -352,9 +352,11 @@ class TestMerging:
             source = hubspot(peer.url)
             if memory:
                 source.recall(memory)
-            peer.will(*whole(MERGED))
+            peer.will(json_answer(200, {**MERGED, "associations": None}), *whole(MERGED))
             (reading,) = await source.fetch("5")
+            assert [urlsplit(one.target).path.rpartition("/")[2] for one in peer.received[:2]] == ["5", "900"]
             await source.aclose()
+        assert len(reading.order.lines) == 2
         return reading
 
     @pytest.mark.parametrize(
