@@ -9,7 +9,15 @@ from orderack.edi.acknowledgment import SEQUENCE
 from orderack.edi.partner import QuantityChange
 from orderack.edi.purchase import Item, Purchase
 from orderack.sources._edi_x12_context import Context
-from orderack.sources._edi_x12_order import doubtful_price, line_ids, line_of_item, order_of, remade, sums_of
+from orderack.sources._edi_x12_order import (
+    doubt_of_length,
+    doubtful_price,
+    line_ids,
+    line_of_item,
+    order_of,
+    remade,
+    sums_of,
+)
 from orderack.sources._edi_x12_places import is_split
 from orderack.sources._reading import priced, prose_of, refuse
 
@@ -45,12 +53,13 @@ def changed(purchase: Purchase, standing: Order, identity: str, context: Context
     if not lines:
         raise refuse("POC02", "leaves no line of the order", "cancel it with BCH01 01")
     header = order_of(_header(purchase, standing), context)
+    cut = doubt_of_length("instructions", standing.instructions, *_news(standing.instructions, header.instructions))
     update = {
         "lines": lines,
         "totals": _totals(purchase, standing, lines),
         "external_ids": _external_ids(purchase, standing, header, identity),
         "instructions": _told(standing.instructions, header.instructions),
-        "doubts": (*_doubts(purchase, standing), *_price_doubts(purchase, lines), *_place_doubts(purchase)),
+        "doubts": (*_doubts(purchase, standing), *_price_doubts(purchase, lines), *_place_doubts(purchase), *cut),
         **_said(purchase, header),
     }
     whole = standing.model_copy(update=update)
@@ -229,5 +238,9 @@ def _place_doubts(purchase: Purchase) -> tuple[Doubt, ...]:
 
 def _told(before: str | None, now: str | None) -> str | None:
     """What the order says, and of the change what is new in it."""
+    return prose_of(before, *_news(before, now))
+
+
+def _news(before: str | None, now: str | None) -> list[str]:
     known = (before or "").splitlines()
-    return prose_of(before, *(line for line in (now or "").splitlines() if line not in known))
+    return [line for line in (now or "").splitlines() if line not in known]

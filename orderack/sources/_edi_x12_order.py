@@ -152,9 +152,16 @@ def _doubts(purchase: Purchase, context: Context) -> tuple[Doubt, ...]:
         found.append(("lines", f"a frame agreement (order type {purchase.type}) without a release"))
     told = [("instructions", _told(purchase, context))]
     told += [(f"lines[{at}].instructions", _told_of(item)) for at, item in enumerate(purchase.items)]
-    cut = f"this is the beginning of what the order says; all of it is in the 850 ({LONGEST} characters go in)"
-    found += [(field, cut) for field, texts in told if len(prose_of(*texts, limit=LONGEST + 1) or "") > LONGEST]
-    return tuple(Doubt(field=field, why=why, confidence=Decimal(0)) for field, why in found)
+    cut = [one for field, texts in told for one in doubt_of_length(field, *texts)]
+    return (*(Doubt(field=field, why=why, confidence=Decimal(0)) for field, why in found), *cut)
+
+
+def doubt_of_length(field: str, *texts: str | None) -> tuple[Doubt, ...]:
+    """Where not all of these texts goes in."""
+    if len(prose_of(*texts, limit=LONGEST + 1) or "") <= LONGEST:
+        return ()
+    why = f"this is the beginning of what the partner says; {LONGEST} characters go in, and all of it is in the record"
+    return (Doubt(field=field, why=why, confidence=Decimal(0)),)
 
 
 def doubtful_price(item: Item) -> str:

@@ -300,6 +300,19 @@ async def test_instructions_that_have_no_room_are_a_persons_to_read_in_the_850()
     assert fields(await order_of(lines=(*ONE, *long))) == ["lines[0].instructions"]
 
 
+async def test_so_are_those_that_a_change_makes_too_long() -> None:
+    partner = Partner()
+    await partner.order(edi.one(edi.order()))
+    long = ["N9*L1**NOTE", *(f"MSG*{'word ' * 50}{at}" for at in range(7))]
+    order = await partner.order(edi.one(edi.change(["POC*1*QI*12**EA"], [*long, "TXI*ST*41.06"]), "PC", "000000906"))
+    assert fields(order) == []
+    order = await partner.order(edi.one(edi.change(["POC*1*QI*13**EA"], [*long, "TXI*ST*41.06"]), "PC", "000000907"))
+    assert fields(order) == []  # the same again is told once
+    more = [segment.replace("word", "next") for segment in long]
+    order = await partner.order(edi.one(edi.change(["POC*1*QI*14**EA"], [*more, "TXI*ST*41.06"]), "PC", "000000908"))
+    assert fields(order) == ["instructions"]
+
+
 async def test_the_least_that_an_850_can_be_names_what_it_lacks() -> None:
     order = await order_of(("BEG*00*SA*1**20261120",), ("PO1**1***",))
     assert missing_fields(order, MINIMUM, set())
