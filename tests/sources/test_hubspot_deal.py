@@ -378,7 +378,8 @@ def test_a_mutated_deal_is_an_order_or_a_named_refusal(data: st.DataObject) -> N
     kinds = {"deal": DEAL, "line": LINES[0], "contact": CONTACT, "company": COMPANY}
     which = data.draw(st.sampled_from(list(kinds)))
     fields = dict(kinds[which]["properties"])
-    fields[data.draw(st.sampled_from(list(fields)))] = data.draw(anything)
+    place = data.draw(st.sampled_from(list(fields)))
+    fields[place] = data.draw(anything)
     kinds[which] = {**kinds[which], "properties": fields}
     try:
         things = {kind: Thing.model_validate_json(json.dumps(body)) for kind, body in kinds.items()}
@@ -393,7 +394,8 @@ def test_a_mutated_deal_is_an_order_or_a_named_refusal(data: st.DataObject) -> N
         found = snapshot_of(deal, CONNECTION, "hubspot", None)
     except InvalidInput:
         return
-    assert found.order.totals.total >= 0
+    free = which == "deal" and place in ("amount", "dealstage", "deal_currency_code")
+    assert free or found.order.totals.total == Decimal("107.10"), "what the deal says stands, whatever else is wrong"
 
 
 class TestWhatIsPosted:

@@ -301,7 +301,8 @@ def test_a_mutated_opportunity_is_an_order_or_a_named_refusal(data: st.DataObjec
         body, body["Account"], body["OpportunityLineItems"]["records"][0],
         body["OpportunityContactRoles"]["records"][0]["Contact"],
     ]))  # fmt: skip
-    at[data.draw(st.sampled_from(list(at)))] = data.draw(anything)
+    place = data.draw(st.sampled_from(list(at)))
+    at[place] = data.draw(anything)
     try:
         found = Opportunity.model_validate_json(json.dumps(body))
     except ValueError:
@@ -312,7 +313,8 @@ def test_a_mutated_opportunity_is_an_order_or_a_named_refusal(data: st.DataObjec
         order = snapshot_of(deal, CONNECTION, "salesforce", None).order
     except InvalidInput:
         return
-    assert order.totals.total >= 0
+    free = place in ("Amount", "StageName", "IsWon", "CurrencyIsoCode")
+    assert free or order.totals.total == 90, "what the opportunity says stands, whatever else is wrong"
 
 
 class TestWhatIsPosted:
