@@ -191,6 +191,8 @@ def _totals(order: WalmartOrder, sums: Sequence[_Sums], currency: str) -> dict[s
     added = goods - money["discount"] + money["shipping"] + money["fees"]
     added += money["tax"] if basis is TaxBasis.ADDED else _ZERO
     said = _said_total(order)
+    if basis is TaxBasis.INCLUDED and said == goods:
+        said = None  # Mexico's is of the goods alone, in each of its published orders: what is paid are the charges too
     return {**money, "tax_basis": basis, "total": payable(added if said is None else said, currency)}
 
 

@@ -348,7 +348,7 @@ SOURCE: SourceSpec = SourceSpec(
         "An acknowledgement promises nothing: it is sent while a person is still looking at the order.",
         "Orders that Walmart Fulfillment Services send are left alone.",
         "The buyer's e-mail address is Walmart's relay, another one for each order.",
-        "Mexico's orderTotal is of the goods alone: an order with paid shipping or a coupon goes to a person.",
+        "Mexico's orderTotal is of the goods alone: our total has the paid shipping and the coupons too.",
         "Canada takes cancellations in XML only: cancel there in Seller Center.",
         "What a person rejects line by line in an order that is kept is to be cancelled in Seller Center.",
     ),
