@@ -277,6 +277,18 @@ class TestCin7OmniErp(ErpConformance):
             first, again = peer.received
             assert (first.method, first.body) == ("PUT", again.body)
 
+    async def test_a_line_that_two_changes_at_once_added_twice_is_emptied_before_it_is_booked(self) -> None:
+        self.listing = listed(shown())
+        twice = [line("1", "KETTLE", 1, 2), line("2", "CUP", 5, 2, id=12), line("2", "CUP", 5, 2, id=13)]
+        backs = iter((json_answer(200, shown(2, lines=twice)), json_answer(200, shown(2))))
+        async with self.system(self.queued) as (peer, erp):
+            peer.aside = lambda request: (
+                next(backs) if request.target == f"/v1/SalesOrders/{ID}" else self.aside(request)
+            )
+            assert (await erp.submit(an_order(), 2)).receipt is not None
+            _, again = (json.loads(request.body)[0]["lineItems"] for request in peer.received)
+            assert [(one["id"], one["qty"]) for one in again] == [(1, 1.0), (12, 5.0), (13, 0)]
+
     async def test_a_change_keeps_the_lines_it_knows_empties_those_it_dropped_and_clears_what_is_gone(self) -> None:
         own: JsonValue = {"id": 3, "code": "GIFT", "qty": 1, "lineComments": "wrapped by Bo"}
         known = [line("1", "KETTLE", 1, id=11), line("2", "CUP", 5, id=12), own]
