@@ -713,6 +713,14 @@ async def test_the_same_answer_again_is_the_same_bytes_under_the_same_number(sen
     assert said(first, "ISA")[0][13] != said(other, "ISA")[0][13]
 
 
+async def test_997s_and_answers_are_numbered_in_one_series_of_the_partners_own(sent: Sent) -> None:
+    partner = Partner({"control_numbers_from": 7_001})
+    order = await partner.order(edi.one(edi.order()))
+    await partner.source.answer(answer(order, SAID))
+    assert said(sent.texts[0], "ISA")[0][13] == "000007002"
+    assert [(series, len(given)) for series, given in partner.book.numbers.items()] == [("acme", 2)]
+
+
 async def test_an_865_answers_a_changed_order(sent: Sent) -> None:
     partner = Partner()
     await partner.order(edi.one(edi.order()))
