@@ -20,6 +20,7 @@ from orderack.sources._reading import (
     FOUR,
     Extras,
     canonical,
+    doubts_of_length,
     email_of,
     extras_of,
     guest_id,
@@ -125,6 +126,8 @@ def _made(deal: Deal, connection: Connection, system: str, default_terms: str | 
     email = email_of(deal.email)
     pickup = {"location": extras.pickup_location, "at": extras.pickup_at} if extras.pickup_location else None
     terms = line_of(deal.terms) or line_of(default_terms)
+    prose = (without_markup(deal.description or ""), *extras.instructions, *_beside(extras), *given)
+    notes = (doubts_of_length(line.note) for line in deal.lines)
     return {
         "store": connection.store,
         "number": name_of(deal.number) or deal.id,
@@ -147,9 +150,8 @@ def _made(deal: Deal, connection: Connection, system: str, default_terms: str | 
         "payment": {"terms": terms},
         "currency": currency,
         "totals": _totals(deal, lines, given, currency),
-        "instructions": prose_of(
-            without_markup(deal.description or ""), *extras.instructions, *_beside(extras), *given
-        ),
+        "instructions": prose_of(*prose),
+        "doubts": (*doubts_of_length(*prose), *(doubt for each in notes for doubt in each))[:100],
         "purchase_order": extras.purchase_order or name_of(deal.purchase_order),
         "external_ids": _ids(deal, system),
     }

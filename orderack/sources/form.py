@@ -20,7 +20,7 @@ from orderack.clients.http import Clock, utc_now
 from orderack.clients.wire import same
 from orderack.domain.intake import MAX_BYTES, YEARS, parse_order
 from orderack.domain.money import minor_unit
-from orderack.domain.order import Address, Line, TaxBasis
+from orderack.domain.order import Address, Doubt, Line, TaxBasis
 from orderack.domain.validation import problems_of
 from orderack.errors import BadSignature, InvalidInput
 from orderack.ports import (
@@ -40,6 +40,7 @@ from orderack.sources._reading import (
     FOUR,
     address_of,
     canonical,
+    doubts_of_length,
     email_of,
     guest_id,
     language_of,
@@ -205,6 +206,7 @@ class Form:
             "order_type": name_of(fields.text("order_type")) or "standard",
             "payment": _payment(fields),
             "instructions": prose_of(fields.text("instructions"), left),
+            "doubts": (*doubts_of_length(fields.text("instructions"), left), *_cut(fields)),
         }
         status = (fields.text("status") or "").casefold()
         return Snapshot(
@@ -249,6 +251,12 @@ class Form:
         if not said["street"] and not said["city"]:
             return None
         return address_of(otherwise=self.connection.country, **said)
+
+
+def _cut(fields: Fields) -> Sequence[Doubt]:
+    """What is said at a line at greater length than we keep."""
+    said = (row.text(name) for row in fields.rows("lines") for name in ("instructions", "design", "dietary"))
+    return [doubt for text in said for doubt in doubts_of_length(text)][:99]
 
 
 def _money(fields: Fields, currency: str) -> Mapping[str, object]:

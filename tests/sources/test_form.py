@@ -342,6 +342,15 @@ async def test_a_wanted_delivery_that_is_half_said_is_not_lost(
     assert order.instructions == left
 
 
+async def test_what_is_longer_than_we_keep_goes_to_a_person() -> None:
+    assert (await read(changed(remark="x" * 2_000))).order.doubts == ()
+    order = (await read(changed(remark="x" * 2_000 + "no nuts"))).order
+    assert [doubt.field for doubt in order.doubts] == ["instructions"]
+    fields = {**MAPPING, "basket.items.diet": "lines.dietary"}
+    posted = changed(basket={"items": [{"code": "A", "count": 1, "each": 1, "diet": "y" * 2_001}]})
+    assert (await read(posted, CONNECTION.model_copy(update={"fields": fields}))).order.doubts
+
+
 async def test_a_portals_billing_address_and_kind_of_order_are_kept() -> None:
     fields = {**MAPPING, "invoice.street": "billing.street", "invoice.town": "billing.city", "kind": "order_type"}
     posted = {**POSTED, "invoice": {"street": "Postfach 7", "town": "Bonn"}, "kind": "rush"}

@@ -296,6 +296,12 @@ class TestWhatADealSays:
         assert (line.amount, line.discount) == (Decimal("1.25"), 0)
         assert order.totals.total == add_up(order) == Decimal("1.25")
 
+    async def test_what_is_longer_than_we_keep_goes_to_a_person(self) -> None:
+        assert (await fetched(with_(f"Deals/{ID}", Description="x" * 1_900))).order.doubts == ()
+        assert (await fetched(with_(f"Deals/{ID}", Description="x" * 2_001))).order.doubts
+        items: JsonValue = [{**LAMP, "Description": "y" * 2_001}, SHADE]
+        assert (await fetched(with_(f"Sales_Orders/{ORDER_ID}", Ordered_Items=items))).order.doubts
+
     async def test_two_hundred_lines_are_two_hundred(self) -> None:
         items: list[JsonValue] = [{**SHADE, "id": f"41508680000009{n:05d}"} for n in range(200)]
         order = (await fetched(with_(f"Sales_Orders/{ORDER_ID}", Ordered_Items=items, Grand_Total="2380"))).order
