@@ -17,6 +17,7 @@ from orderack.bootstrap import channel_traits
 from orderack.cli.exits import INTERRUPTED, NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.phone_dialogue import HELP, Cancelled, Dialogue, Know, from_answers, typed
+from orderack.cli.phone_drafts import forget, keep
 from orderack.cli.phone_order import SOURCE, order_of, read_back
 from orderack.cli.phone_questions import Desk
 from orderack.cli.printing import print_json, when
@@ -56,6 +57,8 @@ def phone(answers: Script = None, wait: Wait = 20.0, as_json: AsJson = False) ->
 
     Example: orderack phone
 
+    An order that nobody answered for is kept as a file: `orderack submit` hands it in, and twice is once.
+
     Exit code 0: taken; 1: cancelled, or the order is closed; 2: wrong input; 3: nobody answered; 130: Ctrl-C.
     """
     number = f"PH-{datetime.now(UTC):%y%m%d}-{uuid4().hex[:6].upper()}"
@@ -75,10 +78,13 @@ def _hand_in(order: Order, wait: float) -> Taken:
     try:
         reply = run(hand_in(order))
     except (KeyboardInterrupt, Unavailable):
+        typer.echo(f"orderack: nobody answered: whether order {order.ref} was taken is not known.", err=True)
+        file = keep(order)
         typer.echo(
-            f"orderack: nobody answered; look with `orderack status {order.ref}` before taking it again", err=True
+            f"orderack: it is kept; hand it in again with `orderack submit {file}`: taken twice it is one", err=True
         )
         raise
+    forget(order)
     if reply.verdict is SubmitVerdict.INVALID:
         raise InvalidInput(reply.problems)
     out = None

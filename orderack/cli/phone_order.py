@@ -29,7 +29,7 @@ def order_of(said: Answers, desk: Desk, number: str, now: datetime) -> Order:
         "customer": {
             "id": said.get("customer_id") or guest_id(None, said["phone"]),
             "name": said["name"],
-            "relation": Relation.REPEAT if desk.last else Relation.NEW,
+            **({"relation": Relation.REPEAT} if desk.last else {}),
         },
         "contacts": {
             "phone": said["phone"],

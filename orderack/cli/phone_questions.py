@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -66,7 +67,8 @@ def script(desk: Desk, said: Answers) -> Iterator[Question]:
     while place <= MOST_LINES:
         name = f"line {place}"
         ask = f"Line {place}: item, quantity, price of one, description" + (" (Enter: no more)" if place > 1 else "")
-        yield Question(name, ask, lambda text: _line(text, said.get("currency", desk.currency)), optional=place > 1)
+        check = partial(_line, currency=said.get("currency", desk.currency), last=last)
+        yield Question(name, ask, check, optional=place > 1)
         if not said.get(name):
             break
         place += 1
@@ -172,8 +174,8 @@ def line_in(text: str) -> tuple[str, Decimal, Decimal, str]:
     return sku, count, number_in(price), words[0] if words else ""
 
 
-def _line(text: str, currency: str) -> str:
-    text = _clean(text, 300)
+def _line(text: str, currency: str, last: Order | None = None) -> str:
+    text = _as_before(_clean(text, 300), currency, last)
     _, quantity, price, _ = line_in(text)
     try:
         if quantity * price > 10**9:
@@ -181,6 +183,17 @@ def _line(text: str, currency: str) -> str:
     except InvalidOperation:
         raise ValueError("that cannot be multiplied; check quantity and price") from None
     return text
+
+
+def _as_before(text: str, currency: str, last: Order | None) -> str:
+    """`AB-100 10` of somebody who had AB-100 before: at the price that it had then, which is read back to him."""
+    words = text.split()
+    if len(words) != 2 or last is None or last.currency != currency:
+        return text
+    known = next((line for line in last.lines if line.sku.casefold() == words[0].casefold()), None)
+    if known is None:
+        raise ValueError(f"{words[0]} was not in the last order; say its price too, such as {words[0]} {words[1]} 3.50")
+    return f"{known.sku} {words[1]} {known.unit_price:f} {known.description}".strip()
 
 
 _WHEN = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\s+(\d{1,2})(?::(\d{2}))?\s*-\s*(\d{1,2})(?::(\d{2}))?)?")

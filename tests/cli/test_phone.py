@@ -72,7 +72,7 @@ def test_a_talk_becomes_an_order_whose_clock_starts_now() -> None:
     assert order.delivery_window is not None
     assert order.delivery_window.start.isoformat() == "2026-12-01T09:00:00+01:00"
     assert (order.payment.terms, order.instructions) == ("net 30", "ring twice")
-    assert order.customer.relation is Relation.NEW
+    assert order.customer.relation is not Relation.NEW, "a number that we do not know is nobody's first order"
     assert order.customer.id is not None
 
 
@@ -192,6 +192,20 @@ def test_a_known_callers_answers_stand_in_brackets() -> None:
     assert order.delivery_address.street == "Hauptstr. 5"
 
 
+def test_an_item_of_the_last_order_is_known_by_its_number_and_any_other_is_asked_its_price() -> None:
+    known = DESK.model_copy(update={"last": taken(*TALK)[0]})
+    talk = Talk("demo", "+15005550006", *[""] * 5, "ab-100 4", "XX-9 3", "XX-9 3 1.10", *[""] * 10, "")
+    dialogue = talk.dialogue(lambda store, phone: known)
+    dialogue.go()
+    order = order_of(dialogue.said, dialogue.desk, "PH-2", NOW)
+    assert [(line.sku, line.quantity, line.unit_price) for line in order.lines] == [
+        ("AB-100", 4, Decimal("3.50")),
+        ("XX-9", 3, Decimal("1.10")),
+    ]
+    assert any("XX-9 was not in the last order" in line for line in talk.shown)
+    assert "4 of AB-100, Blue lamp, at 3.50 EUR each: 14.00 EUR." in list(read_back(order))
+
+
 def test_email_is_offered_only_to_whoever_gave_an_address() -> None:
     talk = Talk(*TALK[:4], "", "sendgrid_email", "twilio_sms", *TALK[6:])
     talk.dialogue().go()
@@ -278,10 +292,54 @@ async def test_without_a_terminal_it_says_what_to_do(bare: Terminal) -> None:
 async def test_a_door_that_is_away_is_said_with_the_orders_reference(bare: Terminal) -> None:
     ended = await bare("phone", "--answers", bare.file("call.json", json.dumps(answers("PH-away"))))
     assert ended.code == 3
-    assert "orderack status demo/PH-away" in ended.err
+    assert "whether order demo/PH-away was taken is not known" in ended.err
 
 
-async def at_a_terminal(bare: Terminal, typed: bytes, *, interrupt: bool = False) -> tuple[int, str]:
+def draft_in(folder: Path) -> Path:
+    (file,) = (folder / ".orderack" / "phone").iterdir()
+    return file
+
+
+async def test_an_order_that_nobody_answered_for_is_kept_and_handed_in_later_once(
+    terminal: Terminal, kept: KeptWorld
+) -> None:
+    away = {"TEMPORAL_ADDRESS": "127.0.0.1:9"}
+    number = f"PH-{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"
+    day = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    file = terminal.file("call.json", json.dumps(answers(number)))
+    ended = await terminal("phone", "--answers", file, **away)
+    draft = draft_in(terminal.folder)
+    assert ended.code == 3
+    assert f"orderack submit {draft.relative_to(terminal.folder)}" in ended.err
+    assert draft.stat().st_mode & 0o777 == 0o600
+    assert day in draft.read_text()
+    again = await terminal("phone", "--answers", file, **away)
+    assert (again.code, draft_in(terminal.folder)) == (3, draft), "one call is one file"
+    first = await terminal("submit", str(draft), "--json")
+    second = await terminal("submit", str(draft), "--json")
+    assert [one.json["revision"] for one in (first, second)] == [1, 1]
+    assert [one.code for one in (first, second)] == [0, 0]
+
+
+async def rest_of(terminal: int) -> bytes:
+    """All that is shown until the other end is closed."""
+    shown = b""
+    while True:
+        try:
+            shown += await asyncio.to_thread(os.read, terminal, 4_096)
+        except OSError:
+            return shown
+
+
+async def prompted(terminal: int) -> bytes:
+    """All that is shown until something is asked."""
+    shown = b""
+    while not shown.endswith(b": "):
+        shown += await asyncio.to_thread(os.read, terminal, 4_096)
+    return shown
+
+
+async def at_a_terminal(bare: Terminal, *typed: bytes, interrupt: bool = False) -> tuple[int, str]:
     """What `orderack phone` shows at a terminal where this is typed, and how it ends."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
@@ -295,17 +353,16 @@ async def at_a_terminal(bare: Terminal, typed: bytes, *, interrupt: bool = False
     os.close(theirs)
     shown = b""
     try:
-        async with asyncio.timeout(40):
-            while b"Store" not in shown:
-                shown += await asyncio.to_thread(os.read, ours, 4_096)
-            os.write(ours, typed)
-            if interrupt:
+        async with asyncio.timeout(90):
+            for line in typed:
+                shown += await prompted(ours)
+                os.write(ours, line)
+            reading = asyncio.create_task(rest_of(ours))
+            while interrupt and not reading.done():
+                # what comes between a prompt and the reading below it is noticed at the next key only
                 process.send_signal(signal.SIGINT)
-            while True:
-                try:
-                    shown += await asyncio.to_thread(os.read, ours, 4_096)
-                except OSError:  # the other end is closed
-                    break
+                await asyncio.wait([reading], timeout=2)
+            shown += await reading
             return await process.wait(), shown.decode(errors="replace")
     finally:
         if process.returncode is None:
@@ -314,7 +371,7 @@ async def at_a_terminal(bare: Terminal, typed: bytes, *, interrupt: bool = False
 
 
 async def test_at_a_terminal_cancelling_and_ctrl_c_and_ctrl_d_send_nothing(bare: Terminal) -> None:
-    code, shown = await at_a_terminal(bare, b"demo\n!\n")
+    code, shown = await at_a_terminal(bare, b"demo\n", b"!\n")
     assert (code, "Cancelled: nothing was sent." in shown) == (1, True)
     code, shown = await at_a_terminal(bare, b"", interrupt=True)
     assert (code, "nothing was sent" in shown) == (130, True)
