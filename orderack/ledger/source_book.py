@@ -1,7 +1,9 @@
 """Orders as they stand at their sources, looks, and answers (`orderack.ports.SourceBook`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import count
 
 from sqlalchemy import Update, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +18,11 @@ from orderack.ledger.source_tables import Cursors, SourceAnswers, SourceOrders
 from orderack.ledger.tables import Inbox, Orders, Revisions
 from orderack.ports import Awaited, InboxEvent, KnownOrder
 
+LONGEST_NUMBER = 200
+"""Bytes of an order's number: it still is a `Name`, and fits a workflow's id however it is encoded there."""
+BOOKED_WITHIN = timedelta(minutes=10)
+"""An order that was announced is in the book by then."""
+
 _WAITING = (Stage.ASSESSING, Stage.AWAITING_ERP)
 
 
@@ -26,7 +33,7 @@ async def hold(
     key = (store, system, external_id)
     row = await session.get(SourceOrders, key)
     if row is None:
-        await _begin(session, SourceOrders(store=store, system=system, external_id=external_id, number=number))
+        await _begin(session, SourceOrders(store=store, system=system, external_id=external_id, number=number), now)
     free = or_(col(SourceOrders.held_until).is_(None), col(SourceOrders.held_until) <= now)
     of_it = {"store": store, "system": system, "external_id": external_id}
     claim = update(SourceOrders).filter_by(**of_it).where(free).values(held_until=now + lease)
@@ -35,12 +42,39 @@ async def hold(
     return _known(await session.get_one(SourceOrders, key, populate_existing=True))
 
 
-async def _begin(session: AsyncSession, row: SourceOrders) -> None:
-    """Under its own number, or, where another order has that, with the external id behind it."""
-    taken = select(SourceOrders).filter_by(store=row.store, number=row.number)
-    if (await session.execute(taken)).scalar_one_or_none() is not None:
-        row.number = f"{row.number}~{row.external_id}"
+async def _begin(session: AsyncSession, row: SourceOrders, now: datetime) -> None:
+    """Under its own number, or, where another order has that, with what nobody else has behind it."""
+    for number in _numbers(row):
+        if not await _taken(session, row.store, number, now):
+            row.number = number
+            break
     await insert_new(session, SourceOrders, row.model_dump())
+
+
+def _numbers(row: SourceOrders) -> Iterator[str]:
+    """Its own; with its id behind it; and others without end: whoever may choose numbers may have chosen those too."""
+    yield row.number
+    behind = f"{row.number}~{row.external_id}"
+    if len(behind.encode()) <= LONGEST_NUMBER:
+        yield behind
+    for n in count(1):
+        digest = sha256(f"{n}\n{row.system}\n{row.external_id}".encode()).hexdigest()
+        yield f"{row.number[:40]}~{digest[:16]}"
+
+
+async def _taken(session: AsyncSession, store: str, number: str, now: datetime) -> bool:
+    """By an order of a source, by one that came otherwise, or by one that came just now and is not in the book yet."""
+    of_it = {"store": store, "number": number}
+    just_now = or_(col(Inbox.announced_at).is_(None), col(Inbox.announced_at) > now - BOOKED_WITHIN)
+    others = (
+        select(col(SourceOrders.number)).filter_by(**of_it),
+        select(col(Orders.number)).filter_by(**of_it).where(col(Orders.source).is_not(None)),
+        select(col(Inbox.number)).filter_by(**of_it, source=f"intake/{store}").where(just_now),
+    )
+    for other in others:
+        if (await session.execute(other.limit(1))).first() is not None:
+            return True
+    return False
 
 
 async def took(session: AsyncSession, known: KnownOrder) -> None:

@@ -44,7 +44,8 @@ class SourceBook(Protocol):
     ) -> KnownOrder | None:
         """The order, held for us alone until `let_go`, `took` or the lease's end; None: somebody else holds it.
 
-        A number that another order of the store's has already is told apart by the external id behind it.
+        A number that another order of the store's has already, wherever that came from, is told apart by what stands
+        behind it: a stranger who chooses a number never speaks for the order that has it.
         """
         ...
 

@@ -111,7 +111,7 @@ async def test_a_system_that_tries_the_address_first_is_answered_by_get_and_by_p
 
 async def test_a_partner_that_is_owed_an_answer_gets_it_in_the_response(gateway: Gateway) -> None:
     class Owing(FakeSource):
-        def respond(self, request: RawRequest, deliveries: object) -> Greeting:
+        async def respond(self, request: RawRequest, recorded: object) -> Greeting:
             return Greeting(body="ISA*997", media_type="application/edi-x12")
 
     gateway.parts.sources["demo/fake"] = Owing()  # type: ignore[index]
