@@ -41,7 +41,7 @@ def prose_of(*texts: object, limit: int = 2_000) -> str | None:
 def doubts_of_length(*texts: object) -> tuple[Doubt, ...]:
     """A person's to see, where `prose_of` these is cut short: what is cut may be an allergy."""
     longest = 2_000
-    if len(prose_of(*texts, limit=longest + 1) or "") <= longest:
+    if len(prose_of(*texts, limit=1_000_000) or "") <= longest:
         return ()
     why = f"What was written is longer than {longest} characters, and this is the beginning: read the rest in the shop."
     return (Doubt(field="instructions", why=why, confidence=Decimal("0.5")),)
@@ -83,17 +83,31 @@ def sku_of(sku: object, *otherwise: tuple[str, object]) -> str:
     return next(kinds, "unnumbered")[:200]
 
 
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
+"""In which countries are called by their names; where two differ about a name, the first one counts."""
+
+UNKNOWN = "ZZ"
+"""The code of ISO 3166 for a country that is none we know: it is in doubt, and never taken for the shop's own."""
+
+
 def country_of(text: object, otherwise: str | None) -> str | None:
-    """The ISO 3166-1 alpha-2 code of a code of two or three letters, or of the country's English name."""
+    """The ISO 3166-1 alpha-2 code of a code of two or three letters, or of the country's name in one of LANGUAGES.
+
+    None for what is no country; `otherwise` where nothing is said.
+    """
     found = (line_of(text) or "").casefold()
-    if not found:
-        return otherwise
-    return _COUNTRIES.get(found) or (found.upper() if re.fullmatch("[a-z]{2}", found) else otherwise)
+    return _COUNTRIES.get(found) if found else otherwise
+
+
+_TWO = re.compile("[A-Z]{2}")
 
 
 def _names_of_countries() -> Mapping[str, str]:
-    names = {name.casefold(): code for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code)}
-    return names | {alpha3.casefold(): alpha2 for alpha2, alpha3 in _ALPHA3}
+    codes = [str(code) for code in Locale("en").territories if _TWO.fullmatch(str(code)) and code != UNKNOWN]
+    called = {language: Locale(language).territories for language in reversed(LANGUAGES)}
+    names = {str(words[code]).casefold(): code for words in called.values() for code in codes if code in words}
+    names |= {alpha3.casefold(): alpha2 for alpha2, alpha3 in _ALPHA3} | {code.casefold(): code for code in codes}
+    return names | {"uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "united states of america": "US"}
 
 
 def _alpha3() -> Iterable[tuple[str, str]]:
@@ -160,8 +174,14 @@ def address_of(
     region: object = None,
     postal_code: object = None,
 ) -> Address | None:
-    """An address; None where there is nothing of one. `otherwise`: the country where it names none."""
-    code = country_of(country, otherwise)
+    """An address; None where there is nothing of one. `otherwise`: the country where it names none.
+
+    A country that nobody knows by that name stands beside the region, and its code is UNKNOWN.
+    """
+    written = line_of(country)
+    code = country_of(country, otherwise) or (UNKNOWN if written else None)
+    if code == UNKNOWN:
+        region = ", ".join(filter(None, (line_of(region), written)))
     said = [line_of(part) for part in (street, street2, city, postal_code, company, name)]
     if code is None or not any(said):
         return None
@@ -322,6 +342,13 @@ def _window(said: Mapping[str, str], zone: ZoneInfo) -> tuple[DeliveryWindow | N
     return (DeliveryWindow(start=start, end=end), []) if end > start else (None, [f"delivery: {text}"])
 
 
+NOWHERE = Doubt(
+    field="delivery_address.country",
+    why="The country is none that we know by that name; it stands beside the region.",
+    confidence=Decimal(0),
+)
+
+
 def canonical(made: Mapping[str, object], origin: str) -> Order:
     """Our order of these fields. Raises InvalidInput naming each that is wrong, never a value of the buyer's.
 
@@ -331,6 +358,8 @@ def canonical(made: Mapping[str, object], origin: str) -> Order:
         order = Order.model_validate({**made, "origin": {"system": origin}})
     except ValidationError as error:
         raise InvalidInput(list(problems_of(error))) from None
+    if order.delivery_address is not None and order.delivery_address.country == UNKNOWN:
+        order = order.model_copy(update={"doubts": (*order.doubts, NOWHERE)})
     checked = parse_order(order.model_dump_json())
     if isinstance(checked, tuple):
         raise InvalidInput(checked)
