@@ -42,11 +42,10 @@ def header_dates(purchase: Purchase, zone: ZoneInfo) -> list[str]:
 
 def dates_in_words(dates: Iterable[When]) -> list[str]:
     """Each."""
-    return [_in_words(one) for one in dates if one.day is not None]
+    return [_in_words(one) for one in dates]
 
 
 def _in_words(one: When) -> str:
-    assert one.day is not None
     words = _DATES.get(one.qualifier, "delivery asked for" if one.qualifier in _ON_DAY else f"date {one.qualifier}")
     return " ".join([words, one.day.isoformat(), *([f"{one.clock:%H:%M}"] if one.clock else [])])
 
@@ -60,12 +59,11 @@ def _of_delivery(purchase: Purchase) -> Sequence[When]:
 
 
 def _asked(dates: Sequence[When]) -> tuple[When | None, When | None]:
-    on = next((one for code in _ON_DAY for one in dates if one.qualifier == code and one.day), None)
-    since = next((one for one in dates if one.qualifier == _NOT_BEFORE and one.day), on)
-    until = next((one for one in dates if one.qualifier == _NOT_AFTER and one.day), on)
+    on = next((one for code in _ON_DAY for one in dates if one.qualifier == code), None)
+    since = next((one for one in dates if one.qualifier == _NOT_BEFORE), on)
+    until = next((one for one in dates if one.qualifier == _NOT_AFTER), on)
     return since or until, until or since
 
 
 def _at(when: When, otherwise: time, zone: ZoneInfo) -> datetime:
-    assert when.day is not None
     return datetime.combine(when.day, when.clock or otherwise, zone)

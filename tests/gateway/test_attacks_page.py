@@ -119,7 +119,14 @@ async def test_head_is_the_page_without_its_body_and_changes_nothing(buyer: Buye
 
 async def test_no_route_changes_anything_by_a_verb_that_must_not(buyer: Buyer) -> None:
     paths = create_app(buyer.gateway.parts).openapi()["paths"]
-    known = {"store": "demo", "number": "1001", "erp": "sandbox", "channel": "email", "system": "form", "token": buyer.token}
+    known = {
+        "store": "demo",
+        "number": "1001",
+        "erp": "sandbox",
+        "channel": "email",
+        "system": "form",
+        "token": buyer.token,
+    }
     assert len(paths) >= 9
     for path in paths:
         address = path.format(**known, action="affirm")
