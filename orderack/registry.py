@@ -7,7 +7,6 @@ room is loaded. Which settings an adapter needs is read from its settings class,
 
 import importlib
 import pkgutil
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from orderack.errors import Misconfigured
+from orderack.policy.lint_connections import settings_words
 from orderack.ports import Channel, Connection, Erp, Source
 
 A = TypeVar("A")
@@ -126,10 +126,7 @@ S = TypeVar("S", ChannelSpec, ErpSpec, SourceSpec)
 
 def prefix_of(kind: str, *names: str) -> str:
     """The environment prefix of an instance: `ORDERACK_ERP_NETSUITE_EU_`, `ORDERACK_SOURCE_DEMO_SHOPIFY_`."""
-    return "_".join(("ORDERACK", kind, *(_WORD.sub("_", name) for name in names))).upper() + "_"
-
-
-_WORD = re.compile(r"[^A-Za-z0-9]+")
+    return f"ORDERACK_{kind}_{settings_words(*names)}_"
 
 
 @dataclass(frozen=True)
@@ -173,9 +170,13 @@ def build(specs: Mapping[str, Spec[A]], names: Collection[str] | None = None) ->
 def build_erps(specs: Mapping[str, ErpSpec], installed: Mapping[str, str]) -> Built[Erp]:
     """Each installation by its name. `installed`: name → system."""
     made = _Made[Erp]()
+    prefixes = {name: prefix_of("ERP", name) for name in installed}
+    shared = _shared({name: (specs.get(system), prefixes[name]) for name, system in installed.items()})
     for name, system in installed.items():
-        prefix = prefix_of("ERP", name)
-        if (spec := specs.get(system)) is None:
+        prefix = prefixes[name]
+        if name in shared:
+            made.lacking[name] = (shared[name],)
+        elif (spec := specs.get(system)) is None:
             made.lacking[name] = (f"there is no ERP system {system}; there are {', '.join(specs)}",)
         else:
             made.add(name, partial(spec.make, name, prefix), prefix)
@@ -185,13 +186,30 @@ def build_erps(specs: Mapping[str, ErpSpec], installed: Mapping[str, str]) -> Bu
 def build_sources(specs: Mapping[str, SourceSpec], connections: Iterable[Connection]) -> Built[Source]:
     """Each connection by `store/system`."""
     made = _Made[Source]()
-    for connection in connections:
-        prefix = prefix_of("SOURCE", connection.store, connection.system)
-        if (spec := specs.get(connection.system)) is None:
+    every = [(one, prefix_of("SOURCE", one.store, one.system)) for one in connections]
+    shared = _shared({str(one): (specs.get(one.system), prefix) for one, prefix in every})
+    for connection, prefix in every:
+        if str(connection) in shared:
+            made.lacking[str(connection)] = (shared[str(connection)],)
+        elif (spec := specs.get(connection.system)) is None:
             made.lacking[str(connection)] = (f"there is no source {connection.system}; there are {', '.join(specs)}",)
         else:
             made.add(str(connection), partial(spec.make, connection, prefix), prefix)
     return made.built
+
+
+def _shared(every: Mapping[str, tuple[Registration | None, str]]) -> Mapping[str, str]:
+    """Those that would read a variable of another's, and why: whose secret it holds, nobody can tell."""
+    owners: dict[str, list[str]] = {}
+    for name, (spec, prefix) in every.items():
+        for variable in spec.variables_of(prefix) if spec else ():
+            owners.setdefault(variable.name, []).append(name)
+    return {
+        name: f"{variable} would be a setting of {' and of '.join(names)}: give one of them another name"
+        for variable, names in owners.items()
+        if len(names) > 1
+        for name in names
+    }
 
 
 class _Made(Generic[A]):

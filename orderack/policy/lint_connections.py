@@ -1,5 +1,6 @@
 """What is wrong with the rows by which orders come in and go to an ERP: connections, ERPs, a shop's own fields."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
@@ -29,6 +30,7 @@ def connection_problems(policy: Policy, systems: Mapping[str, SourceFacts], erps
     """Every finding. `systems` and `erps`: what this installation has files for."""
     for name, erp in policy.erps.items():
         yield from _unknown(f"erps.{name}.system", "ERP system", erp.system, erps)
+    yield from _erps_apart(policy)
     seen: dict[str, str] = {}
     for store_name, store in policy.stores.items():
         for system, row in store.connections.items():
@@ -39,13 +41,35 @@ def connection_problems(policy: Policy, systems: Mapping[str, SourceFacts], erps
                 yield from _unknown(path, "system", system, systems)
                 continue
             yield from _row(path, row, systems[system])
-            prefix = f"{store_name}_{system}".replace("-", "_").casefold()
-            if seen.setdefault(prefix, path) != path:
+            words = settings_words(store_name, system)
+            if seen.setdefault(words, path) != path:
                 yield Problem(
                     field=path,
-                    problem=f"has the settings of {seen[prefix]}",
+                    problem=f"has the settings of {seen[words]}",
                     remedy="give one of the stores another id",
                 )
+
+
+def settings_words(*names: str) -> str:
+    """As they stand in the names of settings: what two of them share there, each gets of the other."""
+    return "_".join(_NO_WORD.sub("_", name) for name in names).upper()
+
+
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
+
+
+def _erps_apart(policy: Policy) -> Iterator[Problem]:
+    """An installation is a row of its own, or goes by its system's name where a store says just that."""
+    bare = (store.erp.name for store in policy.stores.values() if store.erp)
+    seen: dict[str, str] = {}
+    for name in dict.fromkeys((*policy.erps, *bare)):
+        other = seen.setdefault(settings_words(name), name)
+        if other != name:
+            yield Problem(
+                field=f"erps.{other if other in policy.erps else name}",
+                problem=f"has the settings of the ERP {name if other in policy.erps else other}",
+                remedy="give one of the two another name",
+            )
 
 
 def _row(path: str, row: ConnectionPolicy, facts: SourceFacts) -> Iterator[Problem]:
