@@ -16,6 +16,11 @@ from orderack.ports import Answers, Ledger, Source, SourceAnswer
 ASK_AGAIN = timedelta(minutes=1)
 """How soon a partner that has taken the answer is asked whether it stands."""
 
+OF_THE_TIME_LEFT = 8
+"""No wait that a partner names is longer than this part of what is left until its own deadline."""
+SHORTEST = timedelta(seconds=5)
+"""Nor is such a wait cut to less than this."""
+
 
 class AnswerSource:
     """What the partner took or refused is kept in the ledger, so that no answer is given twice."""
@@ -44,11 +49,21 @@ class AnswerSource:
         stored = await self._ledger.revision(request.ref, request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
-        answer = await self._tell(request, key, stored.order, stands.reference if stands else "")
-        stands = await self._ledger.record_answer(key, answer, self._now())
-        if stands.state is AnswerState.PENDING:
-            raise Unavailable(f"{request.system} has not said yet whether it takes {stands.reference}", ASK_AGAIN)
+        try:
+            answer = await self._tell(request, key, stored.order, stands.reference if stands else "")
+            stands = await self._ledger.record_answer(key, answer, self._now())
+            if stands.state is AnswerState.PENDING:
+                raise Unavailable(f"{request.system} has not said yet whether it takes {stands.reference}", ASK_AGAIN)
+        except Unavailable as later:
+            raise Unavailable(str(later), self._in_time(stored.order, later.retry_after)) from None
         return stands
+
+    def _in_time(self, order: Order, wait: timedelta | None) -> timedelta | None:
+        """The wait that was named, as far as the partner's own deadline leaves room for another try."""
+        if wait is None or order.partner_deadline is None:
+            return wait
+        left = order.partner_deadline.due_at - self._now()
+        return wait if left <= timedelta(0) else min(wait, max(left / OF_THE_TIME_LEFT, SHORTEST))
 
     async def _tell(self, request: AnswerSourceRequest, key: AnswerKey, order: Order, reference: str) -> Answered:
         source = self._sources.get(f"{request.ref.store}/{request.system}")

@@ -1,5 +1,7 @@
 """`answer_source`: a source is told once, whatever it answers, and whoever dies meanwhile."""
 
+from datetime import timedelta
+
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -8,19 +10,22 @@ from activities.answer_source import AnswerSource
 from orderack.contracts.activities import AnswerSourceRequest
 from orderack.contracts.journal import Event
 from orderack.domain.acknowledgement import Reason
+from orderack.domain.order import OrderRef, PartnerDeadline
 from orderack.domain.source import Answered, AnswerStage, AnswerState
 from orderack.errors import InDoubt, Refused, Unavailable
 from tests.activities.world import NOW, World
 from tests.intake.fakes import FakeSource
-from tests.ledger.samples import REF, entry, journal
+from tests.ledger.samples import REF, entry, journal, order
 
 PENDING = Answered(state=AnswerState.PENDING, reference="T-1")
 ACCEPTED = Answered(state=AnswerState.ACCEPTED, reference="T-1", at=NOW)
 
 
-async def tell(world: World, source: FakeSource, stage: AnswerStage = AnswerStage.CONFIRMED) -> Answered:
+async def tell(
+    world: World, source: FakeSource, stage: AnswerStage = AnswerStage.CONFIRMED, ref: OrderRef = REF
+) -> Answered:
     request = AnswerSourceRequest(
-        ref=REF, revision=1, stage=stage, system="storefront", journal=journal([entry(4, Event.CONFIRMED)])
+        ref=ref, revision=1, stage=stage, system="storefront", journal=journal([entry(4, Event.CONFIRMED)], ref=ref)
     )
     answer = AnswerSource(
         world.ledger, {"north/storefront": source}, lambda ref: f"https://orderack.example/o/{ref.number}", world.clock
@@ -84,3 +89,31 @@ async def test_a_connection_that_is_not_configured_waits_for_somebody_to_mend_it
     with pytest.raises(ApplicationError, match="north/storefront is not configured") as failed:
         await ActivityEnvironment().run(answer.answer_source, request)
     assert not failed.value.non_retryable
+
+
+@pytest.mark.parametrize(
+    ("left", "wait"),
+    [
+        (timedelta(minutes=32), timedelta(minutes=4)),
+        (timedelta(seconds=8), timedelta(seconds=5)),
+        (timedelta(hours=24), timedelta(hours=1)),
+        (timedelta(minutes=-1), timedelta(hours=1)),
+    ],
+)
+async def test_no_wait_that_a_partner_names_reaches_over_its_own_deadline(
+    world: World, left: timedelta, wait: timedelta
+) -> None:
+    due = PartnerDeadline(partner="x", due_at=world.clock() + left)
+    ref = await world.save(order("1002").model_copy(update={"partner_deadline": due}))
+    source = FakeSource(answer_with=[Unavailable("429", timedelta(hours=1))])
+    with pytest.raises(ApplicationError) as failed:
+        await tell(world, source, ref=ref)
+    assert failed.value.next_retry_delay == wait
+
+
+async def test_a_partner_without_a_deadline_is_left_alone_as_long_as_it_asks(world: World) -> None:
+    await world.save()
+    source = FakeSource(answer_with=[Unavailable("429", timedelta(hours=1))])
+    with pytest.raises(ApplicationError) as failed:
+        await tell(world, source)
+    assert failed.value.next_retry_delay == timedelta(hours=1)
