@@ -91,9 +91,12 @@ def shares_of(request: Request, parts: GatewayParts) -> Iterator[Share]:
     rates = parts.rates
     yield Share(_item(rates.guesses, "guesses"), client_of(request), lambda scope, status: status == wrong)
     known = next((key for key in presented_keys(request) if parts.keys.of(key)), None)
+    connection = request.url.path.removeprefix("/intake/")
     if word in PAGES:
         if request.method == "POST":
             yield Share(_item(rates.page, "page"), _print(name))
+    elif connection in parts.sources:
+        yield Share(_item(rates.provider, "provider"), f"{word}/{connection}", lambda scope, status: PROVED in scope)
     elif known:
         yield Share(_item(rates.key, "key"), _print(known))
     elif name in parts.channels or name in parts.erps:

@@ -22,7 +22,8 @@ class Rates:
     key: int = 1_200
     """With one API key."""
     provider: int = 12_000
-    """From one channel's or ERP's provider, once its signature held: a stranger can't use up its share."""
+    """From one channel's or ERP's provider or over one connection of a store, once its signature held: a stranger can't
+    use up its share, nor one store another's."""
     page: int = 30
     """Forms sent with one page's token."""
     guesses: int = 60
