@@ -5,13 +5,16 @@ once every order in it knows. Everything here may happen twice, and to two deliv
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
 from pydantic import ValidationError
 
-from orderack.contracts.updates import CancelRequest, PaymentChanged, SubmitVerdict
+from orderack.contracts.journal import Stage
+from orderack.contracts.updates import CancelRequest, ChangeRequest, PaymentChanged, SubmitVerdict
+from orderack.domain.intake import parse_order
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.problem import Problem
 from orderack.domain.validation import problems_of
@@ -144,11 +147,28 @@ class Intake:
         # open once more as it was (a deal that is won again): its order has ended, and that is worth a person's look
         outcome = Outcome.TOO_LATE if known.cancelled else Outcome.NO_NEWS
         if order.content_hash != known.content_hash:
-            outcome = await self._submit(order)
+            outcome = await self._content(snapshot, order, known)
         if known.taken and order.payment.status is not known.payment:
             outcome = min(outcome, await self._pay(snapshot, order), key=_STRONGEST.index)
         update = {"content_hash": order.content_hash, "payment": order.payment.status}
         return outcome, stands.model_copy(update=update)
+
+    async def _content(self, snapshot: Snapshot, order: Order, known: KnownOrder) -> Outcome:
+        if known.taken:
+            with suppress(OrderNotOpen):
+                return await self._change(snapshot, order)
+        return await self._submit(order)
+
+    async def _change(self, snapshot: Snapshot, order: Order) -> Outcome:
+        """Told by its time and not by its content alone: an order that is edited back to what it was has changed."""
+        checked = parse_order(order.model_dump_json())
+        if isinstance(checked, tuple):
+            raise InvalidInput(checked)
+        identity = f"{snapshot.at.isoformat()}/{order.content_hash}"
+        reply = await self._orders.change(order.ref, ChangeRequest(id=identity, order=order, by=order.source))
+        if reply.accepted:
+            return Outcome.CHANGE_PROPOSED
+        return Outcome.TOO_LATE if reply.stage in ENDED else Outcome.NO_NEWS
 
     async def _submit(self, order: Order) -> Outcome:
         reply = await self._orders.submit(order)
@@ -175,6 +195,8 @@ class Intake:
             return Outcome.TOO_LATE
         return Outcome.CANCELLED if reply.accepted else Outcome.TOO_LATE
 
+
+ENDED = frozenset({Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED})
 
 _OUTCOME: Mapping[SubmitVerdict, Outcome] = {
     SubmitVerdict.ACCEPTED: Outcome.SUBMITTED,

@@ -27,7 +27,7 @@ from orderack.domain.evidence import EvidenceFact, Grade
 from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.validation import problems_of
-from orderack.errors import BadSignature, InvalidInput, OrderUnknown, Unavailable
+from orderack.errors import BadSignature, InvalidInput, OrderNotOpen, OrderUnknown, Unavailable
 from orderack.ports import (
     Booking,
     ChannelEvent,
@@ -62,6 +62,13 @@ class ScriptedOrders:
     questions: list[BuyerQuestion] = field(default_factory=list)
     payments: list[PaymentChanged] = field(default_factory=list)
     grants: bool = True
+    stage: Stage = Stage.ASSESSING
+    closed: bool = False
+
+    @property
+    def contents(self) -> list[Order]:
+        """What it was told of orders, in that order: submitted first, then each change."""
+        return [*self.submitted, *(request.order for request in self.changes)]
 
     def _answer(self) -> None:
         if self.away:
@@ -92,7 +99,9 @@ class ScriptedOrders:
 
     def _reply(self) -> Reply:
         self._answer()
-        return Reply(accepted=self.grants, stage=Stage.ASSESSING, revision=2, message="as it was asked")
+        if self.closed:
+            raise OrderNotOpen("it has closed")
+        return Reply(accepted=self.grants, stage=self.stage, revision=2, message="as it was asked")
 
     async def change(self, ref: OrderRef, request: ChangeRequest) -> Reply:
         reply = self._reply()

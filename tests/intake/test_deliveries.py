@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from orderack.contracts.journal import Stage
 from orderack.contracts.updates import SubmitVerdict
 from orderack.domain.order import OrderRef, PaymentStatus, Totals
 from orderack.errors import Misconfigured, Unavailable
@@ -29,16 +30,45 @@ async def test_a_delivery_is_told_to_its_order_and_a_repeat_of_it_to_nobody(door
 
 async def test_a_changed_order_is_submitted_again_and_an_older_state_of_it_never(door: Door) -> None:
     await door.take(a_delivery("d1", minute=1))
-    door.orders.verdict = SubmitVerdict.CHANGE_PROPOSED
     assert await door.take(a_delivery("d3", minute=3, quantity=3)) == Outcome.CHANGE_PROPOSED
     assert await door.take(a_delivery("d2", minute=2, quantity=2)) == Outcome.STALE
-    assert [order.lines[0].quantity for order in door.orders.submitted] == [1, 3]
+    assert [order.lines[0].quantity for order in door.orders.contents] == [1, 3]
+
+
+async def test_an_order_that_is_edited_back_to_what_it_was_is_changed_each_time(door: Door) -> None:
+    for minute, quantity in enumerate((1, 2, 1, 2, 1)):
+        await door.take(a_delivery(f"d{minute}", minute=minute, quantity=quantity))
+    assert [order.lines[0].quantity for order in door.orders.contents] == [1, 2, 1, 2, 1]
+    assert len({request.id for request in door.orders.changes}) == 4, "none is answered as a repeat of another"
+
+
+async def test_a_change_that_was_told_and_not_marked_is_told_again_under_the_same_name(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(known: object) -> None:
+        raise Unavailable("the ledger is gone")
+
+    await door.take(a_delivery("d1"))
+    monkeypatch.setattr(door.ledger, "took", dies)
+    with pytest.raises(Unavailable):
+        await door.take(a_delivery("d2", minute=1, quantity=2))
+    monkeypatch.undo()
+    door.ahead = LEASE + timedelta(seconds=1)
+    assert await door.take(a_delivery("d2", minute=1, quantity=2)) == Outcome.CHANGE_PROPOSED
+    first, second = door.orders.changes
+    assert first.id == second.id
+
+
+async def test_a_change_that_the_order_has_already_is_no_news(door: Door) -> None:
+    await door.take(a_delivery("d1"))
+    door.orders.grants = False
+    assert await door.take(a_delivery("d2", minute=1, quantity=2)) == Outcome.NO_NEWS
 
 
 async def test_two_states_of_one_moment_are_both_taken_in_the_order_in_which_they_came(door: Door) -> None:
     await door.take(a_delivery("d1", minute=1))
     await door.take(a_delivery("d2", minute=1, quantity=2))
-    assert [order.lines[0].quantity for order in door.orders.submitted] == [1, 2]
+    assert [order.lines[0].quantity for order in door.orders.contents] == [1, 2]
 
 
 async def test_a_payment_is_a_fact_of_its_own_and_no_change_of_the_order(door: Door) -> None:
@@ -51,7 +81,6 @@ async def test_a_payment_is_a_fact_of_its_own_and_no_change_of_the_order(door: D
 
 async def test_an_order_that_is_paid_and_changed_at_once_is_told_of_both(door: Door) -> None:
     await door.take(a_delivery("d1"))
-    door.orders.verdict = SubmitVerdict.CHANGE_PROPOSED
     both = a_delivery("d2", minute=1, quantity=2, payment=PaymentStatus.CONFIRMED)
     assert await door.take(both) == Outcome.CHANGE_PROPOSED
     assert len(door.orders.payments) == 1
@@ -143,7 +172,7 @@ async def test_two_processes_with_two_states_of_one_order_never_tell_them_in_the
                 await asyncio.sleep(0.01)
 
     await asyncio.gather(*(announce(row) for row in reversed(rows)))
-    told = [order.lines[0].quantity for order in door.orders.submitted]
+    told = [order.lines[0].quantity for order in door.orders.contents]
     assert told == sorted(told)
     assert told[-1] == 5
 
@@ -151,17 +180,17 @@ async def test_two_processes_with_two_states_of_one_order_never_tell_them_in_the
 async def test_two_orders_of_one_number_are_told_apart_for_ever(door: Door) -> None:
     await door.take(a_delivery("d1", "1"))
     await door.take(a_delivery("d2", "2", quantity=2))
-    door.orders.verdict = SubmitVerdict.CHANGE_PROPOSED
     await door.take(a_delivery("d3", "2", minute=1, quantity=3))
-    assert [order.number for order in door.orders.submitted] == ["1001", "1001~2", "1001~2"]
+    assert [order.number for order in door.orders.contents] == ["1001", "1001~2", "1001~2"]
 
 
 async def test_a_late_word_about_an_order_that_has_ended_is_on_the_record(door: Door) -> None:
     await door.take(a_delivery("d1"))
-    door.orders.verdict = SubmitVerdict.CLOSED
+    door.orders.grants, door.orders.stage = False, Stage.REJECTED
     assert await door.take(a_delivery("d2", minute=1, quantity=2)) == Outcome.TOO_LATE
-    door.orders.grants = False
     assert await door.take(a_delivery("d3", minute=2, standing=Standing.CANCELLED)) == Outcome.TOO_LATE
+    door.orders.closed, door.orders.verdict = True, SubmitVerdict.CLOSED
+    assert await door.take(a_delivery("d4", minute=3, quantity=4)) == Outcome.TOO_LATE
 
 
 async def test_a_connection_that_has_gone_leaves_its_deliveries_until_it_is_back(door: Door) -> None:
