@@ -33,6 +33,7 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         erps=parts.erps.ready,
         sources=parts.sources.ready,
         stores=CurrentStores(parts.policy),
+        erp_of=lambda store: erp.name if (erp := parts.policy().stores[store].erp) else None,
         keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
         links=parts.links,
         touch_links=parts.touch_links,

@@ -78,6 +78,8 @@ class GatewayParts:
     rates: Rates = field(default_factory=Rates)
     turns: Turns = field(default_factory=Turns)
     bells: Bells = field(default_factory=Bells)
+    erp_of: Callable[[str], str | None] = lambda store: None
+    """The ERP that this store's orders are booked in, as the policy names it now; None: it names none."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """By `store/system`."""
     under_way: set[asyncio.Task[None]] = field(default_factory=set)

@@ -76,6 +76,7 @@ async def receipts(erp: ErpName, request: Request, parts: Parts) -> ReceiptsRepl
             found = tuple(parts.erps[erp].receipts(raw))
         except ValidationError as error:  # what the adapter did not foresee
             raise InvalidInput(problems_of(error)) from None
+        await _speaks_for(parts, erp, found)
     for place, receipt in enumerate(found):
         if receipt.store not in parts.stores:
             raise problem(f"[{place}].store", "is no store of ours", "send the store's id as the policy names it")
@@ -104,6 +105,18 @@ def _canonical(erp: str, body: bytes, held: tuple[Grant, ...]) -> tuple[ErpRecei
         if receipt.store not in open_stores:
             raise Denied(403, "wrong_store", "Your key is for another store.")
     return found
+
+
+async def _speaks_for(parts: GatewayParts, erp: str, found: tuple[ErpReceipt, ...]) -> None:
+    """One installation's signature says nothing of what another has booked: only of orders that were given to it."""
+    for receipt in found:
+        if receipt.store not in parts.stores or parts.erp_of(receipt.store) in (None, erp):
+            continue
+        ref = OrderRef(store=receipt.store, number=receipt.number)
+        row = await parts.ledger.order(ref)
+        given = await parts.ledger.revision(ref, row.revision) if row else None
+        if given is None or given.assessment.decision.erp != erp:  # it may have been given to it before a change of ERP
+            raise Denied(403, "wrong_erp", "The store's orders are booked in another ERP than yours.")
 
 
 async def _take(parts: GatewayParts, erp: str, found: tuple[ErpReceipt, ...]) -> ReceiptsReply:
