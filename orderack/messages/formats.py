@@ -82,7 +82,7 @@ class Formats:
         """The country's name, or its code where the language has none."""
         return str(self._locale.territories.get(code, code))
 
-    def plural(self, forms: Mapping[PluralForm, str], count: int) -> str:
+    def plural(self, forms: Mapping[PluralForm, str], count: int | Decimal) -> str:
         """The form that the language's plural rule picks for this count (`other` where it has no other)."""
         rule = self._locale.plural_form(count)
         form = next((text for name, text in forms.items() if name == rule), forms["other"])

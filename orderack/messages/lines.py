@@ -74,6 +74,8 @@ class LineWriter:
         words = [fill(pattern, n=self._formats.number(count)) for pattern, count in counts if count]
         if answer.substitute_sku:
             words.insert(0, fill(labels.stock_substitute, sku=unlinked(line(answer.substitute_sku))))
+        elif answer.outcome is Outcome.SUBSTITUTE and answer.accepted:
+            words.insert(0, self._formats.plural(labels.replaced_items, answer.accepted))
         elif answer.accepted:
             some = fill(labels.stock_some, n=self._formats.number(answer.accepted))
             words.insert(0, some if words else labels.stock_all)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from jinja2 import Template
 
 from orderack.domain.acknowledgement import Kind
-from orderack.domain.response import LineAnswer
+from orderack.domain.response import LineAnswer, Outcome
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages.clean import cut, line, unlinked, without_addresses
@@ -137,7 +137,7 @@ def _exceptions(answers: Sequence[LineAnswer], labels: Labels, formats: Formats)
     """How many lines are not what was ordered, apart from those that only come later; empty: none."""
     counts = (
         (labels.unavailable_items, sum(1 for answer in answers if answer.rejected)),
-        (labels.replaced_items, sum(1 for answer in answers if answer.substitute_sku)),
+        (labels.replaced_items, sum(1 for answer in answers if answer.outcome is Outcome.SUBSTITUTE)),
         (labels.open_items, sum(1 for answer in answers if answer.held)),
     )
     return ", ".join(formats.plural(words, count) for words, count in counts if count)

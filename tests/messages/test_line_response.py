@@ -79,6 +79,26 @@ def test_the_line_response_reads_as_it_did(renderer: MessageRenderer, language: 
     assert rendered(renderer, language) == (GOLDEN / f"line_response.{language}.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "counted"),
+    [
+        ("en", "10 items replaced", "2 items replaced"),
+        ("de", "10 Artikel ersetzt", "2 Artikel ersetzt"),
+        ("fr", "10 articles remplacés", "2 articles remplacés"),
+        ("es", "10 artículos sustituidos", "2 artículos sustituidos"),
+    ],
+)
+def test_a_substitute_that_the_erp_does_not_name_is_said_and_counted_as_one(
+    renderer: MessageRenderer, language: str, said: str, counted: str
+) -> None:
+    unnamed = ANSWERS[0].model_copy(update={"outcome": Outcome.SUBSTITUTE})
+    given = content(language)
+    facts = given.facts.model_copy(update={"answers": (unnamed, *ANSWERS[1:])})
+    text = renderer.render(given.model_copy(update={"facts": facts})).text
+    assert said in text
+    assert counted in text
+
+
 if __name__ == "__main__":
     own = MessageRenderer(Path(__file__).parents[2] / "policy" / "messages")
     for tag in LANGUAGES:
