@@ -103,7 +103,7 @@ class MailReader:
         )
         order = draft.order(delivery.id, sender, (*found.unread, *left_out))
         return Snapshot(
-            external_id=identity(found.fields.get("purchase_order"), sender.address, delivery.id),
+            external_id=identity(found.fields.get("purchase_order"), sender, delivery.id),
             at=moment_of(mail.date, arrived),
             order=order,
         )
@@ -111,14 +111,14 @@ class MailReader:
     def _sender(self, mail: Mail) -> Sender:
         name, address = mail.sender
         partner = self._partners.of(address)
-        against = vouched(mail, self._server)
+        against = forged = vouched(mail, self._server)
         if against is None and partner is None:
             against = "its sender is none of the partners in the policy whose mails need no person"
         if against is None and mail.header("x-spam-flag").strip().lower() == "yes":
             against = "the receiving server marked it as spam"
         trusted = partner if against is None else None
         customer = trusted.customer_id if trusted else None
-        return Sender(name=name, address=address, against=against, customer_id=customer)
+        return Sender(name=name, address=address, against=against, vouched=forged is None, customer_id=customer)
 
     def _places(self, mail: Mail) -> tuple[str, list[Gathered]]:
         """Everything that says something, and all its words: body, tables of the body, attachments."""

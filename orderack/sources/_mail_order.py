@@ -46,6 +46,8 @@ class Sender(Value):
     address: str = ""
     against: str | None = None
     """Why a person has to say whose it is; None: a partner's, and its domain vouches for it."""
+    vouched: bool = False
+    """Its domain does: nobody else wrote this From."""
     customer_id: str | None = None
     """The partner's; only of such a one."""
 
@@ -300,12 +302,16 @@ def _sentence(why: str) -> str:
     return f"{why[:1].upper()}{why[1:]}"
 
 
-def identity(found: Found | None, address: str, message_id: str) -> str:
+def identity(found: Found | None, sender: Sender, message_id: str) -> str:
     """The order's own id at this connection: a buyer's number is his company's own, so another copy of the same order
-    is the same order, and another company's order of that number is another."""
-    domain = address.rpartition("@")[2].casefold()
-    who = address.casefold() if domain in PERSONAL or not domain else domain
-    text = f"{who}\n{found.value.casefold()}" if found else message_id
+    is the same order, and another company's order of that number is another.
+
+    A mail that nobody vouches for is an order of its own, whatever number it names: anybody may write anybody's From,
+    and a change stops the order that it is of and is told to whoever the change names.
+    """
+    domain = sender.address.rpartition("@")[2].casefold()
+    who = sender.address.casefold() if domain in PERSONAL or not domain else domain
+    text = f"{who}\n{found.value.casefold()}" if found and sender.vouched else message_id
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

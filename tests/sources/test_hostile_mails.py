@@ -241,3 +241,24 @@ def test_a_value_cannot_bring_a_field_of_its_own() -> None:
     said = read_form(form(part("text", evil) + b"--x--\r\n"))
     assert said.field("dkim") == ""
     assert said.field("text") == evil
+
+
+LINE = "Bitte liefern Sie 10 x AB-100 @ 3.50 EUR\nPO number: 4711\n"
+
+
+@pytest.mark.parametrize("server", [None, "mx.elsewhere.example"])
+async def test_a_mail_that_nobody_vouches_for_is_no_change_of_anybodys_order(server: str | None) -> None:
+    """A change stops the order that it is of, and is told to whoever the change names."""
+
+    async def identity(quantity: int, by: str | None) -> str:
+        raw = mail_of(Case(f"{quantity}", text=LINE.replace("10 x", f"{quantity} x")))
+        (reading,) = await MailReader(CONNECTION, MailSettings(), by).read(delivery_of(raw, ARRIVED), ARRIVED)
+        assert isinstance(reading, Snapshot)
+        assert reading.order.number == "4711"
+        return reading.external_id
+
+    real, changed = await identity(10, SERVER), await identity(12, SERVER)
+    forged, another, again = await identity(99, server), await identity(98, server), await identity(99, server)
+    assert real == changed
+    assert len({real, forged, another}) == 3
+    assert forged == again, "the very same mail is the same order"
