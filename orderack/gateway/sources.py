@@ -27,6 +27,9 @@ SystemName = Annotated[str, Path(min_length=1, max_length=100, description="the 
 PATIENCE = 2.0
 """Seconds that the sender waits for us to tell the order. What is recorded is told in any case; some give us 5 s."""
 
+LARGE = 64 * 1024
+"""Bytes of a body that takes too long to be taken apart (an interchange of thousands of orders) while others wait."""
+
 
 class DeliveriesReply(Value):
     """Everything in the request is in our record."""
@@ -54,7 +57,7 @@ async def from_source(
         return _response(greeting)
     await source.verify(raw)
     request.scope[PROVED] = True
-    deliveries = _deliveries(source, raw)
+    deliveries = await _deliveries(source, raw)
     rows = [await parts.intake.record(source, delivery) for delivery in deliveries]
     await _tell(parts, [row for row in rows if row.announced_at is None])
     if isinstance(source, Responds):
@@ -84,9 +87,11 @@ async def _greeting(source: Source, raw: RawRequest) -> Greeting | None:
         raise InvalidInput(problems_of(error)) from None
 
 
-def _deliveries(source: Source, raw: RawRequest) -> Sequence[Delivery]:
+async def _deliveries(source: Source, raw: RawRequest) -> Sequence[Delivery]:
     try:
-        return source.deliveries(raw)
+        if len(raw.body) <= LARGE:
+            return source.deliveries(raw)
+        return await asyncio.to_thread(source.deliveries, raw)
     except ValidationError as error:  # what the adapter did not foresee
         raise InvalidInput(problems_of(error)) from None
 

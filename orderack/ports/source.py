@@ -155,7 +155,8 @@ class Source(Protocol):
     def deliveries(self, request: RawRequest) -> Sequence[Delivery]:
         """What is in a verified request, to be recorded before anything is made of it; empty for a mere ping.
 
-        Takes anything: a body that cannot be read is a delivery that cannot be read, and is kept as such.
+        Takes anything: a body that cannot be read is a delivery that cannot be read, and is kept as such. Changes
+        nothing of the source's: a large body is taken apart in a thread beside the others.
         """
         ...
 

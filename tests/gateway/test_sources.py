@@ -1,12 +1,15 @@
 """`/intake/{store}/{system}`: a shop's own webhook becomes an order."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from orderack.gateway.announce import announce_stragglers
-from orderack.ports import Greeting, RawRequest
+from orderack.gateway.sources import LARGE
+from orderack.ports import Delivery, Greeting, RawRequest
 from tests.gateway.conftest import Gateway
 from tests.intake.fakes import SIGNATURE, FakeSource, a_delivery
 
@@ -63,6 +66,26 @@ async def test_a_body_that_cannot_be_read_is_kept_for_a_person_and_not_sent_agai
 async def test_a_body_over_the_systems_limit_is_413(gateway: Gateway, source: FakeSource) -> None:
     answer = await gateway.http.post("/intake/demo/fake", content=b"x" * 1_001, headers=HEADERS)
     assert answer.status_code == 413
+
+
+async def test_a_large_body_is_taken_apart_while_others_are_served(
+    gateway: Gateway, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, others_served = threading.Event(), threading.Event()
+
+    def slowly(request: RawRequest) -> Sequence[Delivery]:
+        began.set()
+        assert others_served.wait(5), "nothing else was done meanwhile"
+        return (Delivery(id="large", body=request.body.decode()),)
+
+    monkeypatch.setattr(source, "deliveries", slowly)
+    monkeypatch.setattr(FakeSource, "traits", FakeSource.traits.model_copy(update={"max_body": 2 * LARGE}))
+    large = body() + b" " * LARGE
+    posting = asyncio.create_task(gateway.http.post("/intake/demo/fake", content=large, headers=HEADERS))
+    assert await asyncio.to_thread(began.wait, 5)
+    others_served.set()
+    assert (await posting).status_code == 200
+    assert [order.number for order in gateway.orders.submitted] == ["1001"]
 
 
 async def test_while_temporal_is_away_the_shop_has_its_200_and_the_sweep_tells_it_later(
