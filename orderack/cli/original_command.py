@@ -61,7 +61,7 @@ def show_original(order: Ref, save: Into = None, force: Force = False, as_json: 
     """
     ref = reference(order)
     originals = [original(row) for row in run(_rows(ref)) if row.body]
-    files = _save(originals, save, force=force) if save is not None else {}
+    files = save_parts(originals, save, force=force) if save is not None else {}
     shown = ShownOriginals(order=ref, originals=tuple(_shown(one, files) for one in originals))
     if as_json:
         print_json(shown)
@@ -82,7 +82,7 @@ async def _rows(ref: OrderRef) -> Sequence[InboxEvent]:
         return await ledger.deliveries_of(ref, int(named) if named and named.isdecimal() else None)
 
 
-def _save(originals: Sequence[Original], folder: Path, *, force: bool) -> dict[str, str]:
+def save_parts(originals: Sequence[Original], folder: Path, *, force: bool) -> dict[str, str]:
     """File → where it was written. Raises InvalidInput before anything is written where one is there already."""
     wanted = {part.file: part.data for one in originals for part in one.parts}
     there = [name for name in wanted if (folder / name).exists() or (folder / name).is_symlink()]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import AwareDatetime
 
 from orderack import sources
 from orderack.cli.adapter_settings import SettingsState, settings_state
@@ -14,7 +13,8 @@ from orderack.cli.exits import AWAY, NO, bad
 from orderack.cli.new_source import scaffold
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_facts, print_json, print_table
-from orderack.cli.session import run, the_ledger
+from orderack.cli.session import run
+from orderack.cli.source_refused import refused, retry
 from orderack.cli.source_try import try_
 from orderack.domain.order import Name, Text
 from orderack.domain.value import Value
@@ -31,12 +31,13 @@ app = typer.Typer(
 Which = Annotated[
     list[str] | None, typer.Argument(help="Connections, such as demo/shopify; none: all.", metavar="[STORE/SYSTEM …]")
 ]
-One = Annotated[str, typer.Argument(help="The connection, such as demo/shopify.", metavar="STORE/SYSTEM")]
 Offline = Annotated[bool, typer.Option("--offline", help="Look at the settings only: ask no system.")]
 Into = Annotated[Path, typer.Option("--into", help="The checkout to write into.", metavar="FOLDER")]
 
 
 app.command("try")(try_)
+app.command()(refused)
+app.command()(retry)
 
 
 class Checked(Value):
@@ -56,20 +57,8 @@ class AllChecked(Value):
     connections: tuple[Checked, ...]
 
 
-class RefusedDelivery(Value):
-    id: int
-    delivery: Name
-    received_at: AwareDatetime
-    why: Text
-
-
 class Begun(Value):
     written: tuple[str, ...]
-
-
-class RefusedDeliveries(Value):
-    connection: Name
-    deliveries: tuple[RefusedDelivery, ...]
 
 
 @app.command()
@@ -92,28 +81,6 @@ def doctor(names: Which = None, offline: Offline = False, as_json: AsJson = Fals
         raise typer.Exit(NO)
     if any(one.away for one in found):
         raise typer.Exit(AWAY)
-
-
-@app.command()
-def refused(name: One, as_json: AsJson = False) -> None:
-    """The latest deliveries that could not be taken as they came, and which field was wrong.
-
-    They are kept as they came; once the sender has mended them and sends again, they are new deliveries.
-
-    Example: orderack source refused demo/shopify
-
-    Exit code 0: listed (also when there are none); 2: there is no such connection; 3: the ledger did not answer.
-    """
-    named([name], load_policy(Settings().policy_dir))
-    found = RefusedDeliveries(connection=name, deliveries=run(_refused(name)))
-    if as_json:
-        print_json(found)
-    elif not found.deliveries:
-        typer.echo(f"{name}: nothing was refused.")
-    else:
-        print_table(
-            ("received", "delivery", "why"), ((one.received_at, one.delivery, one.why) for one in found.deliveries)
-        )
 
 
 @app.command()
@@ -188,17 +155,3 @@ def _show(checked: Checked) -> None:
     facts += [("the system", checked.said), ("posts to", checked.post_to), ("register", checked.register_there)]
     print_facts(facts)
     typer.echo("")
-
-
-async def _refused(name: str) -> tuple[RefusedDelivery, ...]:
-    async with the_ledger() as ledger:
-        rows = await ledger.refused(name)
-    return tuple(
-        RefusedDelivery(
-            id=row.id,
-            delivery=row.external_id,
-            received_at=row.received_at,
-            why=row.outcome.partition(": ")[2] or row.outcome,
-        )
-        for row in rows
-    )

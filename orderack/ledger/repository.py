@@ -381,6 +381,11 @@ class SqlLedger:
         async with self._database.read() as session:
             return await source_book.refused(session, connection, limit)
 
+    async def retry_refused(self, connection: str, by: str, now: datetime, row: int | None = None) -> int:
+        """Let refused deliveries be announced anew, one or all, and record who did; how many there were."""
+        async with self._database.write() as session:
+            return await source_book.retry_refused(session, connection, by, now, row)
+
     async def deliveries_of(self, ref: OrderRef, also: int | None = None, limit: int = 20) -> Sequence[InboxEvent]:
         async with self._database.read() as session:
             return await source_book.deliveries_of(session, ref, also, limit)

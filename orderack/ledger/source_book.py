@@ -1,11 +1,12 @@
 """Orders as they stand at their sources, looks, and answers (`orderack.ports.SourceBook`)."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
 
-from sqlalchemy import Update, and_, or_, select, update
+from sqlalchemy import Select, Update, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,6 +23,11 @@ LONGEST_NUMBER = 200
 """Bytes of an order's number: it still is a `Name`, and fits a workflow's id however it is encoded there."""
 BOOKED_WITHIN = timedelta(minutes=10)
 """An order that was announced is in the book by then."""
+
+RETRIES = "retries"
+"""The inbox's source of what people did with refused deliveries, before the connection. Frozen."""
+RETRY = "retry"
+"""Its kind. Frozen."""
 
 _WAITING = (Stage.ASSESSING, Stage.AWAITING_ERP)
 
@@ -142,9 +148,40 @@ async def record_answer(session: AsyncSession, key: AnswerKey, answer: Answered,
 
 async def refused(session: AsyncSession, connection: str, limit: int) -> Sequence[InboxEvent]:
     """See `orderack.ports.SourceBook.refused`."""
-    query = select(Inbox).filter_by(source=f"sources/{connection}").where(col(Inbox.outcome).startswith("refused"))
-    rows = (await session.execute(query.order_by(col(Inbox.id).desc()).limit(limit))).scalars()
+    rows = (await session.execute(_refused_of(connection).order_by(col(Inbox.id).desc()).limit(limit))).scalars()
     return [inbox.as_event(row) for row in rows]
+
+
+async def retry_refused(session: AsyncSession, connection: str, by: str, now: datetime, row: int | None) -> int:
+    """Let refused deliveries be announced anew, unless nothing is kept of them; each act is a row of its own.
+
+    The row is in the same transaction: what a delivery was refused for would be gone otherwise.
+    """
+    query = _refused_of(connection).where(col(Inbox.body) != "")
+    if row is not None:
+        query = query.filter_by(id=row)
+    found = (await session.execute(query.with_for_update())).scalars().all()
+    for one in found:
+        act = {"delivery": one.external_id, "by": by, "was": one.outcome}
+        session.add(
+            Inbox(
+                source=f"{RETRIES}/{connection}",
+                external_id=f"{one.id}/{now.isoformat()}",
+                kind=RETRY,
+                body=json.dumps(act),
+                received_at=now,
+                announced_at=now,
+                outcome=f"retried by {by}",
+            )
+        )
+        one.announced_at, one.outcome = None, ""
+    return len(found)
+
+
+def _refused_of(connection: str) -> Select[Inbox]:
+    """What was refused by the name of a field, or could not be read for a reason that no adapter foresaw."""
+    no = or_(col(Inbox.outcome).startswith("refused"), col(Inbox.outcome) == "unreadable")
+    return select(Inbox).filter_by(source=f"sources/{connection}").where(no)
 
 
 async def deliveries_of(session: AsyncSession, ref: OrderRef, also: int | None, limit: int) -> Sequence[InboxEvent]:
