@@ -294,6 +294,21 @@ def extras_kept(
     return Extras.model_validate(found | {"instructions": instructions})
 
 
+FETCHED = frozenset({"pickup_at", "pickup_location"})
+"""What a field may be at an order that the buyer fetches."""
+
+
+def with_lines(whole: Extras, lines: Iterable[Extras]) -> Extras:
+    """The order's wanted day and the buyer's number for it; where it names none, the first line's that does."""
+    lines = tuple(lines)
+    found = {
+        "window": whole.window or next((one.window for one in lines if one.window), None),
+        "purchase_order": whole.purchase_order
+        or next((one.purchase_order for one in lines if one.purchase_order), None),
+    }
+    return whole.model_copy(update=found)
+
+
 _DAY = re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})")
 _CLOCK = re.compile(r"(?<![\d:])(?P<h>\d{1,2})(?::(?P<min>\d{2}))?\s*(?P<half>[ap]\.?m\.?)?(?![\d:])", re.IGNORECASE)
 

@@ -1,6 +1,6 @@
 """A Shopify order → ours. Which field is read from where: docs/sources/shopify.md."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from pydantic import ValidationError
@@ -22,13 +22,16 @@ from orderack.errors import InvalidInput
 from orderack.ports import Connection, Skipped, Snapshot, Standing
 from orderack.sources import _shopify_order as shop
 from orderack.sources._reading import (
+    FETCHED,
     FOUR,
+    OF_A_LINE,
+    OF_AN_ORDER,
     Extras,
     address_of,
     canonical,
     doubts_of_length,
     email_of,
-    extras_of,
+    extras_kept,
     guest_id,
     language_of,
     line_of,
@@ -38,6 +41,7 @@ from orderack.sources._reading import (
     prose_of,
     refuse,
     sku_of,
+    with_lines,
 )
 from orderack.sources._shopify_money import Purse
 
@@ -88,8 +92,11 @@ def _order(order: shop.ShopOrder, connection: Connection) -> Mapping[str, object
     """The fields of ours, but for when it was placed."""
     purse = Purse(order)
     wanted = [line for line in order.sold if order.count(line)]
-    said = extras_of(((one.name, one.value) for one in order.note_attributes), connection.fields, connection.time_zone)
+    said = _said(order.note_attributes, connection, OF_AN_ORDER | FETCHED)
     where = _delivery(order, wanted, connection, said)
+    if "pickup" not in where:
+        said = _said(order.note_attributes, connection, OF_AN_ORDER)
+    said = with_lines(said, (_said(line.properties, connection, OF_A_LINE) for line in wanted))
     return {
         "store": connection.store,
         "number": name_of(order.name) or (f"#{order.order_number}" if order.order_number else order.id),
@@ -118,7 +125,7 @@ def _doubts(order: shop.ShopOrder) -> tuple[Doubt, ...]:
 
 
 def _line(at: int, line: shop.Line, order: shop.ShopOrder, purse: Purse, connection: Connection) -> Line:
-    said = extras_of(((one.name, one.value) for one in line.properties), connection.fields, connection.time_zone)
+    said = _said(line.properties, connection, OF_A_LINE)
     sku = sku_of(line.sku, ("variant", line.variant_id), ("product", line.product_id), ("line", line.id))
     made = Line(
         line_id=line.id or str(at),
@@ -133,6 +140,10 @@ def _line(at: int, line: shop.Line, order: shop.ShopOrder, purse: Purse, connect
         codes=(ExternalId(system="shopify_line", id=line.id),) if line.id else (),
     )
     return priced(made, purse.cost(line).quantize(FOUR))
+
+
+def _said(pairs: tuple[shop.Pair, ...], connection: Connection, place_for: Collection[str]) -> Extras:
+    return extras_kept(((one.name, one.value) for one in pairs), connection.fields, connection.time_zone, place_for)
 
 
 def _customer(order: shop.ShopOrder) -> Customer:

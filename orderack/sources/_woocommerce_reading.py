@@ -1,6 +1,6 @@
 """A WooCommerce order → ours. Which field is read from where: docs/sources/woocommerce.md."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -27,14 +27,17 @@ from orderack.ports import Connection, Snapshot, Standing
 from orderack.sources import _woocommerce_order as shop
 from orderack.sources._loose import payable
 from orderack.sources._reading import (
+    FETCHED,
     FIELDS,
     FOUR,
+    OF_A_LINE,
+    OF_AN_ORDER,
     Extras,
     address_of,
     canonical,
     doubts_of_length,
     email_of,
-    extras_of,
+    extras_kept,
     guest_id,
     language_of,
     line_of,
@@ -45,6 +48,7 @@ from orderack.sources._reading import (
     prose_of,
     refuse,
     sku_of,
+    with_lines,
     without_markup,
 )
 
@@ -96,7 +100,11 @@ def _moment(gmt: str | None, local: str | None, connection: Connection) -> datet
 def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> Mapping[str, object]:
     wanted = [line for line in order.lines if line.quantity > 0 and line.total >= 0]
     currency = order.currency.upper()
-    said = extras_of(_known(order.meta_data, connection), connection.fields, connection.time_zone)
+    said = _said(_known(order.meta_data, connection), connection, OF_AN_ORDER | FETCHED)
+    where = _delivery(order, connection, said)
+    if "pickup" not in where:
+        said = _said(_known(order.meta_data, connection), connection, OF_AN_ORDER)
+    said = with_lines(said, (_said(_shown(line), connection, OF_A_LINE) for line in wanted))
     return {
         "store": connection.store,
         "number": name_of(order.number) or order.id,
@@ -114,7 +122,7 @@ def _order(order: shop.ShopOrder, placed: datetime, connection: Connection) -> M
         "external_ids": (ExternalId(system="woocommerce", id=order.id),),
         "purchase_order": said.purchase_order,
         "doubts": (*_doubts(order), *doubts_of_length(order.customer_note, *said.instructions)),
-        **_delivery(order, connection, said),
+        **where,
     }
 
 
@@ -122,6 +130,10 @@ def _known(meta: Iterable[shop.Meta], connection: Connection) -> list[tuple[obje
     """Of an order's own fields, most of which are plugins' machinery, those alone that are known to say something."""
     names = {*FIELDS, *(name.casefold() for name in connection.fields)}
     return [(one.key, one.value) for one in meta if (one.key or "").casefold() in names and _is_text(one.value)]
+
+
+def _said(pairs: list[tuple[object, object]], connection: Connection, place_for: Collection[str]) -> Extras:
+    return extras_kept(pairs, connection.fields, connection.time_zone, place_for)
 
 
 def _is_text(value: object) -> bool:
@@ -176,7 +188,7 @@ def _lines(wanted: Sequence[shop.Line], currency: str, connection: Connection) -
 
 
 def _line(line: shop.Line, name: str, currency: str, connection: Connection) -> Line:
-    said = extras_of(_shown(line), connection.fields, connection.time_zone)
+    said = _said(_shown(line), connection, OF_A_LINE)
     codes = [("woocommerce_line", line.id), ("woocommerce_bundle", line.bundled_by or line.composite_parent)]
     made = Line(
         line_id=name,

@@ -1,12 +1,21 @@
 """What a shop's own fields say, at the order and at its lines: read where there is a place for it, and never lost."""
 
+import copy
+
 import pytest
 from pydantic import JsonValue
 
 from orderack.domain.order import Order
+from orderack.ports import Connection, Snapshot
 from orderack.sources._reading import OF_A_LINE, OF_AN_ORDER, extras_kept, extras_of, word_of
+from orderack.sources._shopify_order import ShopOrder as ShopifyOrder
+from orderack.sources._shopify_reading import reading_of as shopify_reading
+from orderack.sources._woocommerce_order import ShopOrder as WooOrder
+from orderack.sources._woocommerce_reading import reading_of as woocommerce_reading
 from tests.sources import test_bigcommerce as bigcommerce
 from tests.sources import test_magento as magento
+from tests.sources import test_shopify as shopify
+from tests.sources import test_woocommerce as woocommerce
 
 DAY = "2026-11-24"
 
@@ -28,7 +37,27 @@ def of_magento(order: dict[str, JsonValue], line: dict[str, JsonValue]) -> Order
     return magento.snapshot(body, **words).order
 
 
-SHOPS = pytest.mark.parametrize("read", [of_bigcommerce, of_magento])
+def of_shopify(order: dict[str, JsonValue], line: dict[str, JsonValue]) -> Order:
+    """With these attributes of the cart, and these properties of the first line."""
+    body = copy.deepcopy(shopify.ORDER)
+    body["note_attributes"] = [{"name": name, "value": text} for name, text in order.items()]
+    body["line_items"][0]["properties"] = [{"name": name, "value": text} for name, text in line.items()]
+    body["po_number"] = None
+    read = shopify_reading(ShopifyOrder.model_validate(body), Connection(store="shop", system="shopify", source="web"))
+    assert isinstance(read, Snapshot)
+    return read.order
+
+
+def of_woocommerce(order: dict[str, JsonValue], line: dict[str, JsonValue]) -> Order:
+    """With these fields of the order's, and these that the shop shows at its first line."""
+    body = copy.deepcopy(woocommerce.ORDER)
+    body["meta_data"] = [{"key": name, "value": text} for name, text in order.items()]
+    body["line_items"][0]["meta_data"] = [{"key": name, "value": text} for name, text in line.items()]
+    here = Connection(store="shop", system="woocommerce", source="web")
+    return woocommerce_reading(WooOrder.model_validate(body), here).order
+
+
+SHOPS = pytest.mark.parametrize("read", [of_bigcommerce, of_magento, of_shopify, of_woocommerce])
 
 
 @SHOPS
@@ -59,10 +88,26 @@ def test_a_day_that_cannot_be_read_is_an_instruction(read):
 
 @SHOPS
 def test_what_has_no_place_where_it_stands_is_an_instruction(read):
-    order = read({"Allergies": "nuts", "Engraving": "Für Ada", "Pickup location": "Depot", "Pickup time": DAY}, {})
-    for text in ("nuts", "Für Ada", "Depot", DAY):
+    order = read({"Allergies": "nuts", "Engraving": "Für Ada", "Pickup time": DAY}, {"Pickup location": "Depot"})
+    for text in ("nuts", "Für Ada", DAY):
         assert text in order.instructions
+    assert "Depot" in order.lines[0].instructions
     assert order.pickup is None
+
+
+@pytest.mark.parametrize("read", [of_bigcommerce, of_magento])
+def test_where_it_is_fetched_is_the_shops_own_to_say_where_it_has_a_way_to(read):
+    order = read({"Pickup location": "Depot"}, {})
+    assert "Depot" in order.instructions
+    assert order.pickup is None
+
+
+@pytest.mark.parametrize("read", [of_shopify, of_woocommerce])
+def test_an_order_that_is_fetched_says_where_and_when(read):
+    order = read({"Pickup location": "Depot", "Pickup time": f"{DAY} 15:00"}, {})
+    assert order.pickup.location == "Depot"
+    assert order.pickup.at.hour == 15
+    assert "Depot" not in (order.instructions or "")
 
 
 @SHOPS
