@@ -110,6 +110,14 @@ async def test_all_channels_are_one_list_newest_first_and_can_be_filtered(sandbo
     assert await ids(q="A-2", channel="slack") == [3]
 
 
+@pytest.mark.parametrize("target", Target)
+async def test_whoever_took_a_message_it_can_be_read(sandbox, http, target):
+    sandbox.state.outbox.put(target, recipient="somebody", provider_id="1", text="Order 1001 is confirmed")
+    for path in ("/mailbox", "/mailbox/1"):
+        page = await http.get(path)
+        assert (page.status_code, "Order 1001 is confirmed" in page.text) == (200, True)
+
+
 async def test_a_message_that_is_gone_is_a_404(http):
     assert [(await http.get(path)).status_code for path in ("/mailbox/9", "/mailbox/9/html")] == [404, 404]
 
