@@ -16,7 +16,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from orderack.errors import InDoubt, Misconfigured, Unavailable
+from orderack.domain.acknowledgement import Reason
+from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 
 Clock = Callable[[], datetime]
 OwnWait = Callable[[httpx.Response], timedelta | None]
@@ -70,6 +71,10 @@ BaseUrl = Annotated[str, AfterValidator(_http_url)]
 """A vendor's base URL as a setting; our paths are appended to it."""
 
 
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
 class Http:
     """One vendor's base URL, login and connection pool."""
 
@@ -92,6 +97,7 @@ class Http:
         self.clock = clock
         self._own_wait = own_wait
         self._base_url = base_url
+        self._home = _origin(httpx.URL(base_url))
         self._client = httpx.AsyncClient(
             headers=dict(headers), timeout=httpx.Timeout(10.0, connect=5.0, pool=2.0), follow_redirects=False
         )
@@ -112,20 +118,20 @@ class Http:
     ) -> httpx.Response:
         """Send once and read the whole answer.
 
-        Returns 2xx and the refusals that only the adapter can read (4xx). Raises Unavailable when the request
-        certainly was not done, InDoubt (Unavailable where it is repeatable) when it may have been: timeout,
-        reset, 408, 5xx. `reads_429`: the adapter reads a 429 itself, for not each of them is about the rate.
+        Returns 2xx and the refusals that only the adapter can read (4xx). Raises Refused for a path that is none at
+        this vendor, Unavailable when the request certainly was not done, InDoubt (Unavailable where it is repeatable)
+        when it may have been: timeout, reset, 408, 5xx. `reads_429`: the adapter reads a 429 itself, for not each of
+        them is about the rate.
         `reads`: other statuses that mean something else with this vendor, and are returned as they are.
         """
+        url = self._address(path)
         try:
-            request = self._client.build_request(
-                method, f"{self._base_url}{path}", content=content, headers=dict(headers)
-            )
+            request = self._client.build_request(method, url, content=content, headers=dict(headers))
             async with asyncio.timeout(TOTAL_SECONDS):
                 response = await self._client.send(request, auth=httpx.BasicAuth(*auth) if auth else None)
         except _NEVER_LEFT as error:
             raise Unavailable(f"{self.vendor} cannot be reached ({type(error).__name__})") from None
-        except httpx.LocalProtocolError:  # a line end in a key, for one
+        except (httpx.LocalProtocolError, UnicodeEncodeError):  # a line end in a key, for one
             raise Misconfigured(f"{self.vendor}: the key cannot be sent as it is set") from None
         except (httpx.HTTPError, TimeoutError) as error:
             word = type(error).__name__
@@ -135,6 +141,16 @@ class Http:
         if reads_429 and response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return response
         return self._answered(response)
+
+    def _address(self, path: str) -> httpx.URL:
+        """Below the base URL, whatever an id or a next page says: no login goes to another host."""
+        try:
+            url = httpx.URL(f"{self._base_url}{path}")
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            url = None
+        if url is None or _origin(url) != self._home:
+            raise Refused(f"{self.vendor} can have nothing of that name: it makes no address", Reason.OTHER)
+        return url
 
     def limiting(self, response: httpx.Response) -> Unavailable:
         """What a 429 about the rate is for us, with the delay that it names."""

@@ -145,12 +145,12 @@ class SalesforceDeal:
 
     async def read(self, delivery: Delivery) -> Sequence[Reading]:
         told = read(_TOLD, delivery.body.encode("utf-8", "replace"))
-        if told.id is None or not _ID.match(told.id):
+        if told.id is None or not _ID.fullmatch(told.id):
             return [Skipped(why="it names no opportunity")]
         return [Hint(external_id=told.id)]
 
     async def fetch(self, external_id: str) -> Sequence[Reading]:
-        if not _ID.match(external_id):
+        if not _ID.fullmatch(external_id):
             return [Skipped(why="that is no opportunity's id")]
         own = self._settings
         names = self._names
@@ -206,7 +206,7 @@ class SalesforceDeal:
 
     async def answer(self, answer: SourceAnswer) -> Answered:
         """A note on the opportunity, unless it bears this one already."""
-        if not _ID.match(answer.external_id):
+        if not _ID.fullmatch(answer.external_id):
             return Answered(state=AnswerState.REFUSED, detail="that is no opportunity's id")
         title = marker(answer.key)
         asked = f"SELECT Id FROM Note WHERE ParentId = '{answer.external_id}' AND Title = '{title}' LIMIT 1"  # noqa: S608
