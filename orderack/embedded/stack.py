@@ -93,8 +93,8 @@ class Stack:
         return f"http://{HOST}:{self.ports.sandbox}"
 
     def shell(self) -> Path:
-        """The file that tells another shell of this run: its ports, its folder, and the channels' settings."""
-        places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME")
+        """The file that tells another shell of this run: its ports, its folder, its policy, and all vendors' settings."""
+        places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME", "ORDERACK_POLICY_DIR")
         return self.home.write_shell({name: self.environment[name] for name in places} | self.vendors)
 
     def order_url(self, workflow_id: str) -> str:
@@ -183,16 +183,18 @@ def _policy_dir(environment: Mapping[str, str]) -> Path:
 
 
 def _environment(home: Home, ports: Ports, kept: Secrets, extra: Mapping[str, str]) -> dict[str, str]:
+    policy = _policy_dir(extra)
     return {
         **os.environ,
         "ORDERACK_HOME": str(home.folder),
         "ORDERACK_PUBLIC_URL": f"http://{HOST}:{ports.gateway}",
         "ORDERACK_SECRET": kept.page,
-        "ORDERACK_API_KEYS": kept.grants(load_policy(_policy_dir(extra)).stores),
+        "ORDERACK_API_KEYS": kept.grants(load_policy(policy).stores),
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
         "PYTHONUNBUFFERED": "1",
         **extra,
+        "ORDERACK_POLICY_DIR": str(policy.resolve()),
     }
 
 

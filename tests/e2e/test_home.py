@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from orderack.embedded.home import Home
+from orderack.embedded.stack import Ports, Stack, _environment
 from orderack.errors import Misconfigured
+from orderack.settings import Settings
 
 WAITS = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -45,6 +48,17 @@ def test_another_shell_reads_the_runs_settings_word_for_word_and_nobody_else_doe
     shell = ["sh", "-c", '. "$0"; exec "$1" -c "import os, json; print(json.dumps(dict(os.environ)))"']
     found = json.loads(subprocess.check_output([*shell, str(file), sys.executable], env={}))
     assert {name: found[name] for name in values} == values
+
+
+def test_another_shell_works_with_the_runs_own_policy_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Settings().policy_dir, tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORDERACK_POLICY_DIR", "mine")
+    home = Home(tmp_path / "home")
+    stack = Stack(home, Ports(), home.secrets(), _environment(home, Ports(), home.secrets(), {}))
+    assert f"export ORDERACK_POLICY_DIR={tmp_path.resolve()}/mine\n" in stack.shell().read_text()
 
 
 def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
