@@ -93,7 +93,7 @@ class Stack:
         return f"http://{HOST}:{self.ports.sandbox}"
 
     def shell(self) -> Path:
-        """The file that tells another shell of this run: its ports, its folder, its policy, and all vendors' settings."""
+        """The file that tells another shell of this run: ports, folder, policy, and all vendors' settings."""
         places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME", "ORDERACK_POLICY_DIR")
         return self.home.write_shell({name: self.environment[name] for name in places} | self.vendors)
 
