@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 KIND = "delivery"
 """The inbox's kind of what a source sent. Frozen."""
 
-LEASE = timedelta(seconds=15)
-"""How long one order of a source is held by who takes it: longer than an update of its workflow may take."""
+LEASE = timedelta(seconds=20)
+"""How long one order of a source is held by who takes it: longer than a change and a payment may take to be told."""
 
 
 class Outcome(StrEnum):
@@ -154,7 +154,8 @@ class Intake:
         return outcome, stands.model_copy(update=update)
 
     async def _content(self, snapshot: Snapshot, order: Order, known: KnownOrder) -> Outcome:
-        if known.taken:
+        """Of two states of one moment nobody knows which is the later: there, one that it had before is a repeat."""
+        if known.taken and (known.at is None or snapshot.at > known.at):
             with suppress(OrderNotOpen):
                 return await self._change(snapshot, order)
         return await self._submit(order)

@@ -4,7 +4,7 @@ import hashlib
 import html
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
@@ -354,7 +354,10 @@ def _window(said: Mapping[str, str], zone: ZoneInfo) -> tuple[DeliveryWindow | N
     end = datetime.combine(day, clocks[1], zone) if len(clocks) > 1 else start + timedelta(hours=1)
     if not clocks:
         end = datetime.combine(day, time(23, 59), zone)
-    return (DeliveryWindow(start=start, end=end), []) if end > start else (None, [f"delivery: {text}"])
+    # in UTC: in the night when the clocks are put forward, what is later on the dial may be earlier
+    if end.astimezone(UTC) <= start.astimezone(UTC):
+        return None, [f"delivery: {text}"]
+    return DeliveryWindow(start=start, end=end), []
 
 
 NOWHERE = Doubt(

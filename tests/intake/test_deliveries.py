@@ -59,6 +59,14 @@ async def test_a_change_that_was_told_and_not_marked_is_told_again_under_the_sam
     assert first.id == second.id
 
 
+async def test_an_earlier_state_of_the_same_moment_that_comes_again_changes_nothing_back(door: Door) -> None:
+    await door.take(a_delivery("create"))
+    await door.take(a_delivery("paid", quantity=2))
+    await door.take(a_delivery("updated"))
+    assert door.orders.changes == [], "the order takes its first content for the repeat that it is"
+    assert [order.lines[0].quantity for order in door.orders.submitted] == [1, 2, 1]
+
+
 async def test_a_change_that_the_order_has_already_is_no_news(door: Door) -> None:
     await door.take(a_delivery("d1"))
     door.orders.grants = False

@@ -131,6 +131,16 @@ def test_what_modules_keep_without_a_name_that_we_know_is_their_own_business():
     assert named.instructions.endswith("ps x: Ring twice more")
 
 
+@pytest.mark.parametrize("slot", ["02:30-03:00", "02:30"])
+def test_a_slot_in_the_hour_that_the_clocks_skip_is_an_instruction_and_no_reason_to_refuse_the_order(slot):
+    said = extras_of([("Delivery window", f"2026-03-08 {slot}")], {}, "America/New_York")
+    assert said.window is None
+    assert said.instructions == (f"delivery: 2026-03-08 {slot}",)
+    autumn = extras_of([("Delivery window", "2026-11-01 01:30-02:30")], {}, "America/New_York").window
+    assert autumn is not None
+    assert autumn.end.isoformat() == "2026-11-01T02:30:00-05:00"
+
+
 @pytest.mark.parametrize("place_for", [OF_A_LINE, OF_AN_ORDER, frozenset()])
 def test_no_text_of_a_field_is_lost_and_none_is_made_up(place_for):
     pairs = [
