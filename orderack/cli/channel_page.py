@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from orderack.cli.channel_words import AUDIENCE, address, doubt, rate, span, strongest
+from orderack.cli.markdown import escaped, in_a_cell
 from orderack.domain.acknowledgement import Audience
 from orderack.ports import Checks
 from orderack.registry import ChannelSpec
@@ -61,7 +62,7 @@ def _section(name: str, spec: ChannelSpec) -> Iterator[str]:
     if spec.webhook:
         yield from ("", f"**Webhook** `{{ORDERACK_PUBLIC_URL}}/webhooks/{name}`", "", *_register(spec.webhook))
     if spec.traps:
-        yield from ("", "**Beware**", "", *(f"- {_escaped(trap)}" for trap in spec.traps))
+        yield from ("", "**Beware**", "", *(f"- {escaped(trap)}" for trap in spec.traps))
     yield ""
 
 
@@ -92,7 +93,7 @@ def _settings(spec: ChannelSpec) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for variable in spec.variables:
         needed = f"{_yes(variable.required)} | {_yes(variable.secret)}"
-        yield f"| `{variable.name}` | {needed} | {_cell(variable.description)} |"
+        yield f"| `{variable.name}` | {needed} | {in_a_cell(variable.description)} |"
 
 
 def _register(webhook: str) -> Iterator[str]:
@@ -102,24 +103,14 @@ def _register(webhook: str) -> Iterator[str]:
         yield _sentence(webhook)
         return
     block, _, rest = after.partition("\n}`")
-    yield from (_escaped(before.strip()), "", "```json", "{", *block.split("\n"), "}", "```")
+    yield from (escaped(before.strip()), "", "```json", "{", *block.split("\n"), "}", "```")
     if rest.strip():
         yield from ("", _sentence(rest.strip()))
 
 
 def _sentence(words: str) -> str:
-    plain = _escaped(words.strip())
+    plain = escaped(words.strip())
     return plain if plain.endswith((".", "?", "!", "`")) else f"{plain}."
-
-
-def _cell(words: str) -> str:
-    return _escaped(" ".join(words.split()).replace("|", "\\|"))
-
-
-def _escaped(words: str) -> str:
-    """With `<` as a character and not as a tag, but in code, where it is one already."""
-    parts = words.split("`")
-    return "`".join(part if place % 2 else part.replace("<", "\\<") for place, part in enumerate(parts))
 
 
 def _yes(truth: bool) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from orderack.cli.markdown import escaped, in_a_cell
 from orderack.registry import ErpSpec, prefix_of
 
 INTRODUCTION = """\
@@ -23,6 +24,9 @@ stands.
   look-alike.
 """
 
+OWN_PAGES: Mapping[str, str] = {"http": "erp-http.md", "sandbox": "sandbox.md#the-erp"}
+"""Where an ERP that is no vendor's is described, from docs/; each other has `erps/<name>.md`."""
+
 
 def page(specs: Mapping[str, ErpSpec]) -> str:
     """The whole page."""
@@ -32,16 +36,18 @@ def page(specs: Mapping[str, ErpSpec]) -> str:
 def _section(name: str, spec: ErpSpec) -> Iterator[str]:
     yield f"## {name}"
     yield ""
-    yield f"{spec.description.rstrip('.')}."
+    yield f"{escaped(spec.description.rstrip('.'))}."
     yield ""
-    yield f"- **Settings:** {spec.obtain.rstrip('.')}."
-    yield f"- **Booked once:** {spec.once}"
-    yield f"- **Receipts:** {spec.receipts}"
+    own = OWN_PAGES.get(name, f"erps/{name}.md")
+    yield f"- **In full:** [{own}]({own})."
+    yield f"- **Settings:** {escaped(spec.obtain.rstrip('.'))}."
+    yield f"- **Booked once:** {escaped(spec.once)}"
+    yield f"- **Receipts:** {escaped(spec.receipts)}"
     for trap in spec.traps:
-        yield f"- {trap}"
+        yield f"- {escaped(trap)}"
     yield ""
     yield "| setting | | what it is |"
     yield "| --- | --- | --- |"
     for variable in spec.variables_of(prefix_of("ERP", name)):
-        yield f"| `{variable.name}` | {'required' if variable.required else ''} | {variable.description} |"
+        yield f"| `{variable.name}` | {'required' if variable.required else ''} | {in_a_cell(variable.description)} |"
     yield ""

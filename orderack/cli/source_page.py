@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from orderack.cli.markdown import escaped, in_a_cell
 from orderack.domain.assessment import AnswerCall
 from orderack.policy.duration import in_words
+from orderack.ports import SourceKind
 from orderack.registry import SourceSpec, prefix_of
 
 INTRODUCTION = """\
@@ -24,6 +26,7 @@ the settings and asks the system, `orderack source refused STORE/SYSTEM` shows w
   allow.
 - **Answered** systems are told what becomes of their orders: a note beside the order, that we have it, or what we
   commit to.
+- **At the phone desk** there is no system: `orderack phone` asks and hands in ([sources/phone.md](sources/phone.md)).
 - None of these adapters has met its live service yet: each is proved against the system's published description where
   there is one, real sample orders, and a look-alike that behaves like it.
 """
@@ -62,21 +65,27 @@ def comes_by(spec: SourceSpec) -> str:
     return ", ".join(ways)
 
 
+def own_page(name: str, spec: SourceSpec) -> str:
+    """Where the shop's person reads all of it, from docs/: a page each, and one for every way that a mail comes."""
+    return f"sources/{'email' if spec.adapter.traits.kind is SourceKind.EMAIL else name}.md"
+
+
 def _section(name: str, spec: SourceSpec) -> Iterator[str]:
     yield f"## {name}"
     yield ""
-    yield f"{spec.description.rstrip('.')}."
+    yield f"{escaped(spec.description.rstrip('.'))}."
     yield ""
-    yield f"- **The clock starts** when {spec.trigger.rstrip('.')}."
-    yield f"- **Settings:** {spec.obtain.rstrip('.')}."
+    yield f"- **In full:** [{own_page(name, spec)}]({own_page(name, spec)})."
+    yield f"- **The clock starts** when {escaped(spec.trigger.rstrip('.'))}."
+    yield f"- **Settings:** {escaped(spec.obtain.rstrip('.'))}."
     if spec.webhook:
-        yield f"- **Register:** {spec.webhook.rstrip('.')}."
+        yield f"- **Register:** {escaped(spec.webhook.rstrip('.'))}."
     for trap in spec.traps:
-        yield f"- {trap}"
+        yield f"- {escaped(trap)}"
     yield ""
     yield "| setting | | what it is |"
     yield "| --- | --- | --- |"
     for variable in spec.variables_of(prefix_of("SOURCE", "store", name)):
         shown = variable.name.replace("ORDERACK_SOURCE_STORE_", "ORDERACK_SOURCE_<STORE>_", 1)
-        yield f"| `{shown}` | {'required' if variable.required else ''} | {variable.description} |"
+        yield f"| `{shown}` | {'required' if variable.required else ''} | {in_a_cell(variable.description)} |"
     yield ""

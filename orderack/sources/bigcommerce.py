@@ -352,7 +352,7 @@ SOURCE: SourceSpec = SourceSpec(
     settings=BigCommerceSettings,
     adapter=BigCommerce,
     make=make,
-    trigger="The order is placed (`date_created`); an incomplete or pending one is waited for",
+    trigger="the order is placed (`date_created`); an incomplete or pending one is waited for",
     webhook=(
         "POST /v3/hooks once for each of store/order/created, store/order/updated, store/order/archived and "
         "store/order/refund/created, with `is_active: true` and our address as `destination`"

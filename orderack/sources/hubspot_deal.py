@@ -356,7 +356,7 @@ SOURCE: SourceSpec = SourceSpec(
     settings=HubspotDealSettings,
     adapter=HubspotDeal,
     make=make,
-    trigger="The deal enters a stage that counts as won (`hs_v2_date_entered_<stage>`, else its close date)",
+    trigger="the deal enters a stage that counts as won (`hs_v2_date_entered_<stage>`, else its close date)",
     webhook="The app's webhooks: deal.propertyChange of dealstage (and amount), with our address as target URL",
     traps=(
         "A deal that leaves the stage is cancelled here; one that was never won is nothing to us.",

@@ -352,7 +352,7 @@ SOURCE: SourceSpec = SourceSpec(
     settings=MagentoSettings,
     adapter=Magento,
     make=make,
-    trigger="The order is placed (`created_at`); one that waits for the payment provider is waited for",
+    trigger="the order is placed (`created_at`); one that waits for the payment provider is waited for",
     webhook=(
         "Nothing has to be: the shop is asked every minute. Adobe Commerce: register our address for the event "
         "observer.sales_order_save_commit_after. Open Source: install the module in docs/sources/magento, and enter "

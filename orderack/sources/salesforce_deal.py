@@ -253,7 +253,7 @@ SOURCE: SourceSpec = SourceSpec(
     settings=SalesforceDealSettings,
     adapter=SalesforceDeal,
     make=make,
-    trigger="The opportunity enters a stage that counts as won (`LastStageChangeDate`)",
+    trigger="the opportunity enters a stage that counts as won (`LastStageChangeDate`)",
     webhook=(
         "Our Apex class OrderackDeal (docs/sources/salesforce_deal) as the action of a record-triggered Flow on "
         "Opportunity, run when the stage or the amount changed"

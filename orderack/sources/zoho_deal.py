@@ -358,7 +358,7 @@ SOURCE: SourceSpec = SourceSpec(
     settings=ZohoDealSettings,
     adapter=ZohoDeals,
     make=make,
-    trigger="The deal reaches a stage that counts as won (its modified time)",
+    trigger="the deal reaches a stage that counts as won (its modified time)",
     webhook=(
         "A workflow rule on Deals, and one on Sales Orders, with a webhook to our address: POST, header "
         f"{HEADER}, and the JSON body "
