@@ -47,6 +47,7 @@ class Effects:
         self._under_way: list[tuple[Entry, ...]] = []
         self._sent_before: set[int] = set()
         self._watched: set[str] = set()
+        self._answering: AnswerStage | None = None
         self._bug: BaseException | None = None
 
     @property
@@ -219,6 +220,13 @@ class Effects:
             )
             await _calls.hand_off(request)
         _steps.handed_off(state, workflow.now())
+
+    def _stop_moot(self) -> None:
+        """An order that has ended is promised to nobody and invoiced to nobody, whoever was out of reach till now."""
+        promised = ("answer",) if self._answering in _source.PROMISES else ()
+        for name in (*promised, "invoice"):
+            if task := self._tasks.pop(name, None):
+                task.cancel()
 
     async def _answer_source(self, stage: AnswerStage) -> None:
         state = self._state

@@ -10,6 +10,8 @@ from workflows._owners import waiting_facts
 from workflows._state import OrderState
 from workflows._telling import answers_partner, say
 
+PROMISES = frozenset({AnswerStage.RECEIVED, AnswerStage.CONFIRMED})
+
 
 def answer_due(state: OrderState) -> AnswerStage | None:
     """The stage that its source has yet to hear of, if there is one."""

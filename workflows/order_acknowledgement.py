@@ -80,6 +80,8 @@ class OrderAcknowledgement(Effects):
         _steps.confirm_if_booked(state, now)
         _questions.speak(state, now)
         self._stop_withdrawn()
+        if state.ended:
+            self._stop_moot()
         if state.stage is Stage.ASSESSING:
             self._do("assess", self._assess())
         if state.stage is Stage.AWAITING_ERP and state.receipt is None:
@@ -93,7 +95,8 @@ class OrderAcknowledgement(Effects):
             self._start_sending(batch)
         if _steps.needs_handoff(state):
             self._do("handoff", self._hand_off())
-        if stage := _source.answer_due(state):
+        if "answer" not in self._tasks and (stage := _source.answer_due(state)):
+            self._answering = stage
             self._do("answer", self._answer_source(stage))
         if _source.needs_invoice(state):
             self._do("invoice", self._invoice())

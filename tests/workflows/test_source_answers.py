@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from orderack.contracts.activities import AnswerSourceRequest, ErpAnswer, ErpSubmission, Invoiced
+from orderack.contracts.activities import AnswerSourceRequest, ErpAnswer, ErpSubmission, Invoiced, InvoiceRequest
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.updates import CancelRequest, ChangeRequest, Reply, ReviewDecision, ReviewVerdict
 from orderack.domain.assessment import AnswerCall, SourceCall
@@ -153,6 +153,77 @@ async def test_what_was_answered_is_carried_into_a_fresh_history(world: World) -
         await story.ask("cancel", CancelRequest(id=f"never-{n}"), Reply) if n == 5 else await story.sleep(MINUTE)
     await story.settle()
     assert told(story) == ["1/confirmed", "1/cancelled"]
+
+
+async def test_what_is_cancelled_while_its_partner_is_out_of_reach_is_never_promised_to_it_later(world: World) -> None:
+    story = await begin(world, answer=EDI)
+    away = True
+
+    def answer(request: AnswerSourceRequest) -> Answered:
+        if away:
+            raise Unavailable("the partner's server answered 503")
+        return Answered(state=AnswerState.ACCEPTED)
+
+    story.script.answer = answer
+    await booked(story)
+    await story.sleep(HOUR)
+    assert set(told(story)) == {"1/confirmed"}
+    await story.ask("cancel", CancelRequest(id="x", by="buyer"), Reply)
+    await story.settle()
+    tried, away = len(told(story)), False
+    await story.sleep(HOUR)
+    assert len(told(story)) == tried
+    assert Event.SOURCE_ANSWERED not in [entry.event for entry in (await story.timeline()).entries]
+
+
+async def test_a_shop_that_was_away_hears_of_the_cancellation_alone(world: World) -> None:
+    story = await begin(world, answer=NOTE)
+    taken: list[str] = []
+    away = True
+
+    def answer(request: AnswerSourceRequest) -> Answered:
+        if away:
+            raise Unavailable("the shop answered 503")
+        taken.append(request.stage)
+        return Answered(state=AnswerState.ACCEPTED)
+
+    story.script.answer = answer
+    await booked(story)
+    await story.sleep(24 * HOUR)
+    await story.ask("cancel", CancelRequest(id="x", by="buyer"), Reply)
+    await story.settle()
+    away = False
+    await story.sleep(HOUR)
+    assert taken == ["cancelled"]
+
+
+async def test_what_is_cancelled_while_the_erp_is_away_is_not_invoiced_when_it_is_back(world: World) -> None:
+    story = await begin(world, invoice=True)
+    away = True
+
+    def invoice(request: InvoiceRequest) -> Invoiced:
+        if away:
+            raise Unavailable("the ERP answered 503")
+        return Invoiced(invoice_id="INV-1")
+
+    story.script.invoice = invoice
+    await booked(story)
+    await story.sleep(HOUR)
+    assert story.script.invoices
+    await story.ask("cancel", CancelRequest(id="x", by="buyer"), Reply)
+    await story.settle()
+    tried, away = len(story.script.invoices), False
+    await story.sleep(HOUR)
+    assert len(story.script.invoices) == tried
+
+
+async def test_an_order_whose_partners_deadline_is_over_when_it_comes_is_answered_all_the_same(world: World) -> None:
+    story = await of_partner(world, WALMART, -2 * HOUR, flagged=True)
+    await story.settle()
+    assert told(story) == ["1/received"]
+    status = await story.status()
+    (clock,) = [clock for clock in status.clocks if clock.name is ClockName.PARTNER]
+    assert clock.breached_at is not None, "that it was late is on the record"
 
 
 async def test_the_erp_invoices_what_was_handed_off_once_whatever_changes_later(world: World) -> None:
