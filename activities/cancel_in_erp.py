@@ -10,6 +10,10 @@ from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubm
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Erp, Ledger
 
+ON_ITS_WAY = 6
+"""Times that an ERP is asked for an order that it does not know, within a minute: what we were cut off from while
+submitting may still be landing there, and nobody would tell us."""
+
 
 class CancelInErp:
     def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
@@ -19,7 +23,8 @@ class CancelInErp:
     @activity.defn(name=names.CANCEL_IN_ERP)
     @boundary
     async def cancel_in_erp(self, request: CancelInErpRequest) -> ErpSubmission:
-        """`not_found`: it does not know the order (yet); the workflow waits for it to land."""
+        """`not_found`: it does not know the order (yet); the workflow waits for it to land. Raises Unavailable to be
+        tried again, also while the order may still be on its way."""
         await self._ledger.write(request.journal)
         erp = self._erps.get(request.erp)
         if erp is None:
@@ -30,6 +35,8 @@ class CancelInErp:
             return ErpSubmission(answer=ErpAnswer.REFUSED, document_id=request.document_id, reason=str(refusal)[:500])
         except InDoubt as doubt:
             raise Unavailable(f"cut off while cancelling; cancelling twice is harmless: {doubt}") from None
+        if not known and activity.info().attempt < ON_ITS_WAY:
+            raise Unavailable(f"{request.erp} does not know the order, which may be on its way there")
         return ErpSubmission(
             answer=ErpAnswer.SUBMITTED if known else ErpAnswer.NOT_FOUND, document_id=request.document_id
         )

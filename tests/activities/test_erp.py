@@ -1,5 +1,7 @@
 """`submit_to_erp` and `cancel_in_erp`: the ERP books and cancels once, whatever it answers and however often."""
 
+import dataclasses
+
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -23,7 +25,7 @@ async def submit(world: World, erp: str = "main", revision: int = 1) -> ErpSubmi
     return await ActivityEnvironment().run(SubmitToErp(world.ledger, world.erps).submit_to_erp, made)
 
 
-async def cancel(world: World, erp: str = "main", document_id: str | None = "SO-1") -> ErpSubmission:
+async def cancel(world: World, erp: str = "main", document_id: str | None = "SO-1", attempt: int = 1) -> ErpSubmission:
     made = CancelInErpRequest(
         ref=REF,
         erp=erp,
@@ -31,7 +33,9 @@ async def cancel(world: World, erp: str = "main", document_id: str | None = "SO-
         reason="changed my mind",
         journal=journal([entry(5, Event.CANCELLED)]),
     )
-    return await ActivityEnvironment().run(CancelInErp(world.ledger, world.erps).cancel_in_erp, made)
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=attempt)
+    return await environment.run(CancelInErp(world.ledger, world.erps).cancel_in_erp, made)
 
 
 @pytest.fixture
@@ -121,7 +125,19 @@ async def test_a_cancellation_is_told_with_its_document_and_reason(world: World,
 
 async def test_an_order_that_the_erp_does_not_know_is_not_found(world: World, erp: ScriptedErp) -> None:
     erp.knows = False
-    assert await cancel(world, document_id=None) == ErpSubmission(answer=ErpAnswer.NOT_FOUND)
+    assert await cancel(world, document_id=None, attempt=6) == ErpSubmission(answer=ErpAnswer.NOT_FOUND)
+
+
+async def test_an_order_that_lands_while_it_is_being_cancelled_is_cancelled_there(
+    world: World, erp: ScriptedErp
+) -> None:
+    erp.knows = False
+    with pytest.raises(ApplicationError, match="on its way") as failed:
+        await cancel(world, document_id=None)
+    assert not failed.value.non_retryable
+    erp.knows = True
+    assert (await cancel(world, document_id=None, attempt=2)).answer is ErpAnswer.SUBMITTED
+    assert len(erp.cancelled) == 2
 
 
 async def test_a_cancellation_that_the_erp_refuses_carries_its_reason(world: World, erp: ScriptedErp) -> None:
