@@ -12,6 +12,7 @@ OrderUnknown, OrderNotOpen    a door's answer: no such order, or one that has cl
 InvalidInput                  a door's answer: the field, the problem, the remedy
 """
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -35,13 +36,16 @@ class InDoubt(OrderAckError):
     """We were cut off after the request went out: 5xx, read timeout, reset, or an answer that says nothing."""
 
 
+_CODE = re.compile(r"[\w.:/#, -]{1,80}")
+
+
 class Refused(OrderAckError):
-    """It said no. `code` keeps the vendor's own word."""
+    """It said no. `code` keeps the vendor's own word, as far as it is a word and no sentence about somebody."""
 
     def __init__(self, message: str, reason: Reason = Reason.OTHER, code: str = "") -> None:
         super().__init__(message)
         self.reason = reason
-        self.code = code
+        self.code = code if _CODE.fullmatch(code) else ""
 
 
 class Unsupported(OrderAckError):

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 
 from orderack.domain.problem import Problem
-from orderack.domain.validation import MOST, too_many
+from orderack.domain.validation import MOST, REPEATING, too_many, unquoted
 from orderack.errors import BadSignature, InvalidInput
 
 T = TypeVar("T")
@@ -50,7 +50,8 @@ Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
 
 def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
     field = ".".join(str(part) for part in loc)[:200] or "body"
-    return Problem(field=field, problem=message[:300], remedy=_REMEDIES.get(kind, "send the type that is documented"))
+    said = unquoted(message) if kind in REPEATING else message
+    return Problem(field=field, problem=said[:300], remedy=_REMEDIES.get(kind, "send the type that is documented"))
 
 
 def not_an_event(field: str, problem: str, remedy: str) -> InvalidInput:
@@ -59,9 +60,17 @@ def not_an_event(field: str, problem: str, remedy: str) -> InvalidInput:
 
 
 def scrub(text: str) -> str:
-    """A vendor's sentence without addresses and numbers of a person, on one line, at most 200 characters."""
-    plain = _NUMBER.sub("<number>", _EMAIL.sub("<email>", " ".join(text[:2_000].split())))
+    """A vendor's sentence without addresses and numbers of a person and without keys, on one line, at most 200
+    characters."""
+    words = ("<key>" if _like_a_key(word) else word for word in text[:2_000].split())
+    plain = _NUMBER.sub("<number>", _EMAIL.sub("<email>", " ".join(words)))
     return "".join(char for char in plain if char.isprintable())[:200]
+
+
+def _like_a_key(word: str) -> bool:
+    """Twenty characters or more, letters and digits: what a vendor repeats of our login looks so."""
+    bare = _EMAIL.sub("", word)
+    return len(bare) >= 20 and any(map(str.isdigit, bare)) and any(map(str.isalpha, bare))
 
 
 def same(expected: str, given: str) -> bool:

@@ -1,5 +1,6 @@
 """A model's validation errors, said so that the sender can mend them, without the value that was sent."""
 
+import re
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -48,6 +49,10 @@ _PATTERNS: Mapping[str, str] = {
 
 
 _LONGEST_PATH = 200
+_QUOTED = re.compile(r"""(?:^|:?(?<=[\s:(])\s*)(['"]).*\1(?![\w])""", re.DOTALL)
+
+REPEATING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})
+"""Errors whose words may hold the value."""
 
 MOST = 2_000
 """Errors beyond this are counted and not listed: listing a hundred thousand takes seconds."""
@@ -66,6 +71,11 @@ def too_many(error: ValidationError) -> Problem:
     return Problem(field="body", problem=f"has {error.error_count()} problems, too many to list", remedy=remedy)
 
 
+def unquoted(message: str) -> str:
+    """Without what it quotes: Python's own errors repeat the value that they are about ("…: '2026-13-45'")."""
+    return " ".join(_QUOTED.sub(" ", message).split()).strip(" :") or "cannot be read"
+
+
 def path_of(location: tuple[int | str, ...]) -> str:
     """`("lines", 2, "quantity")` as people write it: `lines[2].quantity`."""
     path = ""
@@ -80,8 +90,11 @@ def _problem(detail: ErrorDetails) -> Problem:
         remedy = _PATTERNS.get(str(detail["loc"][-1]), "see the field's description")
         return Problem(field=field, problem="has the wrong form", remedy=remedy)
     if detail["type"] == "value_error":
-        problem, _, remedy = str(detail["ctx"]["error"]).partition("; ")
+        problem, _, remedy = unquoted(str(detail["ctx"]["error"])).partition("; ")
         return Problem(field=field, problem=problem, remedy=remedy or "see the field's description")
-    problem, remedy = _WORDS.get(detail["type"], (detail["msg"], "see the field's description"))
+    if detail["type"] not in _WORDS:
+        said = unquoted(detail["msg"]) if detail["type"] in REPEATING else detail["msg"]
+        return Problem(field=field, problem=said, remedy="see the field's description")
+    problem, remedy = _WORDS[detail["type"]]
     context = detail.get("ctx", {})
     return Problem(field=field, problem=problem.format(**context), remedy=remedy.format(**context))

@@ -119,7 +119,7 @@ async def test_nothing_that_a_system_answers_leads_a_login_elsewhere(
         cursor = ""
         for _ in range(3 if isinstance(source, Looks) else 0):
             with contextlib.suppress(OrderAckError, OSError):
-                cursor = (await source.look(cursor, NOW)).cursor  # type: ignore[union-attr]
+                cursor = (await source.look(cursor, NOW)).cursor  # type: ignore[attr-defined]
         assert hosts <= {"127.0.0.1"}
         assert not [one.target for one in peer.received if one.target.startswith(("//", "http"))]
 
