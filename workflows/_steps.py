@@ -22,7 +22,8 @@ def accept_order(state: OrderState, order: Order, now: datetime) -> None:
     """Take the order as revision 1. Clocks run from the trigger stamped at intake, which may lie in the past."""
     state.order, state.revision = order, 1
     state.trigger_at = min(order.trigger_at, now)
-    state.payment = order.payment.status
+    if state.payment_at is None:  # told of the payment before the order came: that is the later word
+        state.payment = order.payment.status
     state.hashes.append(order.content_hash)
     state.stage = Stage.ASSESSING
     state.revised_at = now
