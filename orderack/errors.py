@@ -36,16 +36,18 @@ class InDoubt(OrderAckError):
     """We were cut off after the request went out: 5xx, read timeout, reset, or an answer that says nothing."""
 
 
-_CODE = re.compile(r"[\w.:/#, -]{1,80}")
+_LONGEST_CODE = 200
+_SOMEBODYS = re.compile(r"@|\+\d|\d{9}")
+"""An address or a number to call."""
 
 
 class Refused(OrderAckError):
-    """It said no. `code` keeps the vendor's own word, as far as it is a word and no sentence about somebody."""
+    """It said no. `code` keeps the vendor's own word, unless that is a text that names somebody."""
 
     def __init__(self, message: str, reason: Reason = Reason.OTHER, code: str = "") -> None:
         super().__init__(message)
         self.reason = reason
-        self.code = code if _CODE.fullmatch(code) else ""
+        self.code = "" if len(code) > _LONGEST_CODE or _SOMEBODYS.search(code) else code
 
 
 class Unsupported(OrderAckError):
