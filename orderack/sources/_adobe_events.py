@@ -79,12 +79,17 @@ class AdobeEvents:
             return False
         return True
 
+    def _kept(self, path: str, now: datetime) -> RSAPublicKey | None:
+        kept = self._keys.get(path)
+        return kept[1] if kept is not None and now - kept[0] < KEEP else None
+
     async def _key(self, path: str) -> RSAPublicKey | None:
+        now = self._http.clock()
+        if kept := self._kept(path, now):  # before its turn: anybody may name keys, and nobody who has one waits
+            return kept
         async with self._turn:
-            now = self._http.clock()
-            kept = self._keys.get(path)
-            if kept is not None and now - kept[0] < KEEP:
-                return kept[1]
+            if kept := self._kept(path, now):
+                return kept
             response = await self._http.send("GET", path)
             if response.is_client_error:
                 return None

@@ -1,5 +1,6 @@
 """Who may speak for whom: one ERP for another's orders, one store's connection for another's, one shop for another."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -19,12 +20,13 @@ from orderack.errors import BadSignature
 from orderack.gateway.app import create_app
 from orderack.ports import Connection, RawRequest, Source, StoredRevision
 from orderack.sources.form import Form, FormSettings
+from tests.conformance.peer import Silence, running_peer
 from tests.conformance.source import NOW
 from tests.gateway.attack_world import BOUNDLESS
 from tests.gateway.conftest import ERP_KEY, PUBLIC, Gateway
 from tests.gateway.fakes import SigningErp, signed
 from tests.ledger.samples import journal, order
-from tests.sources import test_shopify
+from tests.sources import test_magento, test_shopify
 from tests.temporal.server import now
 from tests.workflows.orders import a_receipt, an_order
 
@@ -132,3 +134,24 @@ async def test_a_webhook_of_another_shop_that_has_the_same_app_is_not_this_shops
     with pytest.raises(BadSignature):
         await source.verify(request(**{"x-shopify-shop-domain": shop}))
     await source.aclose()
+
+
+async def test_strangers_who_name_keys_keep_nobody_waiting_who_has_one() -> None:
+    async with running_peer() as peer:
+        source = test_magento.magento(peer.url)
+        request = test_magento.by_adobe(test_magento.event())
+        own = {name: text for name, text in request.headers.items() if "1" not in name}
+        known = request.model_copy(update={"headers": own})
+        peer.will(test_magento.pem())
+        await source.verify(known)
+        peer.will(Silence())
+        reached = asyncio.Event()
+        peer.aside = lambda request: reached.set()
+        strange = request.model_copy(update={"headers": own | {"x-adobe-public-key2-path": "/prod/x.pem"}})
+        stranger = asyncio.create_task(source.verify(strange))
+        await reached.wait()
+        async with asyncio.timeout(2):
+            await source.verify(known)
+        stranger.cancel()
+        await asyncio.gather(stranger, return_exceptions=True)
+        await source.aclose()
