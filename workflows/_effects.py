@@ -139,7 +139,10 @@ class Effects:
                 journal=journal,
             )
             answer = await _calls.cancel_in_erp(request)
-        if answer.answer is not ErpAnswer.NOT_FOUND:
+        if answer.answer is ErpAnswer.REFUSED and workflow.patched("cancellation-refused"):
+            state.erp.cancelled = True
+            _steps.kept_by_the_erp(state, answer.reason, workflow.now())
+        elif answer.answer is not ErpAnswer.NOT_FOUND:
             state.erp.cancelled = True
             state.note(workflow.now(), Event.ERP_CANCELLED, state.erp.document_id or "")
 

@@ -142,6 +142,12 @@ def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: 
         state.note(now, Event.ERP_WAITS, submission.reason)
 
 
+def kept_by_the_erp(state: OrderState, reason: str, now: datetime) -> None:
+    """The ERP does not cancel what is called off (it has left, it is invoiced): a person has to know."""
+    state.note(now, Event.ERP_REFUSED, f"cancellation: {reason}"[:500])
+    say(state, now, [Kind.ALERT], waiting_facts(state, f"the ERP refused the cancellation: {reason}"[:500]))
+
+
 def take_receipt(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:
     """The ERP's word. Idempotent by its id; of an old revision, recorded; after the end, an instruction to undo."""
     if state.saw(f"receipt/{receipt.id}"):

@@ -1,7 +1,7 @@
-"""What comes twice, late, out of order or half: an order ends as if all had come in order, and nothing is said twice."""
+"""What comes twice, late, out of order or half: an order ends as if all had come in order, each word said once."""
 
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
-from orderack.contracts.journal import Stage
+from orderack.contracts.journal import Event, Stage
 from orderack.contracts.updates import CancelRequest, ChangeRequest, PaymentChanged, Reply
 from orderack.domain.order import PaymentStatus
 from orderack.errors import Unavailable
@@ -76,3 +76,15 @@ async def test_a_cancellation_goes_before_a_change_that_comes_after_it(world: Wo
     assert (late.accepted, late.stage) == (False, Stage.CANCELLED)
     await story.settle()
     assert (await story.status()).revision == 1
+
+
+async def test_what_the_erp_does_not_cancel_any_more_is_a_persons_to_know(world: World) -> None:
+    story = await confirmed(world)
+    story.script.cancel_answer, story.script.cancel_reason = ErpAnswer.REFUSED, "the goods have left"
+    assert (await story.ask("cancel", CancelRequest(id="x", by="shop"), Reply)).accepted
+    await story.sleep(HOUR)
+    events = story.script.events()
+    assert Event.ERP_REFUSED in events
+    assert Event.ERP_CANCELLED not in events
+    alerts = [told.request.facts.reason for told in story.script.told if told.dispatch.kind == "alert"]
+    assert "the ERP refused the cancellation: the goods have left" in alerts

@@ -78,6 +78,7 @@ class Script:
     submissions: list[SubmitToErpRequest] = field(default_factory=list)
     cancellations: list[CancelInErpRequest] = field(default_factory=list)
     cancel_answer: ErpAnswer = ErpAnswer.SUBMITTED
+    cancel_reason: str = ""
     handoffs: list[HandOffRequest] = field(default_factory=list)
     answer: Callable[[AnswerSourceRequest], Answered] = lambda r: Answered(state=AnswerState.ACCEPTED, reference="n-1")
     answers: list[tuple[datetime, AnswerSourceRequest]] = field(default_factory=list)
@@ -126,7 +127,7 @@ class World:
     async def cancel_in_erp(self, request: CancelInErpRequest) -> ErpSubmission:
         script = self._write(request.journal)
         script.cancellations.append(request)
-        return ErpSubmission(answer=script.cancel_answer)
+        return ErpSubmission(answer=script.cancel_answer, reason=script.cancel_reason)
 
     @activity.defn(name=names.ACKNOWLEDGE)
     async def acknowledge(self, request: AcknowledgeRequest) -> AcknowledgeResult:
