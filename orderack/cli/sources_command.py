@@ -86,9 +86,12 @@ def sources(markdown: Markdown = False, as_json: AsJson = False) -> None:
     if as_json:
         print_json(SourceList(sources=rows, problem=problem or known.problem))
         return
-    print_table(
-        ("system", "kind", "comes by", "is answered", "store", "source", "state", "last asked", "refused"), _cells(rows)
-    )
+    print_table(("system", "kind", "comes by", "is answered"), (_way(row) for row in rows))
+    if standing := [(f"{one.store}/{row.name}", one) for row in rows for one in row.connections]:
+        print_table(
+            ("connection", "source", "state", "last asked", "refused"),
+            ((name, one.source, one.state, one.looked_at, one.refused or None) for name, one in standing),
+        )
     connected = sum(bool(row.connections) for row in rows)
     typer.echo(
         f"{len(rows)} systems, {connected} connected. `orderack source doctor` checks the connections.", err=True
@@ -125,17 +128,9 @@ def _connection(system: str, spec: SourceSpec, store: str, source: str, known: K
     )
 
 
-def _cells(rows: tuple[SourceRow, ...]) -> list[tuple[object, ...]]:
-    cells: list[tuple[object, ...]] = []
-    for row in rows:
-        ways = [word for word, so in (("webhook", row.pushes), ("asking", row.polled_every_seconds)) if so]
-        head = (row.name, row.kind, " and ".join(ways), row.answered or None)
-        if not row.connections:
-            cells.append((*head, None, None, "not connected", None, None))
-        cells += [
-            (*head, one.store, one.source, one.state, one.looked_at, one.refused or None) for one in row.connections
-        ]
-    return cells
+def _way(row: SourceRow) -> tuple[object, ...]:
+    ways = [word for word, so in (("webhook", row.pushes), ("asking", row.polled_every_seconds)) if so]
+    return (row.name, row.kind, " and ".join(ways), row.answered or None)
 
 
 def _connections() -> tuple[dict[str, list[tuple[str, str]]], str]:
