@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import httpx
 import structlog
@@ -20,8 +21,10 @@ from orderack.clients.http import retry_after
 from orderack.domain.value import Value
 from orderack.errors import OrderAckError
 from orderack.gateway.endpoints import Endpoint, problems_of, served, subscriptions
-from orderack.gateway.parts import GatewayParts
 from orderack.ports import DeliveryEnd, DeliveryState, DueEvent
+
+if TYPE_CHECKING:  # the command line delivers a test without the whole gateway
+    from orderack.gateway.parts import GatewayParts
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +114,7 @@ class Deliverer:
     """The background work: `work` fans out what is new, and sees to it that each endpoint is being served."""
 
     def __init__(
-        self, parts: GatewayParts, http: httpx.AsyncClient, chance: Callable[[], float] = random.random
+        self, parts: "GatewayParts", http: httpx.AsyncClient, chance: Callable[[], float] = random.random
     ) -> None:
         self._parts = parts
         self._http = http
@@ -207,7 +210,7 @@ class Deliverer:
 
 
 @asynccontextmanager
-async def delivering(parts: GatewayParts) -> AsyncIterator[Deliverer]:
+async def delivering(parts: "GatewayParts") -> AsyncIterator[Deliverer]:
     """A deliverer for as long as the block runs."""
     async with client() as http:
         deliverer = Deliverer(parts, http)

@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 
-import openpyxl
-from pypdf import PdfReader
-
 from orderack.sources._mail_found import Gathered
 from orderack.sources._mail_grid import MOST_ROWS, Cell, header_of, positional, read_grid
 from orderack.sources._mail_parts import LARGEST_TEXT, Attachment, text_of
@@ -105,6 +102,8 @@ def _even(rows: Sequence[Sequence[str]]) -> int:
 
 def _xlsx(attachment: Attachment, name: str, own: Mapping[str, str]) -> Gathered:
     _demand_small(attachment.data)
+    import openpyxl  # here: it takes a while, and few who know of mail read a workbook
+
     book = openpyxl.load_workbook(
         io.BytesIO(attachment.data), read_only=True, data_only=True, keep_vba=False, keep_links=False
     )
@@ -161,6 +160,8 @@ def _cell(value: object) -> Cell:
 
 
 def _pdf(attachment: Attachment, name: str, own: Mapping[str, str]) -> Gathered:
+    from pypdf import PdfReader  # here: as above
+
     reader = PdfReader(io.BytesIO(attachment.data), strict=False)
     if reader.is_encrypted:
         raise Unreadable("is encrypted with a password")
