@@ -21,6 +21,7 @@ from orderack.contracts.activities import (
 from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Decision
+from orderack.domain.response import promise_of
 from orderack.domain.source import AnswerStage
 from workflows import _calls, _source, _steps, _telling
 from workflows._clocks import deadlines, levels
@@ -244,7 +245,7 @@ class Effects:
                 system=state.answers_to.system,
                 answers=_steps.answers(state),
                 document_id=state.erp.document_id,
-                promise_on=state.assessment.promise_on if state.assessment else None,
+                promise_on=promise_of(state.assessment.promise_on, _steps.answers(state)) if state.assessment else None,
                 reason=_source.reason(state),
                 journal=journal,
             )

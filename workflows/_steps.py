@@ -9,7 +9,7 @@ from orderack.domain.assessment import Assessment, ErpMode, Flag, FlagName, Gate
 from orderack.domain.evidence import Grade, stronger
 from orderack.domain.order import Order, PaymentStatus
 from orderack.domain.receipt import ErpReceipt
-from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person, priced_otherwise
+from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person, priced_otherwise, promise_of
 from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
 from workflows._state import Handoff, OrderState
@@ -204,7 +204,7 @@ def confirm_if_booked(state: OrderState, now: datetime) -> None:
     facts = Facts(
         document_id=state.receipt.document_id,
         answers=verdicts,
-        promise_on=state.assessment.promise_on,
+        promise_on=promise_of(state.assessment.promise_on, verdicts),
         changed_from=state.confirmed_from or None,
         owner=turn(rota(state), 0),
     )

@@ -7,6 +7,7 @@ from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, Order
 from orderack.contracts.search_attributes import OPEN
 from orderack.domain.acknowledgement import Audience, SendState
 from orderack.domain.claims import claim
+from orderack.domain.response import promise_of
 from workflows._clocks import deadlines, zone
 from workflows._owners import waiting_for
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
@@ -70,7 +71,7 @@ def status(state: OrderState) -> OrderStatus:
         rule=decision.rule if decision else None,
         policy_version=decision.policy_version if decision else None,
         payment=state.payment,
-        promise_on=state.assessment.promise_on if state.assessment else None,
+        promise_on=promise_of(state.assessment.promise_on, answers(state)) if state.assessment else None,
         escalated=state.escalation is not None,
         owner=state.owner,
         flags=tuple(state.review.flags) if state.review else (),

@@ -113,6 +113,19 @@ def gaps(order: Order, answers: Sequence[LineAnswer]) -> tuple[str, ...]:
     return tuple(sorted(wrong))
 
 
+def promise_of(computed: date | None, answers: Sequence[LineAnswer]) -> date | None:
+    """The day that may be promised: the computed one while anything is there by then, else the last the ERP expects.
+
+    None where nothing is there by then, and the ERP does not say of each line when it will be.
+    """
+    if computed is None or not answers:
+        return computed
+    if any(answer.accepted and (answer.expected_on or computed) <= computed for answer in answers):
+        return computed
+    days = [answer.expected_on for answer in answers if answer.accepted or answer.backordered]
+    return max((day for day in days if day), default=None) if all(days) else None
+
+
 def needs_a_person(answers: tuple[LineAnswer, ...]) -> bool:
     """A refused line is a decision for a person; a backorder is told in the first message instead (R65)."""
     return any(answer.outcome in (Outcome.REJECT, Outcome.HOLD) or answer.rejected for answer in answers)

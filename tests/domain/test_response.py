@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from orderack.domain.order import DeliveryWindow, Line, Order, Totals
 from orderack.domain.receipt import ErpReceipt, LineVerdict, StockVerdict
-from orderack.domain.response import Outcome, answer_lines, gaps, needs_a_person, priced_otherwise
+from orderack.domain.response import (
+    LineAnswer,
+    Outcome,
+    answer_lines,
+    gaps,
+    needs_a_person,
+    priced_otherwise,
+    promise_of,
+)
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 WANTED = DeliveryWindow(start=datetime(2026, 12, 1, 8, tzinfo=UTC), end=datetime(2026, 12, 1, 12, tzinfo=UTC))
@@ -119,3 +127,38 @@ def test_what_is_not_total_is_named() -> None:
     assert gaps(order, (*answers, answers[0])) == ("1",)
     assert gaps(order, (answers[0].model_copy(update={"accepted": Decimal(4)}), answers[1])) == ("1",)
     assert gaps(order, (*answers, answers[0].model_copy(update={"line_id": "9"}))) == ("9",)
+
+
+SOON, LATER, LAST = date(2026, 12, 9), date(2026, 12, 15), date(2026, 12, 24)
+
+
+def answer(accepted: int, backordered: int = 0, on: date | None = None) -> LineAnswer:
+    return LineAnswer(
+        line_id="1",
+        outcome=Outcome.ACCEPT,
+        accepted=Decimal(accepted),
+        backordered=Decimal(backordered),
+        expected_on=on,
+    )
+
+
+@pytest.mark.parametrize(
+    ("computed", "answers", "promised"),
+    [
+        (SOON, (), SOON),
+        (SOON, (answer(2),), SOON),
+        (SOON, (answer(2), answer(0, 1, LATER)), SOON),
+        (SOON, (answer(0, 2, LATER),), LATER),
+        (SOON, (answer(2, 0, LATER),), LATER),
+        (SOON, (answer(0, 1, LATER), answer(1, 0, LAST)), LAST),
+        (SOON, (answer(0, 1, LATER), answer(0, 1)), None),
+        (SOON, (answer(0), answer(0, 1, LATER)), LATER),
+        (SOON, (answer(0),), None),
+        (SOON, (answer(0, 1, LATER), answer(2, 1, SOON)), SOON),
+        (None, (answer(0, 1, LATER),), None),
+    ],
+)
+def test_no_day_is_promised_by_which_nothing_is_there(
+    computed: date | None, answers: tuple[LineAnswer, ...], promised: date | None
+) -> None:
+    assert promise_of(computed, answers) == promised
