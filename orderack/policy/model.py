@@ -25,7 +25,7 @@ def _local_time(text: object) -> time:
     if isinstance(text, time):
         return text
     if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError('is not a time of day; write it in quotes, such as "15:00"')
+        raise ValueError("is not a time of day; write it as 15:00, in double quotes")
     return time.fromisoformat(text)
 
 

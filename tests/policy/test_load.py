@@ -48,7 +48,7 @@ def test_the_version_is_the_files_content(write_policy: Write) -> None:
         (lambda d: d["rules"].append(7), "rules[2]", "object"),
         (lambda d: d.update(service_levels={"hold_after": 900}), "service_levels.hold_after", "15m"),
         (lambda d: d.update(service_levels={"hold_after": "0m"}), "service_levels.hold_after", "greater"),
-        (lambda d: d["stores"]["demo"]["calendar"].update(cut_off=900), "stores.demo.calendar.cut_off", '"15:00"'),
+        (lambda d: d["stores"]["demo"]["calendar"].update(cut_off=900), "stores.demo.calendar.cut_off", "15:00"),
         (
             lambda d: d["stores"]["demo"]["calendar"].update(workdays=["moon"]),
             "stores.demo.calendar.workdays[0]",
