@@ -317,9 +317,7 @@ def test_the_same_content_renders_to_the_same_bytes(renderer: MessageRenderer, p
 
 
 @pytest.mark.parametrize("kind", [Kind.RECEIVED, Kind.CONFIRMATION])
-def test_a_render_takes_a_few_milliseconds_of_processor(
-    renderer: MessageRenderer, plain: Make, kind: Kind
-) -> None:
+def test_a_render_takes_a_few_milliseconds_of_processor(renderer: MessageRenderer, plain: Make, kind: Kind) -> None:
     content = plain(kind)
     renderer.render(content)
 
