@@ -50,6 +50,32 @@ bench-history: $(STAMP) ## events, bytes and billed Actions of each story, besid
 bench-burst: $(STAMP) ## a burst of orders against a channel's rate, beside another store and another channel
 	@$(BIN)/python -m tests.bench.burst --json build/bench-burst.json
 
+bench: $(STAMP) ## throughput, latency, scale, cost and intake, beside a bare floor and beside DBOS; build/bench.json, some ten minutes
+	@$(BIN)/python -m tests.bench --json build/bench.json
+
+faults: $(STAMP) ## everything that can die, lie or be late, on real processes: what was lost or doubled; build/faults.json
+	@$(BIN)/python -m tests.faults --json build/faults.json
+
+SEED ?= 1
+ORDERS ?= 20000
+simulate: $(STAMP) ## the real workflow through any interleaving, seeded: SEED=, ORDERS=; build/simulation.json
+	@$(BIN)/python -m tests.simulation --seed $(SEED) --orders $(ORDERS) --json build/simulation.json
+
+AUDIT := build/audit-venv
+AUDITED := $(AUDIT)/.installed
+
+$(AUDITED): audit.lock
+	@test -d $(AUDIT) || $(PYTHON) -m venv $(AUDIT)
+	@echo "installing into $(AUDIT) …"
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r audit.lock
+	@touch $@
+
+sbom: $(AUDITED) ## what it is made of, as CycloneDX; build/sbom.json
+	@$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json
+
+audit: $(AUDITED) ## known vulnerabilities of the locked dependencies (asks a public database)
+	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --strict
+
 histories: $(STAMP) ## record the stories' histories anew (for the replay gate)
 	@$(BIN)/python -m tests.replay.record
 
@@ -59,8 +85,10 @@ fingerprints: $(STAMP) ## take over the workflows' commands after a deliberate c
 lock: ## pin every dependency with its hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group pyproject.toml:audit -o audit.lock
 
 clean: ## remove what was built
 	rm -rf build dist .venv
 
-.PHONY: help install demo test test-browser conformance samples fuzz-api check bench-history bench-burst histories fingerprints lock clean
+.PHONY: help install demo test test-browser conformance samples fuzz-api check bench bench-history bench-burst faults simulate sbom audit histories fingerprints lock clean
