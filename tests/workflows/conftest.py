@@ -1,4 +1,7 @@
-"""One time-skipping server and one worker for all stories; the stories run one after the other (one driver)."""
+"""One time-skipping server and one worker for a file's stories, which run one after the other (one driver).
+
+A server that has skipped through some hundred stories grows slow, and at last its clock's calls time out.
+"""
 
 import asyncio
 import contextlib
@@ -35,7 +38,7 @@ def binary(name: str) -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary("temporal-test-server"), data_converter=data_converter()
@@ -67,7 +70,7 @@ async def world(shared_world: World) -> AsyncIterator[World]:
     shared_world.scripts.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
     made = World(env)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
