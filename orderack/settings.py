@@ -1,7 +1,7 @@
 """Process settings, from the environment (`ORDERACK_…`) or a `.env` file. Adapters have their own beside their code."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +18,20 @@ class Settings(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8090", description="where buyers and vendors reach the gateway")
     secret: SecretStr = Field(default=SecretStr(""), description="signs the buyer's links; made once by `orderack up`")
     api_keys: SecretStr = Field(default=SecretStr(""), description="`name:store:sha256` triples, comma separated")
+
+    codec_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="`id:base64` pairs, comma separated: the first seals what Temporal stores, all open it",
+    )
+    codec_key_files: str = Field(
+        default="", description="the same from files, one `id:base64` in each, comma separated: for mounted secrets"
+    )
+
+    log: Literal["json", "text"] = Field(default="text", description="how gateway and workers write their log")
+    metrics_address: str = Field(
+        default="127.0.0.1:9464",
+        description="where each process serves its figures; a port in use: the next of 16; port 0: any; empty: nowhere",
+    )
 
     trusted_proxies: str = Field(
         default="", description="addresses of our own proxies, comma separated: their X-Forwarded-For is believed"
@@ -36,6 +50,33 @@ class Settings(BaseSettings):
     )
     messaging_per_second: float | None = Field(
         default=None, gt=0, description="a ceiling over all send attempts of all workers and channels; empty: none"
+    )
+
+    worker_cached_orders: int = Field(
+        default=4_000, ge=10, description="open orders that a worker keeps in memory, 40 KiB each at most"
+    )
+    worker_order_tasks: int = Field(
+        default=100, ge=2, description="steps of orders that a worker takes at the same time"
+    )
+    worker_sends: int = Field(default=50, gt=0, description="sends that a worker makes at the same time")
+    worker_calls: int = Field(
+        default=20, gt=0, description="calls that a worker makes at the same time to ERPs, and as many to sources"
+    )
+    worker_pollers: int = Field(
+        default=5, ge=2, description="requests for work that a worker keeps open per task queue"
+    )
+    worker_drain_seconds: float = Field(
+        default=25.0, ge=0, description="how long what is in flight may take to end when a worker is told to stop"
+    )
+    worker_health_file: Path | None = Field(
+        default=None,
+        description="a file that a worker touches every 5 s while it works, for a container's health check",
+    )
+
+    deployment: str = Field(default="orderack", min_length=1, description="the name of the Worker Deployment")
+    build_id: str = Field(default="", description="this build's version in the Worker Deployment; empty: no versioning")
+    versioning: Literal["pinned", "auto_upgrade"] = Field(
+        default="pinned", description="orders end on the build they began on, or move to the current one at once"
     )
 
     @property

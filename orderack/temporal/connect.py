@@ -8,7 +8,8 @@ from temporalio.client import Client, Plugin
 from temporalio.envconfig import ClientConfigProfile
 
 from orderack.errors import Misconfigured, Unavailable
-from orderack.temporal.converter import data_converter
+from orderack.temporal.codec_keys import CodecKeys
+from orderack.temporal.converter import sealing_converter
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 WAIT = timedelta(seconds=10)
@@ -26,8 +27,9 @@ async def connect(
     or `temporal.toml` name; 127.0.0.1:7233 when nothing does.
 
     `lazy` connects at the first call, for a process that has work to do while the server is away (the gateway).
-    `env` stands for the process's environment. Raises Unavailable when the server does not answer within `wait`,
-    and Misconfigured when the profile cannot be read.
+    `env` stands for the process's environment. Payloads are sealed where it names keys (ORDERACK_CODEC_KEYS).
+    Raises Unavailable when the server does not answer within `wait`, and Misconfigured when the profile or a key
+    cannot be read.
     """
     try:
         settings = ClientConfigProfile.load(profile, override_env_vars=env)
@@ -36,9 +38,10 @@ async def connect(
         raise Misconfigured(f"Temporal's settings cannot be read: {error}") from error
     config.setdefault("target_host", DEFAULT_ADDRESS)
     address, namespace = config["target_host"], config.get("namespace", "default")
+    converter = sealing_converter(CodecKeys.configured(env), namespace)
     try:
         async with asyncio.timeout(wait.total_seconds()):
-            return await Client.connect(**config, data_converter=data_converter(), lazy=lazy, plugins=plugins)
+            return await Client.connect(**config, data_converter=converter, lazy=lazy, plugins=plugins)
     except (RuntimeError, TimeoutError) as error:
         raise Unavailable(
             f"Temporal does not answer at {address} (namespace {namespace}). "

@@ -19,6 +19,9 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
+from orderack.temporal.codec import Sealing
+from orderack.temporal.codec_keys import CodecKeys
+
 
 class OrderPayloadConverter(CompositePayloadConverter):
     """The default converters, with JSON in pydantic's hands."""
@@ -44,9 +47,15 @@ class _SmallJson(PydanticJSONPlainPayloadConverter):
         return super().to_payload(value)
 
 
-def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
-    """The one data converter of clients, workers and replays. `codec` encrypts payloads, and with them failures."""
-    converter = DataConverter(payload_converter_class=OrderPayloadConverter)
-    if codec is None:
+def data_converter(codec: PayloadCodec | None = None, *, failures: bool = True) -> DataConverter:
+    """The one data converter of clients, workers and replays. `codec` encodes payloads and, unless told otherwise,
+    the messages and traces of failures, which Temporal stores in clear by themselves."""
+    converter = DataConverter(payload_converter_class=OrderPayloadConverter, payload_codec=codec)
+    if codec is None or not failures:
         return converter
-    return replace(converter, payload_codec=codec, failure_converter_class=DefaultFailureConverterWithEncodedAttributes)
+    return replace(converter, failure_converter_class=DefaultFailureConverterWithEncodedAttributes)
+
+
+def sealing_converter(keys: CodecKeys, namespace: str) -> DataConverter:
+    """The converter of a process with these keys, perhaps none: what is sealed is never mistaken for something else."""
+    return data_converter(Sealing(keys, namespace), failures=keys.sealing is not None)

@@ -29,6 +29,8 @@ DOCUMENTED = "documented"
 """The namespace in which the documentation's commands run."""
 LOOKS = "looks"
 """Where schedules are kept: they belong to a namespace, so no other test sees them."""
+SEALED = "sealed"
+"""Where payloads are encrypted by whoever has a key."""
 FRESH = "fresh"
 """Another, for the test that registers them."""
 
@@ -47,34 +49,35 @@ class Temporal:
     env: WorkflowEnvironment
     address: str
 
-    async def client(self, namespace: str = "default") -> Client:
-        return await connect(env={"TEMPORAL_ADDRESS": self.address, "TEMPORAL_NAMESPACE": namespace})
+    async def client(self, namespace: str = "default", keys: str = "") -> Client:
+        env = {"TEMPORAL_ADDRESS": self.address, "TEMPORAL_NAMESPACE": namespace, "ORDERACK_CODEC_KEYS": keys}
+        return await connect(env=env)
 
 
 @pytest_asyncio.fixture(scope="session")
 async def temporal() -> AsyncIterator[Temporal]:
     speed = [("transferProcessorMaxPollRPS", 2000), ("timerProcessorMaxPollRPS", 2000)]
     extra = [part for name, n in speed for part in ("--dynamic-config-value", f"history.{name}={n}")]
-    spaces = [part for name in (IDLE, BARE, FRESH, DOCUMENTED, LOOKS) for part in ("--namespace", name)]
+    spaces = [part for name in (IDLE, BARE, FRESH, DOCUMENTED, LOOKS, SEALED) for part in ("--namespace", name)]
     async with await WorkflowEnvironment.start_local(
         ip="127.0.0.1",
         dev_server_existing_path=binary(),
         dev_server_extra_args=[*extra, *spaces],
     ) as env:
         started = Temporal(env, env.client.service_client.config.target_host)
-        for namespace in ("default", IDLE):
+        for namespace in ("default", IDLE, SEALED):
             await register(await started.client(namespace))
         yield started
 
 
 @asynccontextmanager
-async def working(temporal: Temporal, namespace: str = "default") -> AsyncIterator[World]:
-    """Workers for the three queues in this namespace while it lasts; the world around them is scripted."""
+async def working(temporal: Temporal, namespace: str = "default", keys: str = "") -> AsyncIterator[World]:
+    """Workers for all queues in this namespace, with these codec keys, while it lasts; their world is scripted."""
     world = World(temporal.env)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
     workers = [
         Worker(
-            await temporal.client(namespace),
+            await temporal.client(namespace, keys),
             task_queue=queue,
             workflows=WORKFLOWS if queue == names.ORDERS_QUEUE else [],
             activities=world.activities,
