@@ -11,6 +11,7 @@ import typer
 from orderack.cli import (
     audit_commands,
     channel_commands,
+    codec_commands,
     evidence_commands,
     page_commands,
     policy_commands,
@@ -83,11 +84,13 @@ COMMANDS = (
 
 app.command()(up)
 app.command("demo")(run_demo)
+app.command()(codec_commands.codec_server)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(review_commands.app, name="review")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(channel_commands.app, name="channel")
+app.add_typer(codec_commands.app, name="codec")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")

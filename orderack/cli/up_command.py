@@ -15,6 +15,9 @@ from orderack.settings import Settings
 HomeFolder = Annotated[Path | None, typer.Option(help="where its data lives; default ORDERACK_HOME or .orderack")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one")]
 NoSandbox = Annotated[bool, typer.Option("--no-sandbox", help="real vendors only: their settings come from .env")]
+Sealed = Annotated[
+    bool, typer.Option("--sealed", help="encrypt what Temporal stores, from now on; the UI still shows it in clear")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object when everything is up")]
 
 
@@ -26,6 +29,7 @@ def up(
     sandbox_port: Port = 8095,
     smtp_port: Port = 8025,
     no_sandbox: NoSandbox = False,
+    sealed: Sealed = False,
     as_json: AsJson = False,
 ) -> None:
     """Run Temporal, the workers, the gateway and the sandbox vendors here, until Ctrl-C.
@@ -35,17 +39,17 @@ def up(
     Example: orderack up --home .orderack
     """
     ports = Ports(temporal_port, ui_port, gateway_port, sandbox_port, smtp_port)
-    asyncio.run(_serve(home or Settings().home, ports, not no_sandbox, as_json))
+    asyncio.run(_serve(home or Settings().home, ports, not no_sandbox, sealed, as_json))
 
 
-async def _serve(folder: Path, ports: Ports, sandbox: bool, as_json: bool) -> None:
+async def _serve(folder: Path, ports: Ports, sandbox: bool, sealed: bool, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if not as_json:
         typer.echo("starting: Temporal, workers, gateway …", err=True)
-    async with running(folder, ports, sandbox=sandbox) as stack:
+    async with running(folder, ports, sandbox=sandbox, sealed=sealed) as stack:
         typer.echo(json.dumps(_places(stack, sandbox)) if as_json else _for_people(stack, sandbox))
         await stop.wait()
         if not as_json:
@@ -61,6 +65,7 @@ def _places(stack: Stack, sandbox: bool) -> dict[str, str]:
         "home": str(stack.home.folder),
         "shell": str(stack.shell()),
     }
+    places |= {"codec": stack.codec_url} if stack.codec_url else {}
     return places | ({"mailbox": f"{stack.sandbox_url}/mailbox"} if sandbox else {})
 
 
@@ -72,6 +77,8 @@ def _for_people(stack: Stack, sandbox: bool) -> str:
         f"API key    {stack.secrets.api_key}",
         f"data       {stack.home.folder}",
     ]
+    if stack.codec_url:
+        lines.append(f"codec      {stack.codec_url}")
     if sandbox:
         lines.append(f"mailbox    {stack.sandbox_url}/mailbox")
     hand_in = (

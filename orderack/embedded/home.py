@@ -14,6 +14,7 @@ from signal import SIGKILL
 
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
+from orderack.temporal.codec_keys import new_key
 
 KEY_NAME = "local"
 
@@ -59,6 +60,18 @@ class Home:
         with os.fdopen(descriptor, "w") as written:
             written.write(made.model_dump_json())
         return made
+
+    @property
+    def codec_keys(self) -> Path:
+        """Where the key lies that seals what Temporal stores, if this installation has one."""
+        return self.folder / "codec.keys"
+
+    def make_codec_key(self) -> None:
+        """Have such a key from now on: made on the first call, readable by its owner only."""
+        with suppress(FileExistsError):
+            descriptor = os.open(self.codec_keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as written:
+                written.write(new_key() + "\n")
 
     def write_shell(self, exports: Mapping[str, str]) -> Path:
         """Write what another shell reads (`. FILE`) to work with this run; readable by its owner alone."""

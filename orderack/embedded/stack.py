@@ -21,10 +21,12 @@ from orderack.embedded.home import Home, Secrets
 from orderack.errors import Misconfigured, Unavailable
 from orderack.policy.load import load_policy
 from orderack.settings import Settings
+from orderack.temporal.codec_keys import CodecKeys
 from orderack.temporal.connect import connect
 from orderack.temporal.search_attributes import register
 
 HOST = "127.0.0.1"
+CODEC_KEYS = ("ORDERACK_CODEC_KEYS", "ORDERACK_CODEC_KEY_FILES")
 READY_WITHIN = 60.0
 RESTART_AFTER = 1.0
 DYNAMIC = (
@@ -44,6 +46,7 @@ class Ports:
     gateway: int = 8090
     sandbox: int = 8095
     smtp: int = 8025
+    codec: int = 0
 
     def taken(self) -> "Ports":
         """The same with every 0 replaced by a free port. Raises Misconfigured when a wanted one is in use."""
@@ -89,13 +92,19 @@ class Stack:
         return f"http://{HOST}:{self.ports.gateway}"
 
     @property
+    def codec_url(self) -> str | None:
+        """Where the UI and `temporal` have sealed payloads opened; None: nothing is sealed here."""
+        return f"http://{HOST}:{self.ports.codec}" if CodecKeys.configured(self.environment).secrets else None
+
+    @property
     def sandbox_url(self) -> str:
         return f"http://{HOST}:{self.ports.sandbox}"
 
     def shell(self) -> Path:
         """The file that tells another shell of this run: ports, folder, policy, and all vendors' settings."""
-        places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME", "ORDERACK_POLICY_DIR")
-        return self.home.write_shell({name: self.environment[name] for name in places} | self.vendors)
+        places = ("TEMPORAL_ADDRESS", "ORDERACK_PUBLIC_URL", "ORDERACK_HOME", "ORDERACK_POLICY_DIR", *CODEC_KEYS)
+        told = {name: self.environment[name] for name in places if self.environment[name]}
+        return self.home.write_shell(told | self.vendors)
 
     def order_url(self, workflow_id: str) -> str:
         """The order's page in the Temporal UI."""
@@ -127,7 +136,7 @@ class Stack:
         """End everything: first those that send, the server last."""
         for watcher in self.watchers:
             watcher.cancel()
-        for name in ("gateway", "worker", "sandbox", "temporal"):
+        for name in ("gateway", "worker", "sandbox", "codec", "temporal"):
             await self._end(name)
         self.home.remember({})
 
@@ -147,9 +156,12 @@ class Stack:
 
 @asynccontextmanager
 async def running(
-    folder: Path, ports: Ports, *, sandbox: bool = True, extra: Mapping[str, str] | None = None
+    folder: Path, ports: Ports, *, sandbox: bool = True, sealed: bool = False, extra: Mapping[str, str] | None = None
 ) -> AsyncIterator[Stack]:
-    """Start everything, and end it with the block. Raises Misconfigured or Unavailable, saying what to do."""
+    """Start everything, and end it with the block. `sealed`: Temporal stores no payload in clear, from now on.
+
+    Raises Misconfigured or Unavailable, saying what to do.
+    """
     home = Home(folder)
     with home.alone():
         if home.end_leftovers():
@@ -157,6 +169,8 @@ async def running(
         home.set_logs_aside()
         taken = ports.taken()
         kept = home.secrets()
+        if sealed:
+            home.make_codec_key()
         stack = Stack(home, taken, kept, _environment(home, taken, kept, dict(extra or {})))
         try:
             await _start(stack, sandbox=sandbox)
@@ -167,6 +181,9 @@ async def running(
 
 async def _start(stack: Stack, *, sandbox: bool) -> None:
     await stack.supervise("temporal", _temporal(stack))
+    if stack.codec_url:
+        codec = ["-m", "orderack.codec_server", "--host", HOST, "--port", str(stack.ports.codec), "--no-login"]
+        await stack.supervise("codec", [sys.executable, *codec])
     if sandbox:
         stack.vendors = await _sandbox(stack)
         stack.environment |= stack.vendors
@@ -193,9 +210,19 @@ def _environment(home: Home, ports: Ports, kept: Secrets, extra: Mapping[str, st
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
         "PYTHONUNBUFFERED": "1",
+        "ORDERACK_CODEC_SERVER_ORIGINS": f"http://{HOST}:{ports.ui},http://localhost:{ports.ui}",
+        **_codec_keys(home),
         **extra,
         "ORDERACK_POLICY_DIR": str(policy.resolve()),
     }
+
+
+def _codec_keys(home: Home) -> dict[str, str]:
+    """The keys that the settings name, else those of this installation: the same for every part of it."""
+    settings = Settings()
+    named, files = settings.codec_keys.get_secret_value(), settings.codec_key_files
+    own = str(home.codec_keys) if home.codec_keys.exists() and not named else ""
+    return dict(zip(CODEC_KEYS, (named, files or own), strict=True))
 
 
 def _temporal(stack: Stack) -> list[str]:
@@ -207,6 +234,8 @@ def _temporal(stack: Stack) -> list[str]:
     command += ["--ui-ip", HOST, "--ui-port", str(stack.ports.ui), "--log-level", "error"]
     command += ["--db-filename", str(stack.home.temporal_database)]
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2"]
+    if stack.codec_url:
+        command += ["--ui-codec-endpoint", stack.codec_url]
     for setting in DYNAMIC:
         command += ["--dynamic-config-value", setting]
     return command
