@@ -16,7 +16,7 @@ from activities.sending import NotYet, Sender, Sending
 from orderack.contracts import names
 from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch
 from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
-from orderack.domain.order import OrderRef
+from orderack.domain.order import Contacts, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured, OrderAckError, Unavailable
@@ -69,6 +69,8 @@ class Acknowledge:
         stored = await self._ledger.revision(request.ref, request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
+        if request.contacts_of:
+            stored = _for(stored, await self._ledger.revision(request.ref, request.contacts_of))
         before = request.facts.changed_from
         previous = await self._ledger.revision(request.ref, before) if before else None
         results = await _whole(
@@ -168,6 +170,12 @@ class Acknowledge:
             order=order if traits.needs_order else None,
             sender_name=store.display_name,
         )
+
+
+def _for(stored: StoredRevision, earlier: StoredRevision | None) -> StoredRevision:
+    """This revision, for the contacts of an earlier one; where that has been erased, for nobody."""
+    contacts = earlier.order.contacts if earlier else Contacts()
+    return stored.model_copy(update={"order": stored.order.model_copy(update={"contacts": contacts})})
 
 
 def _come_back(waits: Sequence[Unavailable]) -> timedelta | None:

@@ -23,8 +23,9 @@ from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Decision
 from orderack.domain.response import promise_of
 from orderack.domain.source import AnswerStage
-from workflows import _calls, _source, _steps, _telling
+from workflows import _calls, _requests, _source, _steps, _telling
 from workflows._clocks import deadlines, levels
+from workflows._patches import patched
 from workflows._state import OrderState
 
 ASKS_FIRST = frozenset({Kind.HOLDING, Kind.UPDATE, Kind.ALERT})
@@ -106,7 +107,15 @@ class Effects:
                 self._assess_failed = True
                 assessment = await _calls.assess_patiently(request)
         self._assess_failed = False
-        _steps.assessed(state, assessment, workflow.now())
+        if self._must_learn_whom_to_tell():
+            _requests.assessed_after_the_end(state, assessment, workflow.now())
+        else:
+            _steps.assessed(state, assessment, workflow.now())
+
+    def _must_learn_whom_to_tell(self) -> bool:
+        """Called off before its first assessment was there: that is still wanted, for its channels and its ERP."""
+        state = self._state
+        return state.stage is Stage.CANCELLED and state.unassessed and patched("cancelled-unassessed")
 
     async def _submit_to_erp(self) -> None:
         state, decision = self._state, self._decision
@@ -181,6 +190,7 @@ class Effects:
             request = AcknowledgeRequest(
                 ref=state.ref,
                 revision=first.revision,
+                contacts_of=first.contacts_of,
                 dispatches=tuple(dispatch for _, _, dispatch in turns),
                 facts=first.facts,
                 ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns if not ack.lasting)),
@@ -236,7 +246,7 @@ class Effects:
         state = self._state
         if state.answers_to is None or state.order is None:
             return
-        revision, now = state.revision, workflow.now()
+        revision, now = state.standing_revision, workflow.now()
         with self._carried() as journal:
             request = AnswerSourceRequest(
                 ref=state.ref,

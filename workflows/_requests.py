@@ -20,13 +20,14 @@ from orderack.contracts.updates import (
     SubmitVerdict,
 )
 from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
-from orderack.domain.assessment import FlagName
+from orderack.domain.assessment import Assessment, FlagName
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
 from workflows._clocks import levels
 from workflows._owners import close_review, de_escalate, waiting_facts, waiting_for
+from workflows._patches import patched
 from workflows._state import LegState, OrderState
-from workflows._steps import accept_order, new_revision, take_receipt, work_gate
+from workflows._steps import accept_order, new_revision, take_parked, work_gate
 from workflows._telling import WAITING, by_key, say, say_again, supersede, take_outcome
 
 RECHECKED = frozenset(
@@ -47,10 +48,6 @@ def submit(state: OrderState, parsed: Order | tuple[Problem, ...], now: datetime
         return _submit_reply(state, SubmitVerdict.INVALID, "submit it under its own number", (problem,))
     if state.order is None and not state.ended:
         accept_order(state, parsed, now)
-        for receipt in state.parked_receipts:
-            state.seen.remove(f"receipt/{receipt.id}")
-            take_receipt(state, receipt, now)
-        state.parked_receipts = []
         return _submit_reply(state, SubmitVerdict.ACCEPTED, "it is validated now; the acknowledgement follows")
     if parsed.content_hash in state.hashes:
         state.note(now, Event.ORDER_REPEATED)
@@ -94,13 +91,21 @@ def change(state: OrderState, request: ChangeRequest, now: datetime) -> Reply:
     withdrawn_kinds = {*WAITING, Kind.RECEIVED} if state.confirmed_revision else set(WAITING)
     supersede(state, now, withdrawn_kinds)
     state.note(now, Event.CHANGE_PROPOSED, f"by {request.by}")
-    previous = state.assessment
+    latest = state.assessment
     new_revision(state, request.order, now)
-    if previous and not previous.decision.withhold_updates:
-        state.assessment = previous  # for its channels alone: `say` needs somewhere to send to
-        say(state, now, [Kind.CHANGE_RECEIVED], Facts(changed_from=state.confirmed_revision or None))
-        state.assessment = None
+    _tell_of_the_change(state, latest, now)
     return reply(state, True, f"revision {state.revision} is being checked; it has its own confirmation")
+
+
+def _tell_of_the_change(state: OrderState, latest: Assessment | None, now: datetime) -> None:
+    """To those whom the last accepted revision was told, by its channels: no change turns its own notice away."""
+    accepted = state.accepted
+    told = accepted if accepted is latest or patched("change-told-to-the-accepted") else latest
+    if told is None or (latest or told).decision.withhold_updates:
+        return
+    state.assessment = told  # for its channels alone: `say` needs somewhere to send to
+    say(state, now, [Kind.CHANGE_RECEIVED], Facts(changed_from=state.confirmed_revision or None))
+    state.assessment = None
 
 
 def cancel(state: OrderState, request: CancelRequest, now: datetime) -> Reply:
@@ -108,13 +113,32 @@ def cancel(state: OrderState, request: CancelRequest, now: datetime) -> Reply:
     if state.ended:
         return reply(state, state.stage is Stage.CANCELLED, f"the order is {state.stage} already")
     state.note(now, Event.CANCEL_REQUESTED, f"by {request.by}{', disputed' if request.dispute else ''}")
+    if state.assessment is None and state.accepted and patched("cancelled-unassessed"):
+        state.assessment = state.accepted  # nobody has looked at the change that was proposed: it is called off with it
     _withdraw(state, now)
-    state.stage, state.ended_at, state.cancelled_by = Stage.CANCELLED, now, request.by
+    state.stage, state.ended_at = Stage.CANCELLED, now
+    state.cancelled_by, state.cancelled_why = request.by, request.reason
     state.note(now, Event.CANCELLED, owner=request.by)
-    say(state, now, [Kind.CANCELLATION], Facts(reason=request.reason, document_id=state.erp.document_id))
+    _tell_of_the_cancellation(state, now)
+    return reply(state, True, "cancelled; the ERP is told, now or when the order reaches it")
+
+
+def assessed_after_the_end(state: OrderState, assessment: Assessment, now: datetime) -> None:
+    """Called off before anybody had looked at it: by now it is known whom to tell, and which ERP may have it."""
+    if state.stage is not Stage.CANCELLED or state.assessment is not None:
+        return
+    state.assessment, state.answers_to = assessment, assessment.decision.answer
+    state.note(now, Event.ASSESSED, f"{assessment.decision.rule}: cancelled before")
+    _tell_of_the_cancellation(state, now)
+
+
+def _tell_of_the_cancellation(state: OrderState, now: datetime) -> None:
+    if state.assessment is None:
+        return  # as soon as it is known by which channels
+    take_parked(state, now)
+    say(state, now, [Kind.CANCELLATION], Facts(reason=state.cancelled_why, document_id=state.erp.document_id))
     if state.handoff:
         say(state, now, [Kind.ALERT], Facts(reason="cancelled: stop the work", owner=state.owner))
-    return reply(state, True, "cancelled; the ERP is told, now or when the order reaches it")
 
 
 def _withdraw(state: OrderState, now: datetime) -> None:

@@ -45,7 +45,7 @@ def _has_receipt(state: OrderState) -> bool:
 
 
 def _key(state: OrderState, stage: AnswerStage) -> str:
-    return f"{state.revision}/{stage}"
+    return f"{state.standing_revision}/{stage}"
 
 
 def partner_warned(state: OrderState) -> None:

@@ -86,6 +86,8 @@ class Acknowledgement(Mutable):
     facts: Facts
     owner: str | None = None
     legs: list[LegProgress]
+    contacts_of: int | None = None
+    """The revision whose contacts it goes to, where that is not its own."""
     lasting: bool = False
     """True whatever becomes of the order, so that nothing later withdraws it."""
     out_at: datetime | None = None
@@ -193,9 +195,12 @@ class OrderState(Mutable):
     revised_at: datetime | None = None
     hashes: list[str] = []
     assessment: Assessment | None = None
+    accepted: Assessment | None = None
+    """Before the last change: of the revision that was confirmed last, or assessed last while none was confirmed."""
     waived: list[str] = []
     receipt: ErpReceipt | None = None
     parked_receipts: list[ErpReceipt] = []
+    """Receipts that came before it was known which ERP has this order."""
     erp: Erp = Field(default_factory=Erp)
     review: Review | None = None
     escalation: Escalation | None = None
@@ -206,6 +211,7 @@ class OrderState(Mutable):
     answer_early: bool = False
     """The partner's deadline is near: it is told that we have the order, whatever we wait for."""
     cancelled_by: str | None = None
+    cancelled_why: str = ""
     held: bool = False
     confirmed_revision: int = 0
     confirmed_at: datetime | None = None
@@ -253,6 +259,11 @@ class OrderState(Mutable):
         self.seen.append(fact_id)
         return False
 
+    def set_aside(self, at: datetime, what: str, why: str) -> None:
+        """Keep what can't be used where an operator sees it; the payload itself is in the history."""
+        self.quarantine.append(Quarantined(at=at, what=what, why=why))
+        self.note(at, Event.QUARANTINED, f"{what}: {why}"[:500])
+
     # -- clocks ---------------------------------------------------------------------------------------------------
 
     def clock(self, name: ClockName) -> Clock | None:
@@ -288,11 +299,21 @@ class OrderState(Mutable):
 
     def overtaken(self, ack: Acknowledgement) -> bool:
         """Whether a later word says where the order stands now: it would be wrong to repeat this one elsewhere."""
-        if ack.kind is Kind.ANSWER:
-            return False
+        if ack.kind in (Kind.ANSWER, Kind.CANCELLATION):
+            return False  # it is about the buyer's own words, or there is nothing after it
         return ack.revision != self.revision or any(
             later.batch > ack.batch and later.kind in STANDING for later in self.acknowledgements
         )
+
+    @property
+    def standing_revision(self) -> int:
+        """The revision that is spoken of: not a proposed one that was called off before anybody looked at it."""
+        return self.assessment.revision if self.assessment else self.revision
+
+    @property
+    def unassessed(self) -> bool:
+        """Whether it is still to be found out which ERP has it and by which channels its buyer is told."""
+        return self.assessment is None and (self.order is not None or not self.ended)
 
     @property
     def open_questions(self) -> list[Question]:

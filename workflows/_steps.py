@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, Facts
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import Audience, Kind
@@ -12,6 +13,7 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer, Outcome, answer_lines, needs_a_person, priced_otherwise, promise_of
 from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
+from workflows._patches import patched
 from workflows._state import Handoff, OrderState
 from workflows._telling import WAITING, may_tell_waiting, say, supersede
 
@@ -33,6 +35,8 @@ def accept_order(state: OrderState, order: Order, now: datetime) -> None:
 
 def new_revision(state: OrderState, order: Order, now: datetime) -> None:
     """The order's content changed: everything known of the old content no longer counts."""
+    if state.assessment and state.confirmed_revision in (0, state.revision):
+        state.accepted = state.assessment
     state.order, state.revision = order, state.revision + 1
     state.hashes.append(order.content_hash)
     state.assessment, state.receipt, state.revised_at = None, None, now
@@ -58,6 +62,7 @@ def assessed(state: OrderState, assessment: Assessment, now: datetime) -> None:
     decision = assessment.decision
     state.answers_to = decision.answer
     state.note(now, Event.ASSESSED, f"{decision.rule}: {decision.route}, {decision.gate}")
+    take_parked(state, now)
     if state.revision == 1:
         _start_order_clocks(state, now)
     found = assessment.flags
@@ -123,6 +128,11 @@ def needs_submission(state: OrderState) -> bool:
     return pushes and state.erp.submitted_revision < state.revision
 
 
+def needs_cancelling(state: OrderState) -> bool:
+    """Whether the ERP is to be told that the order is off; it can be once it is known which one that is."""
+    return state.erp.cancel_needed and not state.erp.cancelled and state.assessment is not None
+
+
 def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: datetime) -> None:
     """The ERP took the submission, refused it, or booked it on the spot."""
     if submission.document_id:
@@ -149,15 +159,35 @@ def kept_by_the_erp(state: OrderState, reason: str, now: datetime) -> None:
 
 
 def take_receipt(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:
-    """The ERP's word. Idempotent by its id; of an old revision, recorded; after the end, an instruction to undo."""
-    if state.saw(f"receipt/{receipt.id}"):
-        return
-    if state.order is None:
+    """The ERP's word; kept until it is known which ERP that is."""
+    if not state.unassessed:
+        _believe(state, receipt, now)
+    elif receipt not in state.parked_receipts:
         state.parked_receipts.append(receipt)
+
+
+def take_parked(state: OrderState, now: datetime) -> None:
+    """The receipts that came before it was known which ERP has this order."""
+    parked, state.parked_receipts = state.parked_receipts, []
+    for receipt in parked:
+        _believe(state, receipt, now)
+
+
+def _believe(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:
+    """Idempotent by its id; of an old revision, recorded; after the end, an instruction to undo. Of what it does not
+    have, an ERP says nothing: a receipt in another's name confirms nothing, whoever signed it."""
+    decided = state.assessment.decision.erp if state.assessment else None
+    if decided not in (None, receipt.erp) and patched("receipt-of-another-erp"):
+        if not state.saw(f"receipt/{receipt.erp}/{receipt.id}"):
+            state.set_aside(
+                now, names.SIGNAL_ERP_RECEIPT, f"it is {receipt.erp}'s, and the order is booked in {decided}"
+            )
+        return
+    if state.saw(f"receipt/{receipt.id}"):
         return
     state.erp.document_id = receipt.document_id
     revision = receipt.revision or _revision_meant(state, receipt)
-    if state.ended:
+    if state.ended or state.order is None:
         state.erp.cancel_needed = not state.erp.cancelled
         state.note(now, Event.ERP_RECEIPT_STALE, f"{receipt.document_id} after the end: the ERP will be told")
     elif revision != state.revision:

@@ -35,9 +35,11 @@ def say(state: OrderState, now: datetime, kinds: Iterable[Kind], facts: Facts, *
 
 def _decide(state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: int) -> Acknowledgement | None:
     audience = Audience.INTERNAL if kind is Kind.ALERT else Audience.BUYER
+    known = state.standing_revision
+    revision = state.revision if kind is Kind.CHANGE_RECEIVED else known
     if kind in ONCE_PER_ORDER and state.said(kind):
         return None
-    if kind in ONCE_PER_REVISION and state.said(kind, state.revision):
+    if kind in ONCE_PER_REVISION and state.said(kind, revision):
         return None
     legs = _legs(state, audience)
     if not legs:
@@ -46,8 +48,9 @@ def _decide(state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: i
         return None
     return Acknowledgement(
         kind=kind,
-        revision=state.revision,
-        n=len(state.said(kind, state.revision)) + 1,
+        revision=revision,
+        contacts_of=known if known != revision else None,
+        n=len(state.said(kind, revision)) + 1,
         audience=audience,
         batch=batch,
         decided_at=now,

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from orderack.contracts import names
 from orderack.contracts import search_attributes as sa
-from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.contracts.journal import ClockName, Stage
 from orderack.contracts.queries import OrderStatus, Timeline
 from orderack.contracts.updates import (
     AcceptHandoff,
@@ -38,7 +38,7 @@ from orderack.domain.receipt import ErpReceipt
 from workflows import _door, _due, _facts, _questions, _requests, _source, _steps, _telling, _view
 from workflows._clocks import deadlines, due
 from workflows._effects import Effects
-from workflows._state import Begin, OrderState, Quarantined
+from workflows._state import Begin, OrderState
 
 
 @workflow.defn(name=names.WORKFLOW)
@@ -82,13 +82,13 @@ class OrderAcknowledgement(Effects):
         self._stop_withdrawn()
         if state.ended:
             self._stop_moot()
-        if state.stage is Stage.ASSESSING:
+        if state.stage is Stage.ASSESSING or self._must_learn_whom_to_tell():
             self._do("assess", self._assess())
         if state.stage is Stage.AWAITING_ERP and state.receipt is None:
             _steps.expect_receipt(state, now)
         if _steps.needs_submission(state):
             self._do("erp", self._submit_to_erp())
-        if state.erp.cancel_needed and not state.erp.cancelled:
+        if _steps.needs_cancelling(state):
             self._cancel_submission()
             self._do("erp_cancel", self._cancel_in_erp())
         for batch in _telling.pending_batches(state):
@@ -194,10 +194,9 @@ class OrderAcknowledgement(Effects):
         self.quarantine(name[:60], "no such signal")
 
     def quarantine(self, what: str, why: str) -> None:
-        """Keep what can't be used where an operator sees it; the payload itself is in the history."""
+        """See `OrderState.set_aside`."""
         self._news = True
-        self._state.quarantine.append(Quarantined(at=workflow.now(), what=what, why=why))
-        self._state.note(workflow.now(), Event.QUARANTINED, f"{what}: {why}"[:500])
+        self._state.set_aside(workflow.now(), what, why)
 
     # -- updates: requests ----------------------------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ so that history stays small and holds the buyer's data once.
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from orderack.contracts import names
@@ -20,7 +21,7 @@ from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer
 from orderack.domain.source import Answered, AnswerStage
-from orderack.domain.value import Value
+from orderack.domain.value import Value, is_none
 
 
 class AssessRequest(Value):
@@ -103,10 +104,12 @@ class AcknowledgeRequest(Value):
     `ask_erp`: ask that ERP first; when it has booked this revision, send nothing and return its receipt
     (a waiting message must still be true at the moment it goes out).
     `give_up_at`: from then on a provider out of reach ends as `unavailable` instead of being retried.
+    `contacts_of`: the revision whose contacts they go to, where that is not the one they are about.
     """
 
     ref: OrderRef
     revision: int
+    contacts_of: Annotated[int | None, Field(exclude_if=is_none)] = None
     dispatches: tuple[Dispatch, ...]
     facts: Facts = Facts()
     ask_erp: Name | None = None

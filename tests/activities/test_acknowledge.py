@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from activities import acknowledge
-from orderack.domain.acknowledgement import Reason, SendState
-from orderack.domain.order import OrderRef
+from orderack.contracts.activities import Facts
+from orderack.domain.acknowledgement import Kind, Reason, SendState
+from orderack.domain.order import Contacts, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import InDoubt, Misconfigured, Unavailable
 from orderack.ports import Rendered
@@ -27,7 +28,7 @@ from tests.activities.fakes import (
     taking,
 )
 from tests.activities.world import ADDRESS, GIVE_UP, NOW, World, dispatch, request
-from tests.ledger.samples import REF, order
+from tests.ledger.samples import REF, journal, order, stored
 
 RECEIPT = ErpReceipt(id="r-1", erp="main", store=REF.store, number=REF.number, document_id="SO-1", recorded_at=NOW)
 
@@ -85,6 +86,28 @@ async def test_what_was_sent_stays_sent_though_the_wording_has_been_broken_since
     world.clock.advance(2 * GIVE_UP)
     assert await world.send("key") == first
     assert len(channel.attempts) == 1
+
+
+async def test_a_message_about_a_change_goes_to_the_contacts_of_the_revision_that_is_named(world: World) -> None:
+    redirected = Contacts(email="elsewhere@example.com", language="de")
+    await world.ledger.save_revision(
+        stored(order(total="25.00").model_copy(update={"contacts": redirected}), 2), "fingerprint", journal(revision=2)
+    )
+    channel = world.with_channel(KeyChannel())
+    change = {"revision": 2, "dispatches": (dispatch("key").model_copy(update={"kind": Kind.CHANGE_RECEIVED}),)}
+    await world.send("key", **change, contacts_of=1, facts=Facts(changed_from=1))
+    await world.send("key", **change | {"dispatches": (dispatch("key"),)})
+    notice, other = channel.taken
+    assert (notice.recipient, notice.language) == (ADDRESS, "en")
+    assert "25.00" in notice.content.text
+    assert (other.recipient, other.language) == ("elsewhere@example.com", "de")
+
+
+async def test_a_message_for_contacts_that_are_no_longer_known_goes_to_nobody(world: World) -> None:
+    channel = world.with_channel(KeyChannel())
+    (outcome,) = await world.send("key", contacts_of=7)
+    assert (outcome.state, outcome.reason) == (SendState.REJECTED, Reason.NO_RECIPIENT)
+    assert channel.attempts == []
 
 
 async def test_asked_twice_it_is_one_send_and_one_answer(world: World) -> None:

@@ -72,6 +72,8 @@ def _command(call: ast.Call) -> str | None:
             return f"workflow.{what}({_named(call)})"
         case ast.Attribute(value=ast.Name(id="workflow"), attr="wait_condition") if _has(call, "timeout"):
             return "workflow.wait_condition(timeout)"
+        case ast.Name(id="patched"):
+            return f"workflow.patched({_named(call)})"
         case ast.Attribute(value=ast.Name(id="_calls"), attr=what):
             return f"_calls.{what}"
         case ast.Attribute(value=ast.Name(id="self"), attr="_do") if call.args:

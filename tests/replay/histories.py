@@ -7,13 +7,15 @@ from pathlib import Path
 from temporalio.client import WorkflowHistory
 
 FOLDER = Path(__file__).parent / "histories"
+BEFORE = FOLDER / "before"
+"""Stories as the workflow told them before a change that they are about: such orders may still be running."""
 WORKER = "worker"
 """Stands for the process that made an event: its real name holds a host's name."""
 
 
-def recorded() -> dict[str, WorkflowHistory]:
+def recorded(folder: Path = FOLDER) -> dict[str, WorkflowHistory]:
     """Every history by its name; a story that was continued as new has one for each of its runs."""
-    found = sorted(FOLDER.glob("*.json"))
+    found = sorted(folder.glob("*.json"))
     return {path.stem: WorkflowHistory.from_json(f"order/demo/{path.stem}", path.read_text()) for path in found}
 
 

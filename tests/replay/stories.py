@@ -21,7 +21,7 @@ from orderack.contracts.updates import (
     SettleVerdict,
 )
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import Gate, ServiceLevels
+from orderack.domain.assessment import Assessment, Gate, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import PaymentStatus
 from tests.workflows.beginnings import begin, booked, changed
@@ -295,6 +295,55 @@ async def evidence_missing(world: World) -> Story:
     return story
 
 
+async def cancelled_with_a_change_unassessed(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    assess, story.script.assess = story.script.assess, _away
+    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
+    await story.settle()
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    story.script.assess = assess
+    await story.sleep(MINUTE)
+    return story
+
+
+async def cancelled_before_its_assessment(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    world.script(order.number).assess = _away
+    story = await submit(world, order)
+    await story.settle()
+    await story.receipt(a_receipt(order, await world.now()))
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    story.script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    await story.sleep(MINUTE)
+    return story
+
+
+def _away(request: object) -> Assessment:
+    raise RuntimeError("the ledger is down")
+
+
+async def receipt_of_another_erp(world: World) -> Story:
+    story = await begin(world)
+    await story.receipt(a_receipt(story.order, await world.now()).model_copy(update={"erp": "netsuite"}))
+    await story.settle()
+    await booked(story)
+    return story
+
+
+async def changed_before_the_change_was_confirmed(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    for revision, quantity in ((2, 5), (3, 6)):
+        request = ChangeRequest(id=f"c{revision}", order=changed(story.order, quantity))
+        await story.ask("change", request, Reply)
+        await story.settle()
+    await booked(story, 3)
+    return story
+
+
 STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
     told.__name__: told
     for told in (
@@ -323,5 +372,9 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         asked_and_answered,
         declined_then_assented,
         evidence_missing,
+        cancelled_with_a_change_unassessed,
+        cancelled_before_its_assessment,
+        receipt_of_another_erp,
+        changed_before_the_change_was_confirmed,
     )
 }

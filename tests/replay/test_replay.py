@@ -12,12 +12,13 @@ from temporalio.workflow import NondeterminismError
 from orderack.contracts import names
 from orderack.temporal.converter import data_converter
 from tests.history.stage import runner
-from tests.replay.histories import FOLDER, WORKER, recorded
+from tests.replay.histories import BEFORE, FOLDER, WORKER, recorded
 from tests.replay.stories import STORIES
 from workflows import WORKFLOWS, _calls, _steps
 from workflows.interceptor import OneArgument
 
 HISTORIES = recorded()
+OLD_WAYS = recorded(BEFORE)
 
 
 async def replay(history: WorkflowHistory) -> None:
@@ -36,6 +37,11 @@ async def test_an_order_recorded_before_replays(name: str) -> None:
     await replay(HISTORIES[name])
 
 
+@pytest.mark.parametrize("name", OLD_WAYS)
+async def test_an_order_that_passed_a_change_before_it_was_made_goes_on_in_the_old_way(name: str) -> None:
+    await replay(OLD_WAYS[name])
+
+
 async def test_a_step_taken_in_another_way_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_calls, "assess_here", _calls.assess_patiently)
     with pytest.raises(NondeterminismError):
@@ -51,6 +57,7 @@ async def test_a_step_left_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_story_is_recorded() -> None:
     assert {re.sub(r"-\d+$", "", name) for name in HISTORIES} == set(STORIES)
     assert {"continued_as_new-1", "continued_as_new-2"} <= set(HISTORIES)
+    assert set(OLD_WAYS) <= set(STORIES)
 
 
 def test_the_histories_hold_every_message_and_every_activity() -> None:
@@ -73,7 +80,7 @@ def test_the_histories_hold_continue_as_new_retries_and_expired_timers() -> None
 
 
 def test_the_histories_name_no_machine_and_no_path() -> None:
-    for path in FOLDER.glob("*.json"):
+    for path in FOLDER.rglob("*.json"):
         text = path.read_text()
         assert set(re.findall(r'"identity": "([^"]*)"', text)) == {WORKER}, path.name
         assert "site-packages" not in text, path.name
