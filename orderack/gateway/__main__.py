@@ -11,14 +11,16 @@ from fastapi import FastAPI
 
 from orderack.bootstrap import Parts, assemble
 from orderack.errors import OrderAckError
-from orderack.gateway import logs
 from orderack.gateway.app import create_app
+from orderack.gateway.figures import serve_figures
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.parts import GatewayParts
 from orderack.gateway.proxies import trusted
 from orderack.gateway.rates import Rates
 from orderack.gateway.stores import CurrentStores
 from orderack.messages.page_labels import PageWording
+from orderack.settings import Settings
+from orderack.telemetry.process import watched
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
 from orderack.temporal.orders import Orders
@@ -48,11 +50,13 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
 
 async def serve(host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM. Temporal may be away: requests are recorded and announced later."""
-    client = await connect(lazy=True)
-    async with assemble() as parts:
-        app = create_app(gateway_parts(parts, Orders(client)))
-        proxies = trusted(parts.settings.trusted_proxies)
-        await server_of(app, host, port, proxies).serve()
+    settings = Settings()
+    with watched("gateway", settings) as telemetry:
+        orders = Orders(await connect(lazy=True, plugins=[telemetry]))
+        async with assemble(settings) as parts:
+            serve_figures(telemetry, parts.ledger, orders, settings.home)
+            app = create_app(gateway_parts(parts, orders))
+            await server_of(app, host, port, trusted(settings.trusted_proxies)).serve()
 
 
 def server_of(app: FastAPI, host: str, port: int, proxies: Sequence[str]) -> uvicorn.Server:
@@ -63,6 +67,7 @@ def server_of(app: FastAPI, host: str, port: int, proxies: Sequence[str]) -> uvi
         port=port,
         http="h11",
         access_log=False,
+        log_config=None,
         log_level="warning",
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
@@ -76,7 +81,6 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     arguments = parser.parse_args()
-    logs.configure()
     try:
         asyncio.run(serve(arguments.host, arguments.port))
     except OrderAckError as error:

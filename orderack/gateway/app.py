@@ -20,6 +20,7 @@ from orderack.gateway.polling import polling_jobs
 from orderack.gateway.rests import Rests
 from orderack.gateway.touch_desk import TouchDesk
 from orderack.gateway.unread import EndUnread
+from orderack.gateway.watching import Watching
 
 
 def create_app(parts: GatewayParts) -> FastAPI:
@@ -49,6 +50,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.add_middleware(LastResort)
     app.add_middleware(EndUnread)
     app.add_middleware(SecurityHeaders, https=parts.public_url.startswith("https://"))
+    app.add_middleware(Watching)
     return app
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 
 from orderack.errors import OrderAckError
+from orderack.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +46,14 @@ async def _repeat(job: Job) -> None:
         try:
             if done := await job.work():
                 log.info("background job", job=job.name, done=done)
+            outcome = "done"
         except OrderAckError as error:
             log.info("background job waits", job=job.name, why=type(error).__name__)
+            outcome = "waits"
         except Exception:
             log.exception("background job failed; it goes on", job=job.name)
+            outcome = "failed"
+        metrics.JOBS.labels(job.name, outcome).inc()
 
 
 async def _until_due(job: Job) -> None:

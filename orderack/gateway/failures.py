@@ -23,8 +23,10 @@ from orderack.errors import (
     OrderNotOpen,
     OrderUnknown,
     Refused,
+    StaleSignature,
     Unavailable,
 )
+from orderack.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +107,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _left)
 
 
+_CLOCK = "one alone is a replay; if all of a sender's are, set this machine's clock by a time server"
+
+
 def _denied(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Denied)
     return answer(error.status, error.reply)
@@ -112,11 +117,23 @@ def _denied(request: Request, error: Exception) -> JSONResponse:
 
 def _fate(request: Request, error: Exception) -> JSONResponse:
     status, word, message = next((fate for kind, fate in _FATES.items() if isinstance(error, kind)), _INTERNAL)
+    if isinstance(error, BadSignature):
+        metrics.SIGNATURE_FAILURES.labels(_claimed(request)).inc()
+    if isinstance(error, StaleSignature):
+        log.error(
+            "a sender's own signature is out of its time", path=_claimed(request), off=round(error.off), remedy=_CLOCK
+        )
     if status >= 500:
         log.warning("request failed", error=type(error).__name__, why=str(error))
     problems = error.problems[:MOST_PROBLEMS] if isinstance(error, InvalidInput) else ()
     retry_after = error.retry_after if isinstance(error, Unavailable) else None
     return answer(status, ErrorReply(error=word, message=message, problems=problems), retry_after)
+
+
+def _claimed(request: Request) -> str:
+    """Whom the request claims to be from: a channel, an ERP or a connection of ours, as the address names it."""
+    word = request.url.path.removeprefix("/").partition("/")[0]
+    return metrics.source_label("/".join((word, *map(str, request.path_params.values()))))
 
 
 def _bad_path(request: Request, error: Exception) -> JSONResponse:

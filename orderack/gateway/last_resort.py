@@ -4,7 +4,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orderack.gateway.failures import unexpected
-from orderack.gateway.logs import place_of
+from orderack.telemetry.logs import place_of
 
 log = structlog.get_logger(__name__)
 

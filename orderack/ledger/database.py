@@ -20,12 +20,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from orderack.errors import Misconfigured, Unavailable
+from orderack.ledger import counts
 from orderack.ledger.tables import Table
+from orderack.telemetry import metrics
 
 BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another process's write before it gives up."""
 
 _WRITES = "orderack_writes"
+_READ, _WRITE = metrics.LEDGER.labels("read"), metrics.LEDGER.labels("write")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,16 +106,17 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """One consistent look."""
-        with translated(), self._in_use():
+        with translated(), self._in_use(), _READ.time():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction, committed at the end or not at all."""
-        with translated(), self._in_use():
+        with translated(), self._in_use(), _WRITE.time():
             async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
                 yield session
+        counts.committed(session)
 
     async def forget_log(self) -> None:
         """Write SQLite's log back into its file and empty it: it holds the pages as they were before."""
@@ -172,9 +176,11 @@ def translated() -> Generator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         reason = type(error.orig).__name__
+        metrics.LEDGER_ERRORS.labels(reason).inc()
         raise Unavailable(f"the ledger's database does not answer ({reason}); nothing was written") from None
     except (PoolTimeout, OSError) as error:
         reason = type(error).__name__
+        metrics.LEDGER_ERRORS.labels(reason).inc()
         raise Unavailable(f"the ledger's database does not answer ({reason}); nothing was written") from None
 
 

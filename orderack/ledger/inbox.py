@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.order import OrderRef
-from orderack.ledger import erasure
+from orderack.ledger import counts, erasure
 from orderack.ledger.database import insert_new
 from orderack.ledger.tables import Inbox
 from orderack.ports import InboxEvent
@@ -28,7 +28,10 @@ async def receive(
         "received_at": now,
         "outcome": "",
     }
-    await insert_new(session, Inbox, row)
+    if await insert_new(session, Inbox, row):
+        counts.received(session, source, kind, body)
+    else:
+        counts.again(session, kind)
     query = select(Inbox).filter_by(source=source, external_id=external_id)
     return as_event((await session.execute(query)).scalar_one())
 
@@ -38,9 +41,10 @@ async def announced(
 ) -> None:
     """Mark the event as announced; the first outcome stands. Of an erased order no body is kept."""
     whose = {"store": ref.store, "number": ref.number} if ref else {}
-    await session.execute(
-        update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome, **whose)
-    )
+    told = update(Inbox).filter_by(id=event_id, announced_at=None).values(announced_at=now, outcome=outcome, **whose)
+    kind = (await session.execute(told.returning(col(Inbox.kind)))).scalar_one_or_none()
+    if kind is not None:
+        counts.announced(session, kind, outcome)
     await erasure.forget_event(session, event_id)
 
 

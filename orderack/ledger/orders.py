@@ -18,7 +18,7 @@ from sqlmodel import col
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal, Stage
 from orderack.domain.order import Order, OrderRef
-from orderack.ledger import audit, outbox
+from orderack.ledger import audit, counts, outbox
 from orderack.ledger.database import insert_new, upsert
 from orderack.ledger.projection import PROJECTED, Projection, project
 from orderack.ledger.tables import Deadlines, Handoffs, OrderIds, Orders, Reviews, Revisions, Timeline
@@ -60,8 +60,9 @@ async def write_journal(session: AsyncSession, order: Orders, journal: Journal, 
         order.stage, order.revision = journal.stage, journal.revision
         order.owner, order.next_due_at = journal.owner, journal.next_due_at
     order.updated_at = datetime.now(UTC)
+    counts.entries(session, order.store, fresh.values(), len(journal.entries))
     if new_row or any(entry.event in PROJECTED for entry in fresh.values()):
-        await _apply_projection(session, journal.ref)
+        counts.receipts(session, fresh.values(), await _apply_projection(session, journal.ref))
 
 
 async def _known_seqs(session: AsyncSession, order: Orders, journal: Journal) -> set[int]:
@@ -78,16 +79,18 @@ async def entries(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
     return [Entry.model_validate(row.model_dump()) for row in (await session.execute(query)).scalars()]
 
 
-async def _apply_projection(session: AsyncSession, ref: OrderRef) -> None:
-    """Bring deadlines, reviews, ERP times and acceptances in line with the timeline."""
+async def _apply_projection(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
+    """Bring deadlines, reviews, ERP times and acceptances in line with the timeline; the timeline."""
     await session.flush()
-    told = project(await entries(session, ref))
+    timeline = await entries(session, ref)
+    told = project(timeline)
     of = {"store": ref.store, "number": ref.number}
     await upsert(session, Deadlines, [of | row.model_dump() for row in told.deadlines])
     await upsert(session, Reviews, [of | row.model_dump() for row in told.reviews])
     await _mark_revisions(session, ref, told)
     for document_id in told.document_ids:
         await insert_new(session, OrderIds, of | {"system": ERP_SYSTEM, "id": document_id})
+    return timeline
 
 
 async def _mark_revisions(session: AsyncSession, ref: OrderRef, told: Projection) -> None:

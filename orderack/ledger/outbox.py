@@ -18,6 +18,7 @@ from orderack.contracts.journal import Entry, Event, Journal
 from orderack.contracts.outbound import ALL, PUBLISHED, Outbound, OutboundData
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
+from orderack.ledger import counts
 from orderack.ledger.database import insert_new, row_count
 from orderack.ledger.tables import Deliveries, Outbox, Timeline
 from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
@@ -167,7 +168,10 @@ async def claim(
 async def end_attempt(session: AsyncSession, due: DueEvent, end: DeliveryEnd, now: datetime) -> bool:
     """See `orderack.ports.Outbox.end_attempt`."""
     ended = update(Deliveries).where(*_mine(due)).values(last_at=now, last_answer=end.answer, state=end.state)
-    return await row_count(session, ended.values(next_at=end.next_at)) == 1
+    mine = await row_count(session, ended.values(next_at=end.next_at)) == 1
+    if mine:
+        counts.posted(session, due.endpoint, end.state)
+    return mine
 
 
 async def release(session: AsyncSession, due: Sequence[DueEvent], next_at: datetime) -> None:
@@ -179,9 +183,10 @@ async def release(session: AsyncSession, due: Sequence[DueEvent], next_at: datet
 async def bury(session: AsyncSession, endpoint: str, answer: str, now: datetime) -> int:
     """See `orderack.ports.Outbox.bury`."""
     pending = update(Deliveries).filter_by(endpoint=endpoint, state=DeliveryState.PENDING)
-    return await row_count(
-        session, pending.values(state=DeliveryState.DEAD, next_at=None, last_at=now, last_answer=answer)
-    )
+    buried = pending.values(state=DeliveryState.DEAD, next_at=None, last_at=now, last_answer=answer)
+    many = await row_count(session, buried)
+    counts.posted(session, endpoint, DeliveryState.DEAD, many)
+    return many
 
 
 async def retry(session: AsyncSession, now: datetime, event_id: str | None) -> int:

@@ -14,7 +14,7 @@ from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Mark, Proof, prove
-from orderack.ledger import audit, erasure
+from orderack.ledger import audit, counts, erasure
 from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new
 from orderack.ledger.orders import lock_order
@@ -40,6 +40,7 @@ async def claim(session: AsyncSession, key: SendKey, message: Message, now: date
     if row is None:
         row = await _first_claim(session, key, message, now)
     elif row.state in FINAL or (row.state == SendState.CLAIMED and row.lease_until > now):
+        counts.again(session, "send")
         return ClaimResult(mine=False, first=False, send=_stored(row))
     elif row.state == SendState.CLAIMED:
         row.in_doubt_since = row.in_doubt_since or now
@@ -91,6 +92,8 @@ async def finish(session: AsyncSession, key: SendKey, outcome: SendOutcome, now:
         await _accept(session, order, row, outcome, now)
     elif row.state != SendState.REJECTED and (outcome.state in ENDS_VOUCHED_FOR or row.state != SendState.UNKNOWN):
         row.in_doubt_since = (row.in_doubt_since or now) if outcome.state is SendState.UNKNOWN else None
+        if outcome.state in FINAL and row.state != outcome.state:
+            counts.sent(session, row.channel, outcome.state)
         _end(row, outcome, now)
         if outcome.state in ENDS_VOUCHED_FOR:
             await audit.append(session, order, "refusal", row)
@@ -101,7 +104,10 @@ async def _accept(session: AsyncSession, order: Orders, row: Sends, outcome: Sen
     row.in_doubt_since = None
     _end(row, outcome, at)
     acknowledgement = await session.get(Acknowledgements, (row.store, row.number, row.revision, row.kind, row.n))
+    counts.sent(session, row.channel, SendState.ACCEPTED)
     if acknowledgement is not None:
+        if acknowledgement.out_at is None:
+            counts.acknowledged(session, row.kind, row.store, order.trigger_at, at)
         acknowledgement.out_at = min(acknowledgement.out_at or at, at)
     await audit.append(session, order, "acceptance", row)
 
@@ -140,6 +146,7 @@ async def record_evidence(
         machine=json.dumps(provenance.machine),
     )
     if not await insert_new(session, Evidence, row.model_dump(exclude={"id"})):
+        counts.again(session, "evidence")
         return False
     await audit.append(session, order, "graded_evidence", row)
     key = SendKey(ref=ref, revision=fact.revision, kind=fact.kind, n=fact.n, channel=fact.channel)

@@ -1,5 +1,7 @@
 """What the product asks of the world outside: channels, ERPs, the record. Adapters implement it, others call it."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from orderack.ports.channel import (
@@ -56,10 +58,15 @@ from orderack.ports.source import (
 )
 from orderack.ports.source_book import Awaited, KnownOrder, SourceBook
 from orderack.ports.touches import TouchBook
+from orderack.telemetry import readings
 
 
 class GatewayLedger(Ledger, Outbox, TouchBook, Protocol):
     """All that the gateway asks of the record."""
+
+    async def readings(self, now: datetime) -> Sequence[readings.Reading]:
+        """How the record stands, in figures."""
+        ...
 
 
 __all__ = [

@@ -14,26 +14,56 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-MOST_STORES = 100
-"""More stores than these are one label, `other`."""
 OTHER = "other"
 
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 """Seconds: a call's."""
-PROMISED = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 45, 60, 120, 300, 600, 900, 1_200, 3_600, 7_200, 14_400, 43_200, 86_400)
+PROMISED = (
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    45,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_200,
+    3_600,
+    7_200,
+    14_400,
+    43_200,
+    86_400,
+)
 """Seconds: with the promised clocks (60 s, 15 min, 2 h, 4 h, a day) among the bounds, so that a share kept is exact."""
 
-_stores: set[str] = set()
 _WORD = re.compile(r"[a-z][a-z_]{0,39}\Z")
 
 
-def store_label(store: str) -> str:
-    """The store as a label: whoever starts orders with names of their own making fills up no memory."""
-    if store not in _stores:
-        if len(_stores) >= MOST_STORES:
-            return OTHER
-        _stores.add(store)
-    return store
+class Few:
+    """The first so many texts as they are, and `other` for all that come later: nobody's inventions fill up memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        if text not in self._known:
+            if len(self._known) >= self._most:
+                return OTHER
+            self._known.add(text)
+        return text
+
+
+store_label = Few(100)
+"""Whoever may start workflows may name stores that no policy has."""
+source_label = Few(300)
 
 
 def word_label(text: str) -> str:
@@ -200,7 +230,6 @@ class Figure:
 
 LEDGER_UP = Figure("orderack_ledger_up", "Whether the ledger answered this question: 1 or 0")
 ORDERS = Figure("orderack_orders", "Open orders by their stage", ("store", "stage"))
-ESCALATIONS = Figure("orderack_escalations", "Orders that are escalated", ("store",))
 REVIEW_AGE = Figure("orderack_review_oldest_seconds", "Age of the oldest review that nobody has decided", ("store",))
 HANDOFF_AGE = Figure("orderack_handoff_oldest_seconds", "Age of the oldest handoff that no team accepted", ("store",))
 ERP_WAITING = Figure("orderack_erp_waiting", "Orders that wait for their ERP's receipt", ("erp",))
@@ -212,10 +241,17 @@ INBOX = Figure("orderack_inbox", "Recorded events that no order has heard of", (
 INBOX_AGE = Figure("orderack_inbox_oldest_seconds", "Age of the oldest of them")
 OUTBOX = Figure("orderack_outbox", "Events that an endpoint is still to be told, or that were given up", ("state",))
 OUTBOX_AGE = Figure("orderack_outbox_oldest_seconds", "Age of the oldest event that an endpoint is still to be told")
+TEMPORAL_UP = Figure("orderack_temporal_up", "Whether Temporal answered this question: 1 or 0")
+ESCALATIONS = Figure("orderack_escalations", "Open orders that are escalated, as Temporal's visibility lists them")
+HOST_UP = Figure("orderack_host_up", "Whether the disk that holds ORDERACK_HOME could be looked at: 1 or 0")
 DISK_FREE = Figure("orderack_disk_free_bytes", "Room on the disk that holds ORDERACK_HOME")
 DISK_SIZE = Figure("orderack_disk_size_bytes", "That disk's size")
 
-ASKED: tuple[Figure, ...] = (
-    *(LEDGER_UP, ORDERS, ESCALATIONS, REVIEW_AGE, HANDOFF_AGE, ERP_WAITING, ERP_WAIT_AGE, IN_DOUBT, IN_DOUBT_AGE),
-    *(TURN_WAIT, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE, DISK_FREE, DISK_SIZE),
+OF_LEDGER: tuple[Figure, ...] = (
+    *(LEDGER_UP, ORDERS, REVIEW_AGE, HANDOFF_AGE, ERP_WAITING, ERP_WAIT_AGE, IN_DOUBT, IN_DOUBT_AGE),
+    *(TURN_WAIT, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE),
 )
+"""The first of each says whether the others could be found."""
+OF_TEMPORAL: tuple[Figure, ...] = (TEMPORAL_UP, ESCALATIONS)
+OF_HOST: tuple[Figure, ...] = (HOST_UP, DISK_FREE, DISK_SIZE)
+ASKED: tuple[Figure, ...] = OF_LEDGER + OF_TEMPORAL + OF_HOST

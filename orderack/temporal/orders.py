@@ -242,6 +242,10 @@ class Orders:
         executions = self._client.list_workflows(wanted.sentence, limit=wanted.limit)
         return await bounded(OpenOrder.collect(executions), self._within)
 
+    async def count_open(self, query: OpenOrders) -> int:
+        """How many open orders there are of these, as visibility counts them. No Action is billed for it."""
+        return (await bounded(self._client.count_workflows(query.sentence), self._within)).count
+
     async def ping(self) -> None:
         """Return when the server answers."""
         await bounded(self._client.service_client.check_health(timeout=self._within), self._within)

@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from orderack.domain.intake import MAX_LINES
-from orderack.gateway import logs
 from orderack.gateway.requests import MAX_BYTES
+from orderack.telemetry import logs
 from tests.gateway.attack_world import TOO_LONG, armed, watched
 from tests.gateway.conftest import ERP_KEY, KEY, OTHER_KEY, Gateway
 from tests.gateway.page_world import a_buyer

@@ -11,9 +11,10 @@ import pytest
 import structlog
 import uvicorn
 
-from orderack.gateway import logs, requests, unread
+from orderack.gateway import requests, unread
 from orderack.gateway.__main__ import server_of
 from orderack.gateway.app import create_app
+from orderack.telemetry import logs
 from tests.gateway.attack_world import armed_parts
 from tests.gateway.conftest import KEY, Gateway
 

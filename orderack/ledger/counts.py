@@ -1,0 +1,114 @@
+"""What is counted of a write: once it is committed, and for what it brought, so that a repeat counts for nothing."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+from prometheus_client import Histogram
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orderack.contracts.journal import Entry, Event
+from orderack.domain.acknowledgement import SendState
+from orderack.domain.receipt import ErpReceipt, StockVerdict
+from orderack.ports import DeliveryState
+from orderack.telemetry import metrics
+
+RECEIPT_KIND = "erp_receipt"
+"""The inbox's kind of an ERP's receipt. Frozen."""
+
+_COUNTS = "orderack_counts"
+_OUTCOMES = {Event.CLOCK_MET: "met", Event.CLOCK_BREACHED: "breached"}
+_POSTED = {
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.PENDING: "failed",
+    DeliveryState.DEAD: "dead",
+}
+_WORST = (
+    StockVerdict.UNAVAILABLE,
+    StockVerdict.BACKORDERED,
+    StockVerdict.PARTIAL,
+    StockVerdict.SUBSTITUTED,
+    StockVerdict.AVAILABLE,
+)
+
+
+def when_committed(session: AsyncSession, count: Callable[[], object]) -> None:
+    """Count it if the transaction holds."""
+    session.info.setdefault(_COUNTS, []).append(count)
+
+
+def committed(session: AsyncSession) -> None:
+    """The transaction held."""
+    for count in session.info.pop(_COUNTS, ()):
+        count()
+
+
+def entries(session: AsyncSession, store: str, fresh: Collection[Entry], told: int) -> None:
+    """Entries of a journal that told so many: which happened, which clocks were met or breached, which came again."""
+    store = metrics.store_label(store)
+    for entry in fresh:
+        when_committed(session, metrics.EVENTS.labels(entry.event, store).inc)
+        if entry.event in _OUTCOMES and entry.clock:
+            level = metrics.SERVICE_LEVELS.labels(entry.clock, _OUTCOMES[entry.event], store)
+            when_committed(session, level.inc)
+    if told > len(fresh):
+        repeats = told - len(fresh)
+        when_committed(session, lambda: metrics.DUPLICATES.labels("entry").inc(repeats))
+
+
+def receipts(session: AsyncSession, fresh: Collection[Entry], timeline: Sequence[Entry]) -> None:
+    """How long the ERP took for each receipt that is new in this timeline; its name is the submission's note."""
+    for receipt in (entry for entry in fresh if entry.event is Event.ERP_RECEIPT):
+        submitted = next(
+            (e for e in timeline if e.event is Event.SUBMITTED_TO_ERP and e.revision == receipt.revision), None
+        )
+        if submitted is not None and submitted.note:
+            _observed(session, metrics.ERP_RECEIPT.labels(submitted.note), receipt.at, submitted.at)
+
+
+def acknowledged(session: AsyncSession, kind: str, store: str, trigger_at: datetime | None, at: datetime) -> None:
+    """An acknowledgement is out, for the first time."""
+    if trigger_at is not None:
+        histogram = metrics.ACKNOWLEDGEMENT.labels(kind, metrics.store_label(store))
+        _observed(session, histogram, at, trigger_at)
+
+
+def _observed(session: AsyncSession, histogram: Histogram, at: datetime, since: datetime) -> None:
+    when_committed(session, lambda: histogram.observe(max(0.0, (at - since).total_seconds())))
+
+
+def sent(session: AsyncSession, channel: str, state: SendState) -> None:
+    """A send ended so."""
+    when_committed(session, metrics.SENDS.labels(channel, state).inc)
+
+
+def again(session: AsyncSession, what: str) -> None:
+    """It was there already."""
+    when_committed(session, metrics.DUPLICATES.labels(what).inc)
+
+
+def received(session: AsyncSession, source: str, kind: str, body: str) -> None:
+    """A new inbound event; of an ERP's receipt also its verdict."""
+    when_committed(session, metrics.INBOX_RECEIVED.labels(kind).inc)
+    if kind == RECEIPT_KIND:
+        erp = source.removeprefix("receipts/")
+        when_committed(session, metrics.ERP_RECEIPTS.labels(erp, verdict_of(body)).inc)
+
+
+def verdict_of(body: str) -> str:
+    """The worst verdict on any line of the receipt."""
+    try:
+        said = {line.verdict for line in ErpReceipt.model_validate_json(body).lines}
+    except ValidationError:
+        return metrics.OTHER
+    return next((verdict for verdict in _WORST if verdict in said), "none")
+
+
+def announced(session: AsyncSession, kind: str, outcome: str) -> None:
+    """An inbound event's end."""
+    when_committed(session, metrics.INBOX_ANNOUNCED.labels(kind, metrics.word_label(outcome)).inc)
+
+
+def posted(session: AsyncSession, endpoint: str, state: DeliveryState, times: int = 1) -> None:
+    """Attempts at an endpoint ended so."""
+    when_committed(session, lambda: metrics.ENDPOINT_POSTS.labels(endpoint, _POSTED[state]).inc(times))
