@@ -25,6 +25,7 @@ from orderack.ledger import (
     searches,
     sends,
     source_book,
+    standing,
     touches,
     verification,
 )
@@ -49,6 +50,7 @@ from orderack.ports import (
     StoredSend,
     Subscription,
 )
+from orderack.telemetry.readings import Reading
 from orderack.touches import GradedTouch, SettledTouch, Touch
 
 
@@ -393,6 +395,11 @@ class SqlLedger:
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
         async with self._database.read() as session:
             return await source_book.awaited(session, erp, since, limit)
+
+    async def readings(self, now: datetime) -> Sequence[Reading]:
+        """How the record stands, in figures."""
+        async with self._database.read() as session:
+            return await standing.readings(session, now)
 
     async def ping(self) -> None:
         async with self._database.read() as session:
