@@ -66,6 +66,15 @@ class BadSignature(OrderAckError):
     """A request that does not prove where it comes from."""
 
 
+class StaleSignature(BadSignature):
+    """The signature holds, and the time that it vouches for is out of its window: replayed, or a clock is wrong."""
+
+    def __init__(self, off: float) -> None:
+        super().__init__("the signature is too old or from the future")
+        self.off = off
+        """Seconds by which the signed time is behind (+) or ahead of (-) our clock."""
+
+
 class Duplicate(OrderAckError):
     """Seen before; nothing to do."""
 

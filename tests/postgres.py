@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,7 +26,28 @@ class Postgres:
     """A running server of this test session, on 127.0.0.1."""
 
     port: int
+    _begin: Callable[[], subprocess.Popen[bytes]]
+    _log: Path
+    _process: subprocess.Popen[bytes] | None = None
     _names: Iterator[int] = field(default_factory=count)
+
+    def start(self) -> None:
+        """Begin to serve, or again after a crash: it recovers from its log."""
+        self._process = self._begin()
+        _wait_for(self, self._process, self._log)
+
+    def crash(self) -> None:
+        """Stop at once, as `pg_ctl stop -m immediate` does: nobody is told, nothing is written."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """PostgreSQL's fast shutdown."""
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=30)
 
     def new_database(self) -> str:
         """The SQLAlchemy URL of an empty database that nobody else uses."""
@@ -71,14 +92,19 @@ def _name(url: str) -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for the session. Skips where there is none and none can be installed; under CI that is a failure."""
-    binaries = _found() or _installed()
-    if binaries is None:
+    found = binaries()
+    if found is None:
         reason = "no PostgreSQL server here, and none can be installed (needs apt-get and root)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with running(binaries) as server:
+    with running(found) as server:
         yield server
+
+
+def binaries() -> Path | None:
+    """PostgreSQL's programs on this machine, installed where that can be done."""
+    return _found() or _installed()
 
 
 def _found() -> Path | None:
@@ -101,26 +127,25 @@ def _installed() -> Path | None:
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[Postgres]:
+def running(programs: Path) -> Iterator[Postgres]:
     """Start a server in a folder of its own; end it, by its process id, afterwards."""
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="orderack-postgres-"))
-    server = Postgres(_free_port())
-    options = ["listen_addresses=127.0.0.1", f"port={server.port}", f"unix_socket_directories={folder}", "fsync=off"]
+    port = _free_port()
+    options = ["listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off"]
     try:
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
         words = ["-D", str(folder / "data"), "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        if _start(binaries / "initdb", words, folder, account).wait() != 0:
+        if _start(programs / "initdb", words, folder, account).wait() != 0:
             pytest.fail(f"initdb failed:\n{(folder / 'log').read_text()}")
         words = ["-D", str(folder / "data"), *(word for option in options for word in ("-c", option))]
-        process = _start(binaries / "postgres", words, folder, account)
+        server = Postgres(port, lambda: _start(programs / "postgres", words, folder, account), folder / "log")
         try:
-            _wait_for(server, process, folder / "log")
+            server.start()
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
-            process.wait(timeout=30)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 

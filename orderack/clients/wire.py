@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 
 from orderack.domain.problem import Problem
 from orderack.domain.validation import MOST, REPEATING, too_many, unquoted
-from orderack.errors import BadSignature, InvalidInput
+from orderack.errors import BadSignature, InvalidInput, StaleSignature
 
 T = TypeVar("T")
 
@@ -78,8 +78,12 @@ def same(expected: str, given: str) -> bool:
 
 
 def within(timestamp: str, now: datetime, window: timedelta) -> None:
-    """Raise BadSignature unless `timestamp` (epoch seconds) lies in the window around `now`."""
+    """Raise unless `timestamp` (epoch seconds) lies in the window around `now`: StaleSignature, or BadSignature.
+
+    To be asked once the signature holds: what is stale then was signed by its sender.
+    """
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise BadSignature("the signature's timestamp is not a number of seconds")
-    if abs(now.timestamp() - int(timestamp)) > window.total_seconds():
-        raise BadSignature("the signature is too old or from the future")
+    off = now.timestamp() - int(timestamp)
+    if abs(off) > window.total_seconds():
+        raise StaleSignature(off)
