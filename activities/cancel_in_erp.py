@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Erp, Ledger
 
-ON_ITS_WAY = 6
+ON_ITS_WAY = 7
 """Times that an ERP is asked for an order that it does not know, within a minute: what we were cut off from while
 submitting may still be landing there, and nobody would tell us."""
 
@@ -30,7 +31,8 @@ class CancelInErp:
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
         try:
-            known = await erp.cancel(request.ref, request.document_id, request.reason)
+            with erp_call(request.erp, "cancel"):
+                known = await erp.cancel(request.ref, request.document_id, request.reason)
         except Refused as refusal:
             return ErpSubmission(answer=ErpAnswer.REFUSED, document_id=request.document_id, reason=str(refusal)[:500])
         except InDoubt as doubt:

@@ -27,9 +27,10 @@ HEARTBEAT = timedelta(seconds=4)
 """A dead worker is noticed after this. Activities heartbeat from their second second on: a quick one costs none."""
 
 PATIENT = RetryPolicy(
-    initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
 )
-"""Provider outages last: few attempts (each is a billed Action), for as long as it takes."""
+"""Provider outages last: few attempts (each is a billed Action), for as long as it takes. The first comes soon: where a
+worker died in a send, another takes it over after its heartbeat and this, within six seconds."""
 
 OWN_DATABASE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 

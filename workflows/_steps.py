@@ -203,6 +203,8 @@ def _believe(state: OrderState, receipt: ErpReceipt, now: datetime) -> None:
 
 def _revision_meant(state: OrderState, receipt: ErpReceipt) -> int:
     """An ERP that does not know revisions means the last one it was given; booked before that, an older one."""
+    if 0 < state.erp.submitted_revision < state.revision and patched("receipt-of-what-was-given"):
+        return state.erp.submitted_revision
     given = state.erp.submitted_at if state.erp.submitted_revision == state.revision else state.revised_at
     older = state.revision > 1 and given is not None and receipt.recorded_at < given
     return state.revision - 1 if older else state.revision

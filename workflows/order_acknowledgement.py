@@ -150,10 +150,11 @@ class OrderAcknowledgement(Effects):
 
     async def _continue_as_new(self) -> None:
         """A fresh history with everything carried; a submission under way is repeated there (its key makes it one)."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        # From here on nothing is awaited: a submission that began meanwhile is one under way.
         if "erp" in self._tasks:
             self._state.erp.submitted_revision = 0
         self._take_back_entries()
-        await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(self._begin.model_copy(update={"state": self._state}))
 
     # -- signals: facts -------------------------------------------------------------------------------------------

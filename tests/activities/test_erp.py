@@ -6,7 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.cancel_in_erp import CancelInErp
+from activities.cancel_in_erp import ON_ITS_WAY, CancelInErp
 from activities.submit_to_erp import SubmitToErp
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.contracts.journal import Event
@@ -125,7 +125,7 @@ async def test_a_cancellation_is_told_with_its_document_and_reason(world: World,
 
 async def test_an_order_that_the_erp_does_not_know_is_not_found(world: World, erp: ScriptedErp) -> None:
     erp.knows = False
-    assert await cancel(world, document_id=None, attempt=6) == ErpSubmission(answer=ErpAnswer.NOT_FOUND)
+    assert await cancel(world, document_id=None, attempt=ON_ITS_WAY) == ErpSubmission(answer=ErpAnswer.NOT_FOUND)
 
 
 async def test_an_order_that_lands_while_it_is_being_cancelled_is_cancelled_there(

@@ -344,6 +344,19 @@ async def changed_before_the_change_was_confirmed(world: World) -> Story:
     return story
 
 
+async def receipt_that_names_no_revision(world: World) -> Story:
+    story = await begin(world)
+    await story.settle()
+    looked = story.script.assess
+    story.script.assess = lambda r: looked(r).model_copy(update={"flags": () if r.waived else (HIGH_VALUE,)})
+    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
+    await story.settle()
+    await story.receipt(a_receipt(story.order, await world.now(), revision=None))
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await booked(story, 2)
+    return story
+
+
 STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
     told.__name__: told
     for told in (
@@ -376,5 +389,6 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         cancelled_before_its_assessment,
         receipt_of_another_erp,
         changed_before_the_change_was_confirmed,
+        receipt_that_names_no_revision,
     )
 }

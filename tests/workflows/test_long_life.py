@@ -2,13 +2,10 @@
 
 from dataclasses import replace
 
-from orderack.contracts.journal import Event
-from orderack.contracts.updates import (
-    ChangeRequest,
-    Reply,
-)
+from orderack.contracts.journal import Event, Stage
+from orderack.contracts.updates import ChangeRequest, Reply, ReviewDecision, ReviewVerdict
 from tests.workflows.beginnings import begin, changed
-from tests.workflows.orders import MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.orders import HIGH_VALUE, MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import World, a_number, receipt_first, submit
 
 
@@ -75,3 +72,25 @@ async def test_a_failed_assessment_is_retried_as_a_regular_activity_and_loses_no
     await story.sleep(MINUTE)
     assert script.kinds() == ["received"]
     assert replace(script).events()[0] is Event.ORDER_ACCEPTED
+
+
+async def test_an_order_approved_in_the_step_that_begins_a_fresh_history_is_booked_and_no_entry_is_lost(
+    world: World,
+) -> None:
+    # The last story here: this server's clock stands still once a run has ended with an activity that nobody began.
+    length = 0
+    for limit in (None, 1):  # told twice: how long its history is before the approval is seen in the first
+        story = await begin(world, flags=(HIGH_VALUE,), can=limit and length)
+        await story.settle()
+        first = await story.handle.describe()
+        assert (await story.status()).stage is Stage.REVIEW
+        length = first.history_length
+        approve = ReviewDecision(id="r", verdict=ReviewVerdict.APPROVE, by="ann")
+        assert (await story.ask("decide_review", approve, Reply)).accepted
+        await story.settle()
+        assert story.script.submissions
+        await story.receipt(a_receipt(story.order, await world.now()))
+        await story.settle()
+    assert (await story.handle.describe()).run_id != first.run_id
+    assert story.script.kinds()[-1] == "confirmation"
+    assert sorted(story.script.entries) == list(range(1, len(story.script.entries) + 1))

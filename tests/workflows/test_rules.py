@@ -6,12 +6,15 @@ import pytest
 
 from orderack.contracts.activities import Facts
 from orderack.contracts.journal import Event, Stage
+from orderack.contracts.updates import ChangeRequest
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from tests.workflows.beginnings import changed
 from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from workflows._clocks import next_update
 from workflows._facts import take_evidence
 from workflows._owners import escalate
+from workflows._requests import change
 from workflows._state import OrderState
 from workflows._steps import accept_order, assessed, confirm_if_booked, take_receipt
 from workflows._telling import say
@@ -65,6 +68,20 @@ def test_an_escalation_is_opened_once_with_an_owner_and_two_clocks(state: OrderS
     assert state.escalation is not None
     assert (state.escalation.since, state.escalation.owner) == (NOON, "ops-1")
     assert state.escalation.next_update_at == NOON + timedelta(hours=2)
+
+
+def test_an_erp_that_names_no_revision_means_the_one_that_it_was_given(state: OrderState) -> None:
+    order, later = state.order, NOON + timedelta(minutes=5)
+    assert order is not None
+    state.erp.submitted_revision, state.erp.submitted_at = 1, NOON
+    change(state, ChangeRequest(id="c", order=changed(order)), later)
+    assessed(state, an_assessment(changed(order), 2, a_decision()), later)
+    take_receipt(state, a_receipt(order, later + timedelta(minutes=1), revision=None), later)
+    assert state.receipt is None
+    assert state.timeline[-1].note.endswith("for revision 1")
+    state.erp.submitted_revision, state.erp.submitted_at = 2, later
+    take_receipt(state, a_receipt(order, later + timedelta(minutes=2), id="R2", revision=None), later)
+    assert state.receipt is not None
 
 
 def test_a_second_receipt_changes_nothing_of_the_first(state: OrderState) -> None:
