@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,9 @@ from orderack.cli.main import main
 main()
 """
 """As the console script; a shell's background job, and so perhaps this test run, starts with Ctrl-C ignored."""
+
+
+WARM = Path(__file__).with_name("warm.py")
 
 
 class KeptWorld(World):
@@ -122,14 +126,14 @@ class Terminal:
     """Runs `orderack` in a process of its own, somewhere with no `.env`."""
 
     folder: Path
+    warm: str
+    """The socket of the process that has the commands imported (`warm.py`)."""
     environment: dict[str, str] = field(default_factory=dict)
 
     async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         """The command's process, on its way."""
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            PROGRAM,
+            *(sys.executable, "-I", "-S", str(WARM), self.warm),
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -186,12 +190,29 @@ async def kept(temporal: Temporal, tmp_path_factory: pytest.TempPathFactory) -> 
     await world.ledger.aclose()
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a process that has the commands imported, and forks one for each that is asked for."""
+    path = str(tmp_path_factory.mktemp("warm") / "socket")
+    with subprocess.Popen(
+        [sys.executable, str(WARM), "serve", path],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as server:
+        assert server.stdout
+        assert server.stdout.readline() == b"warm\n"
+        yield path
+        server.kill()
+
+
 @pytest.fixture
-def bare(tmp_path: Path) -> Terminal:
+def bare(tmp_path: Path, warm: str) -> Terminal:
     """A terminal with nothing behind it: no server, no ledger."""
     keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return Terminal(
         tmp_path,
+        warm,
         keep
         | {
             "HOME": str(tmp_path),
