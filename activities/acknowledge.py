@@ -5,17 +5,18 @@ Ask the ERP first where the message says that the ERP has not answered · render
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import structlog
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._measured import erp_call
 from activities.sending import NotYet, Sender, Sending
 from orderack.contracts import names
 from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch
-from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
+from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
 from orderack.domain.order import Contacts, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
@@ -31,12 +32,13 @@ from orderack.ports import (
     Renderer,
     StoredRevision,
 )
+from orderack.telemetry import metrics
 from orderack.touches import OFF, in_force
 
 ASK_WITHIN = timedelta(seconds=5)
 """An ERP that takes longer has not answered; the message is true either way."""
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Acknowledge:
@@ -86,7 +88,8 @@ class Acknowledge:
         if erp is None:
             return None
         try:
-            return await asyncio.wait_for(erp.find(ref, revision), ASK_WITHIN.total_seconds())
+            with erp_call(name, "find"):
+                return await asyncio.wait_for(erp.find(ref, revision), ASK_WITHIN.total_seconds())
         except (TimeoutError, OrderAckError):
             return None
 
@@ -102,11 +105,13 @@ class Acknowledge:
             message = self._message(request, stored, previous, dispatch, channel, key)
             if message is None:
                 return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=Reason.NO_RECIPIENT)
-            return await self._sender.once(channel, message, request.give_up_at)
+            return await self._sender.once(
+                channel, message, request.give_up_at, fallback=_is_fallback(stored, dispatch)
+            )
         except Unavailable as error:
             return await self._or_give_up(request, key, error, None)
         except Misconfigured as error:
-            _log.error("%s can't send: %s", key.channel, error)
+            log.error("channel cannot send", channel=key.channel, why=str(error))
             return await self._or_give_up(request, key, Unavailable(str(error)), Reason.NOT_CONFIGURED)
 
     async def _or_give_up(
@@ -122,6 +127,7 @@ class Acknowledge:
             if error.retry_after:
                 error.retry_after = min(error.retry_after, left)  # then the fallback has its turn
             return error
+        metrics.SENDS.labels(key.channel, "given_up").inc()
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
 
     def _message(
@@ -176,6 +182,13 @@ def _for(stored: StoredRevision, earlier: StoredRevision | None) -> StoredRevisi
     """This revision, for the contacts of an earlier one; where that has been erased, for nobody."""
     contacts = earlier.order.contacts if earlier else Contacts()
     return stored.model_copy(update={"order": stored.order.model_copy(update={"contacts": contacts})})
+
+
+def _is_fallback(stored: StoredRevision, dispatch: Dispatch) -> bool:
+    """Whether another channel was to carry this message first."""
+    decision = stored.assessment.decision
+    legs = decision.legs if dispatch.audience is Audience.BUYER else decision.internal
+    return bool(legs) and dispatch.channel not in {leg.channels[0] for leg in legs}
 
 
 def _come_back(waits: Sequence[Unavailable]) -> timedelta | None:

@@ -1,13 +1,14 @@
 """`assess`: look at an order revision once, store what was found, and answer with the decision."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
+import structlog
 from temporalio import activity
 
+from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import AssessRequest
 from orderack.domain.assessment import Assessment, LineStock, SourceCall
@@ -21,6 +22,7 @@ from orderack.policy.holidays import holidays_of
 from orderack.policy.model import Policy
 from orderack.policy.traits import channel_facts
 from orderack.ports import Erp, Ledger, PastOrder, StoredRevision, Traits
+from orderack.telemetry.logs import place_of
 
 STOCK_TIMEOUT = timedelta(seconds=2)
 """The stock look-up runs inside a workflow task: better unknown than late. The ERP receipt answers for it later."""
@@ -31,7 +33,7 @@ LATENCIES = 200
 
 NO_ANSWERS: Mapping[str, SourceCall] = MappingProxyType({})
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Assess:
@@ -90,7 +92,7 @@ class Assess:
             return assess_order(policy, order, request.revision, found, around, self._holidays)
         except Exception as error:
             # Whatever it is, it is one order's trouble: a person gets it, and no other order waits.
-            _log.exception("assessment of %s revision %s failed", order.ref, request.revision)
+            log.error("assessment failed", revision=request.revision, **_of(error))
             why = f"The rules failed on this order ({type(error).__name__}): look at it by hand and report it."
             return failed(order, request.revision, policy.version, why)
 
@@ -120,14 +122,15 @@ class Assess:
         if not order.lines:
             return None, "not asked: the order has no lines"
         try:
-            async with asyncio.timeout(STOCK_TIMEOUT.total_seconds()):
-                answer = await erp.availability(order.lines)
+            with erp_call(name or "", "availability"):
+                async with asyncio.timeout(STOCK_TIMEOUT.total_seconds()):
+                    answer = await erp.availability(order.lines)
         except TimeoutError:
             return None, f"{name} did not answer within {STOCK_TIMEOUT.total_seconds():g} s"
         except OrderAckError as error:
             return None, f"{name} gave no answer ({type(error).__name__})"
         except Exception as error:
-            _log.exception("availability of %s at %s failed", order.ref, name)
+            log.error("availability failed", erp=name, **_of(error))
             return None, f"{name} gave no answer ({type(error).__name__})"
         return tuple(LineStock(**dict(line)) for line in answer), ""
 
@@ -136,6 +139,11 @@ class Assess:
         if store is None or store.erp is None:
             return Latency()
         return measure(await self._ledger.receipt_latencies(store.erp.name, LATENCIES))
+
+
+def _of(error: Exception) -> Mapping[str, str]:
+    """What may be written of an error that nobody foresaw: its words may be the buyer's."""
+    return {"error": type(error).__name__, "at": place_of(error)}
 
 
 def _known(stored: StoredRevision, request: AssessRequest) -> Assessment:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import Invoiced, InvoiceRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
@@ -27,7 +28,8 @@ class InvoiceInErp:
         if not isinstance(erp, Invoices):
             return Invoiced(invoice_id=None, reason=f"{request.erp} is not asked for invoices: it has no such call")
         try:
-            return Invoiced(invoice_id=await erp.invoice(request.ref, request.document_id))
+            with erp_call(request.erp, "invoice"):
+                return Invoiced(invoice_id=await erp.invoice(request.ref, request.document_id))
         except Refused as refusal:
             return Invoiced(invoice_id=None, reason=str(refusal)[:500])
         except InDoubt as doubt:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Erp, Ledger
+from orderack.telemetry import metrics
 
 
 class SubmitToErp:
@@ -30,7 +32,8 @@ class SubmitToErp:
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
         try:
-            booking = await erp.submit(stored.order, request.revision)
+            with erp_call(request.erp, "submit"):
+                booking = await erp.submit(stored.order, request.revision)
         except Refused as refusal:
             return ErpSubmission(answer=ErpAnswer.REFUSED, reason=str(refusal)[:500])
         except InDoubt as doubt:
@@ -38,6 +41,8 @@ class SubmitToErp:
             if receipt is None:
                 raise Unavailable(f"cut off while submitting, and the ERP does not have it: {doubt}") from None
             return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=receipt.document_id, receipt=receipt)
+        if booking.receipt:
+            metrics.ERP_RECEIPTS.labels(request.erp, booking.receipt.worst or "none").inc()
         return ErpSubmission(
             answer=ErpAnswer.SUBMITTED,
             document_id=booking.document_id,

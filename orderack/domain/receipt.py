@@ -52,3 +52,9 @@ class ErpReceipt(Value):
     def answers_for_stock(self, line_ids: frozenset[str]) -> bool:
         """Whether every ordered line has a verdict; an id without stock is not a receipt (DESIGN §1)."""
         return line_ids <= {line.line_id for line in self.lines}
+
+    @property
+    def worst(self) -> StockVerdict | None:
+        """The verdict on any of its lines that is the furthest from what was ordered; None: it says nothing."""
+        said = {line.verdict for line in self.lines}
+        return next((verdict for verdict in reversed(StockVerdict) if verdict in said), None)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orderack.contracts.journal import Entry, Event
 from orderack.domain.acknowledgement import SendState
-from orderack.domain.receipt import ErpReceipt, StockVerdict
+from orderack.domain.receipt import ErpReceipt
 from orderack.ports import DeliveryState
 from orderack.telemetry import metrics
 
@@ -23,13 +23,6 @@ _POSTED = {
     DeliveryState.PENDING: "failed",
     DeliveryState.DEAD: "dead",
 }
-_WORST = (
-    StockVerdict.UNAVAILABLE,
-    StockVerdict.BACKORDERED,
-    StockVerdict.PARTIAL,
-    StockVerdict.SUBSTITUTED,
-    StockVerdict.AVAILABLE,
-)
 
 
 def when_committed(session: AsyncSession, count: Callable[[], object]) -> None:
@@ -98,10 +91,9 @@ def received(session: AsyncSession, source: str, kind: str, body: str) -> None:
 def verdict_of(body: str) -> str:
     """The worst verdict on any line of the receipt."""
     try:
-        said = {line.verdict for line in ErpReceipt.model_validate_json(body).lines}
+        return ErpReceipt.model_validate_json(body).worst or "none"
     except ValidationError:
         return metrics.OTHER
-    return next((verdict for verdict in _WORST if verdict in said), "none")
 
 
 def announced(session: AsyncSession, kind: str, outcome: str) -> None:
