@@ -8,13 +8,14 @@ key, by looking it up, by its echo; or by nobody, and then it is surfaced and ne
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from activities._measured import provider_call
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
 from orderack.domain.address import address_sha256
-from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported
+from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
 from orderack.ports import (
     SOON,
     Channel,
@@ -29,7 +30,11 @@ from orderack.ports import (
     StoredSend,
     Traits,
 )
+from orderack.telemetry import metrics
 
+REPEATABLE = timedelta(seconds=4)
+"""The lease where the vendor knows our key: two attempts are one send there, so only a live one is waited for, and
+a dead worker is noticed after so long (its heartbeat)."""
 FULL = timedelta(seconds=1)
 """When to look again whether this worker has a place for a send by this channel."""
 
@@ -64,16 +69,20 @@ class Sender:
         self._in_flight: Counter[str] = Counter()
         self._free_at: dict[str, datetime] = {}
 
-    async def once(self, channel: Channel, message: Message, give_up_at: datetime) -> SendOutcome:
+    async def once(
+        self, channel: Channel, message: Message, give_up_at: datetime, *, fallback: bool = False
+    ) -> SendOutcome:
         """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend."""
         key, traits = message.key, channel.traits
         paused = key.channel in await self._ledger.paused()
         reach = await self._reach(message, traits)
         if traits.window:
             message = message.model_copy(update={"heard_at": reach.heard_at})
-        claim = await self._ledger.claim(key, message, self._now(), self._sending.lease)
+        claim = await self._ledger.claim(key, message, self._now(), self._lease(traits))
         if not claim.mine:
-            return self.finished(claim.send)
+            return await self._elsewhere(channel, claim.send)
+        if fallback and claim.send.attempts == 1:
+            metrics.FALLBACKS.labels(key.channel).inc()
         message = Message.model_validate_json(claim.send.message_json)
         # Only a key lets us send while a doubt stands; nobody has then said that the first attempt was lost.
         doubtful = not claim.first and self._key_holds(traits, claim) and not reach.opted_out
@@ -86,6 +95,7 @@ class Sender:
         wait = await self._turn(key, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
         if self._in_flight[key.channel] >= self._sending.at_once:
             await self._release(key, doubtful)
+            metrics.TURN_WAITS.labels(key.channel, "places").inc()
             raise NotYet(f"this worker has {self._sending.at_once} sends by {key.channel} in flight", FULL)
         with self._place(key.channel):
             await self._keep_apart(key.channel, traits, wait)
@@ -103,6 +113,20 @@ class Sender:
             provider_id=send.provider_id,
             body_sha256=send.body_sha256,
         )
+
+    def _lease(self, traits: Traits) -> timedelta:
+        lease = self._sending.lease
+        return min(lease, REPEATABLE) if traits.idempotency is Idempotency.KEY else lease
+
+    async def _elsewhere(self, channel: Channel, send: StoredSend) -> SendOutcome:
+        """Another attempt holds or ended it. Whoever held it may be dead; a vendor that can be asked says at once
+        that it has the message. That it has not says nothing while the lease lasts: the other may yet send."""
+        if send.state is SendState.CLAIMED and channel.traits.idempotency is Idempotency.LOOKUP:
+            message = Message.model_validate_json(send.message_json)
+            with suppress(OrderAckError):
+                if found := await channel.lookup(message, send.claimed_at):
+                    return await self._finish(message.key, _accepted(message.key, found))
+        return self.finished(send)
 
     async def _reach(self, message: Message, traits: Traits) -> Reach:
         """What is known of a buyer's address. Nobody inside the house is remembered, and no page."""
@@ -152,6 +176,7 @@ class Sender:
         if at <= now + SOON:
             return at - now
         await self._release(key, doubtful)
+        metrics.TURN_WAITS.labels(key.channel, "rate").inc()
         back = at if now >= give_up_at else min(at, give_up_at)  # then the fallback has its turn
         raise NotYet(f"{key.channel} is busy: this send's turn is {(at - now).total_seconds():.0f} s away", back - now)
 
@@ -183,7 +208,9 @@ class Sender:
     async def _send(self, channel: Channel, message: Message, doubtful: bool) -> SendOutcome:
         key = message.key
         try:
-            return await self._finish(key, _accepted(key, await channel.send(message)))
+            with provider_call(key):
+                sent = await channel.send(message)
+            return await self._finish(key, _accepted(key, sent))
         except Refused as refusal:
             return await self._refused(key, refusal.reason, f"{refusal.code} {refusal}".strip(), doubtful)
         except Unsupported as gap:

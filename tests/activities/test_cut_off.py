@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from activities.sending import REPEATABLE
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.evidence import EvidenceEvent
 from orderack.errors import InDoubt, Refused, Unavailable
@@ -64,20 +65,21 @@ async def test_with_a_key_a_provider_out_of_reach_leaves_the_doubt_standing_and_
     assert len(channel.taken) == 1
 
 
-async def test_with_a_lookup_what_is_found_is_accepted_and_not_sent_again(world: World) -> None:
+async def test_with_a_lookup_what_is_found_is_accepted_at_once_and_not_sent_again(world: World) -> None:
     channel = world.with_channel(LookupChannel(CUT_OFF))
-    await _cut_off(world, "lookup")
+    await world.fail("lookup")
     (outcome,) = await world.send("lookup")
     assert (outcome.state, outcome.provider_id) == (SendState.ACCEPTED, "p-1")
     assert (len(channel.attempts), channel.lookups) == (1, [NOW])
 
 
-async def test_with_a_lookup_what_is_not_found_is_sent(world: World) -> None:
+async def test_with_a_lookup_what_is_not_found_is_sent_once_nobody_else_can_send_it(world: World) -> None:
     channel = world.with_channel(LookupChannel(LOST))
     await _cut_off(world, "lookup")
+    assert (len(channel.attempts), channel.lookups) == (1, [NOW])
     (outcome,) = await world.send("lookup")
     assert outcome.state is SendState.ACCEPTED
-    assert (len(channel.attempts), len(channel.taken), channel.lookups) == (2, 1, [NOW])
+    assert (len(channel.attempts), len(channel.taken), channel.lookups) == (2, 1, [NOW, NOW])
 
 
 @pytest.mark.parametrize("error", [Unavailable("503"), InDoubt("reset"), Refused("forbidden")], ids=type)
@@ -85,18 +87,41 @@ async def test_nothing_is_sent_while_it_cannot_be_looked_up(
     world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = world.with_channel(LookupChannel(CUT_OFF))
-    await _cut_off(world, "lookup")
 
     async def fails(message: Message, since: object) -> Sent | None:
         raise error
 
     with monkeypatch.context() as away:
         away.setattr(channel, "lookup", fails)
+        await _cut_off(world, "lookup")
         world.clock.advance(2 * GIVE_UP)
         failure = await world.fail("lookup")
         assert (failure.type, failure.non_retryable) == ("Unavailable", False)
     world.clock.advance(LEASE)
     assert [outcome.state for outcome in await world.send("lookup")] == [SendState.ACCEPTED]
+    assert len(channel.attempts) == 1
+
+
+async def test_with_a_key_a_dead_worker_is_waited_for_no_longer_than_it_goes_unnoticed(world: World) -> None:
+    channel = world.with_channel(KeyChannel(KILLED_AFTER))
+    with pytest.raises(Killed):
+        await world.run(request("key"))
+    early = await world.fail("key")
+    assert early.next_retry_delay == REPEATABLE < LEASE
+    world.clock.advance(REPEATABLE)
+    assert [outcome.state for outcome in await world.send("key")] == [SendState.ACCEPTED]
+    assert len(channel.taken) == 1
+
+
+@pytest.mark.parametrize("kind", [LookupChannel, EchoChannel, NoneChannel])
+async def test_without_a_key_nothing_is_sent_or_given_up_while_the_other_attempt_may_live(
+    world: World, kind: type[NoneChannel]
+) -> None:
+    channel = world.with_channel(kind(KILLED_BEFORE))
+    with pytest.raises(Killed):
+        await world.run(request(channel.name))
+    world.clock.advance(LEASE - timedelta(seconds=1))
+    assert (await world.fail(channel.name)).next_retry_delay == timedelta(seconds=1)
     assert len(channel.attempts) == 1
 
 
