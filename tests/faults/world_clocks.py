@@ -1,15 +1,10 @@
 """A clock that is three hours wrong, in one process alone: the worker's, or the gateway's."""
 
 import sys
-import time
 from datetime import timedelta
 from functools import partial
 
-import httpx
-
-from orderack.contracts.journal import Event
 from orderack.domain.acknowledgement import Kind
-from orderack.domain.evidence import Grade
 from tests.faults.fault import Fault, Outcome
 from tests.faults.rig import Rig, Setup
 from tests.faults.world_stage import (
@@ -86,9 +81,8 @@ async def _told_in_time(rig: Rig, name: str, off: timedelta) -> Outcome:
             due = (state.trigger_at or ack.decided_at) + timedelta(seconds=10)
             if not due - timedelta(seconds=1) <= ack.decided_at <= due + PROMPT:
                 wrong.append(f"{life.ref}: holding at {ack.decided_at}, due at {due}")
-        for ack in state.said(Kind.CONFIRMATION):
-            if ack.proof.receipt and abs(ack.proof.receipt.at - now()) > timedelta(minutes=30):
-                wrong.append(f"{life.ref}: evidence stands at {ack.proof.receipt.at}")
+        seen = [ack.proof.receipt.at for ack in state.said(Kind.CONFIRMATION) if ack.proof.receipt]
+        wrong += [f"{life.ref}: evidence stands at {at}" for at in seen if abs(at - now()) > timedelta(minutes=30)]
     return outcome(verdict, [straight.ref, late.ref], 1, wrong=wrong, note=f"{off} off")
 
 

@@ -113,9 +113,9 @@ async def _without_a_ledger(
     await confirmed(rig, refs)
     verdict = await checked(rig, name, shop, url=url)
     wrong = () if not taken else (f"{taken} orders were answered 2xx while nothing could be written",)
-    note = f"{refused} put off, {shop.unheard} unanswered, {taken} taken meanwhile"
-    fired = refused + shop.unheard or int(recovery > 0)
-    return outcome(verdict, refs, fired, recovery=recovery, wrong=wrong, note=note)
+    put_off = sum(answer.status >= 500 for answer in shop.answers)
+    note = f"{len(during) - taken} had to wait: {refused} were told so meanwhile, {put_off} in all"
+    return outcome(verdict, refs, len(during) - taken, recovery=recovery, wrong=wrong, note=note)
 
 
 def _answers(shop: Shop, orders: Sequence[Order], began: datetime, ended: datetime) -> tuple[int, int]:

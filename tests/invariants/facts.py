@@ -62,11 +62,16 @@ def as_in_order(run: Run) -> Cases:
 def outcome_of(run: Run, life: Life) -> tuple[object, ...]:
     """What counts of how an order ended: its stage and revision, what the ERP booked, and what its buyer was told."""
     state, taken = life.state, run.providers or ()
-    booked = {entry.key for entry in taken if entry.target is Target.ERP and _is_of(entry.key, life.ref)}
+    booked = {_revision(entry.key) for entry in taken if entry.target is Target.ERP and _is_of(entry.key, life.ref)}
     mine = (key for _, key in run.sent if key.ref == life.ref and key.kind is not Kind.ALERT)
     told = sorted({(key.revision, key.kind, key.n) for key in mine})
     stands = (state.stage, state.revision, state.confirmed_revision) if state else None
     return (stands, tuple(sorted(map(str, booked))), tuple(told))
+
+
+def _revision(key: str | None) -> str:
+    """Of an order's key at the ERP, the last part."""
+    return (key or "").rpartition("/")[2]
 
 
 def _is_of(key: str | None, ref: OrderRef) -> bool:
