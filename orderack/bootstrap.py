@@ -106,16 +106,16 @@ def connections(policy: Policy) -> tuple[Connection, ...]:
     )
 
 
-def wanted_looks(parts: Parts) -> dict[LookRequest, timedelta]:
+def wanted_looks(policy: Policy, built_sources: Built[Source], built_erps: Built[Erp]) -> dict[LookRequest, timedelta]:
     """What has to be looked at again and again, and how often: polled connections, and the ERPs of stores."""
-    policy, wanted = parts.policy(), dict[LookRequest, timedelta]()
-    for source in parts.sources.ready.values():
+    wanted = dict[LookRequest, timedelta]()
+    for source in built_sources.ready.values():
         here, traits = source.connection, source.traits
         if isinstance(source, Looks) and traits.poll_every is not None:
             every = policy.stores[here.store].connections[here.system].poll_every or traits.poll_every
             wanted[LookRequest(source=SourceLook(store=here.store, system=here.system))] = every
     for name in {store.erp.name for store in policy.stores.values() if store.erp}:
-        if name in parts.erps.ready:
+        if name in built_erps.ready:
             row = policy.erps.get(name)
             wanted[LookRequest(erp=ErpLook(erp=name))] = row.ask_every if row else ASK_EVERY
     return wanted

@@ -10,9 +10,12 @@ from contextlib import AsyncExitStack
 from orderack.bootstrap import assemble, wanted_looks
 from orderack.contracts import names
 from orderack.errors import OrderAckError
+from orderack.settings import Settings
+from orderack.telemetry.process import watched
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
 from orderack.temporal.schedules import keep_schedules
+from workers.process import until_told
 from workers.queues import QUEUES
 
 
@@ -22,22 +25,21 @@ async def serve(queues: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    client = await connect()
+    settings = Settings()
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(assemble())
-        for queue in queues:
-            await stack.enter_async_context(QUEUES[queue](client, parts))
+        telemetry = stack.enter_context(watched("worker", settings, queues))
+        client = await connect(plugins=[telemetry])
+        parts = await stack.enter_async_context(assemble(settings))
+        workers = {queue: QUEUES[queue](client, parts) for queue in queues}
         if names.SOURCES_QUEUE in queues:
-            await keep_schedules(client, wanted_looks(parts))
-        sys.stdout.write(f"working: {', '.join(queues)}\n")
-        sys.stdout.flush()
-        await stop.wait()
+            await keep_schedules(client, wanted_looks(parts.policy(), parts.sources, parts.erps))
+        await until_told(stop, workers, parts.settings.worker_drain_seconds, parts.settings.worker_health_file)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="orderack-worker", description=__doc__)
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"{', '.join(QUEUES)}; none: all")
-    queues = parser.parse_args().queues or list(QUEUES)
+    queues = list(dict.fromkeys(parser.parse_args().queues)) or list(QUEUES)
     unknown = sorted(set(queues) - set(QUEUES))
     if unknown:
         parser.error(f"no such queue: {', '.join(unknown)}; there are {', '.join(QUEUES)}")

@@ -25,12 +25,14 @@ from activities import (
 )
 from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
+from orderack.settings import Settings
 from orderack.temporal.orders import Orders
+from workers.versions import MovesOn, deployment
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
 
-DRAIN = timedelta(seconds=25)
-"""A stopping worker lets its activities end: longer than a provider may take to answer."""
+INTERCEPTORS = (OneArgument(), MovesOn())
+"""What every run of an order goes through, its replay too."""
 
 STICKY = timedelta(seconds=2)
 """How long a dead worker's orders wait before another takes them over (10 s by default)."""
@@ -42,7 +44,8 @@ def runner() -> SandboxedWorkflowRunner:
 
 
 def orders_worker(client: Client, parts: Parts) -> Worker:
-    """Workflows, their assessments and our own ledger."""
+    """Workflows, their assessments and our own ledger. The only one with versions (`workers.versions`)."""
+    settings = parts.settings
     assess = Assess(parts.ledger, parts.policy, parts.erps.ready, channel_traits(), source_answers())
     return Worker(
         client,
@@ -50,10 +53,14 @@ def orders_worker(client: Client, parts: Parts) -> Worker:
         workflows=WORKFLOWS,
         activities=for_orders(assess, HandOff(parts.ledger, utc_now), Record(parts.ledger)),
         workflow_runner=runner(),
-        interceptors=[OneArgument()],
-        max_cached_workflows=4_000,
+        interceptors=INTERCEPTORS,
+        deployment_config=deployment(settings),
+        max_cached_workflows=settings.worker_cached_orders,
+        max_concurrent_workflow_tasks=settings.worker_order_tasks,
+        max_concurrent_workflow_task_polls=settings.worker_pollers,
+        max_concurrent_activity_task_polls=settings.worker_pollers,
         sticky_queue_schedule_to_start_timeout=STICKY,
-        graceful_shutdown_timeout=DRAIN,
+        graceful_shutdown_timeout=_drain(settings),
     )
 
 
@@ -78,9 +85,10 @@ def messaging_worker(client: Client, parts: Parts) -> Worker:
         client,
         task_queue=names.MESSAGING_QUEUE,
         activities=for_messaging(acknowledge),
-        max_concurrent_activities=50,
+        max_concurrent_activities=parts.settings.worker_sends,
+        max_concurrent_activity_task_polls=parts.settings.worker_pollers,
         max_task_queue_activities_per_second=parts.settings.messaging_per_second,
-        graceful_shutdown_timeout=DRAIN,
+        graceful_shutdown_timeout=_drain(parts.settings),
     )
 
 
@@ -95,8 +103,9 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
             InvoiceInErp(parts.ledger, parts.erps.ready),
             _look(client, parts),
         ),
-        max_concurrent_activities=20,
-        graceful_shutdown_timeout=DRAIN,
+        max_concurrent_activities=parts.settings.worker_calls,
+        max_concurrent_activity_task_polls=parts.settings.worker_pollers,
+        graceful_shutdown_timeout=_drain(parts.settings),
     )
 
 
@@ -107,9 +116,15 @@ def sources_worker(client: Client, parts: Parts) -> Worker:
         client,
         task_queue=names.SOURCES_QUEUE,
         activities=for_sources(answer, _look(client, parts)),
-        max_concurrent_activities=20,
-        graceful_shutdown_timeout=DRAIN,
+        max_concurrent_activities=parts.settings.worker_calls,
+        max_concurrent_activity_task_polls=parts.settings.worker_pollers,
+        graceful_shutdown_timeout=_drain(parts.settings),
     )
+
+
+def _drain(settings: Settings) -> timedelta:
+    """A stopping worker lets its activities end: by default longer than a provider may take to answer."""
+    return timedelta(seconds=settings.worker_drain_seconds)
 
 
 def _look(client: Client, parts: Parts) -> Look:

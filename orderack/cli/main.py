@@ -13,6 +13,7 @@ from orderack.cli import (
     channel_commands,
     codec_commands,
     evidence_commands,
+    ledger_commands,
     page_commands,
     policy_commands,
     review_commands,
@@ -27,10 +28,12 @@ from orderack.cli.change_command import change
 from orderack.cli.channels_command import channels
 from orderack.cli.claim_command import claim
 from orderack.cli.demo_command import run_demo
+from orderack.cli.doctor_command import doctor
 from orderack.cli.erase_command import erase
 from orderack.cli.erps_command import erps
 from orderack.cli.exits import INTERRUPTED, NO, failure_of, report
 from orderack.cli.find_command import find
+from orderack.cli.gateway_command import gateway
 from orderack.cli.phone_command import phone
 from orderack.cli.queue_command import queue
 from orderack.cli.receipt_command import receipt
@@ -42,6 +45,7 @@ from orderack.cli.submit_command import submit
 from orderack.cli.timeline_command import timeline
 from orderack.cli.up_command import up
 from orderack.cli.watch_command import watch
+from orderack.cli.worker_command import worker
 from orderack.temporal.ending import end
 
 BUG = 70
@@ -79,6 +83,9 @@ COMMANDS = (
     sources,
     erps,
     sandbox,
+    gateway,
+    worker,
+    doctor,
     erase,
 )
 
@@ -92,6 +99,7 @@ app.add_typer(audit_commands.app, name="audit")
 app.add_typer(channel_commands.app, name="channel")
 app.add_typer(codec_commands.app, name="codec")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(source_commands.app, name="source")

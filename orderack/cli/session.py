@@ -35,7 +35,7 @@ async def orders_door() -> Orders:
 async def the_ledger() -> AsyncIterator[SqlLedger]:
     """The ledger that the settings name; one that is not there is said so, never made. Raises Unavailable."""
     url = Settings().ledger_url
-    _demand_file(url)
+    demand_file(url)
     ledger = await open_ledger(url)
     try:
         yield ledger
@@ -43,7 +43,8 @@ async def the_ledger() -> AsyncIterator[SqlLedger]:
         await ledger.aclose()
 
 
-def _demand_file(url: str) -> None:
+def demand_file(url: str) -> None:
+    """Raises Unavailable where the URL names a file that is not there, Misconfigured where it is no URL."""
     try:
         parsed = make_url(url)
     except ArgumentError:

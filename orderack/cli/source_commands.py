@@ -105,10 +105,10 @@ def new(
 
 
 async def _checked(wanted: Sequence[Connection], offline: bool) -> tuple[Checked, ...]:
-    return tuple([await _check(connection, offline) for connection in wanted])
+    return tuple([await check_connection(connection, offline) for connection in wanted])
 
 
-async def _check(connection: Connection, offline: bool) -> Checked:
+async def check_connection(connection: Connection, offline: bool) -> Checked:
     specs = sources.load()
     if connection.system not in specs:
         raise bad("STORE/SYSTEM", f"names no system: {connection.system}", f"there are {', '.join(specs)}")

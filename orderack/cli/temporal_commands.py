@@ -1,4 +1,8 @@
-"""`orderack temporal`: make a Temporal namespace ready, or see whether it is."""
+"""`orderack temporal`: make a Temporal namespace ready, or see whether it is, and whether its orders fit this code."""
+
+import os
+import sys
+from typing import Annotated
 
 import typer
 
@@ -12,6 +16,8 @@ from orderack.temporal.connect import connect
 from orderack.temporal.search_attributes import missing, register
 
 app = typer.Typer(no_args_is_help=True, help="Make a Temporal namespace ready for orders, or check that it is.")
+
+Last = Annotated[int, typer.Option("--last", min=1, max=10_000, help="So many open ones, and as many closed.")]
 
 
 class SetUp(Value):
@@ -61,6 +67,22 @@ def check(as_json: AsJson = False) -> None:
         )
     if not found.ready:
         raise typer.Exit(NO)
+
+
+@app.command("replay-check")
+def replay_check(last: Last = 100, as_json: AsJson = False) -> None:
+    """Replay the last open and closed orders of the namespace under this code: may it be deployed with them running?
+
+    Reads histories only; nothing is sent and no order is touched. Run it with the new code, before it takes over.
+
+    Example: orderack temporal replay-check --last 500
+
+    Exit code 0: all replay; 1: one does not (docs/operations/deploy.md says what then); 3: Temporal did not answer.
+    """
+    # The library does not know the workflows, so the process becomes the program that does.
+    options = ["--last", str(last), *(["--json"] if as_json else [])]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.replay_check", *options])  # noqa: S606
 
 
 async def _setup() -> SetUp:

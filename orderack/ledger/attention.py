@@ -91,3 +91,13 @@ async def asked(session: AsyncSession, limit: int) -> Sequence[OrderRef]:
         .order_by(func.min(col(Timeline.at)))
     )
     return [OrderRef(store=store, number=number) for store, number in await session.execute(query.limit(limit))]
+
+
+async def open_refs(session: AsyncSession, before: datetime, limit: int) -> Sequence[OrderRef]:
+    """Orders that came before then and have not ended, the longest open first."""
+    query = (
+        select(col(Orders.store), col(Orders.number))
+        .where(col(Orders.stage).not_in(ENDED), col(Orders.received_at) < before)
+        .order_by(col(Orders.received_at))
+    )
+    return [OrderRef(store=store, number=number) for store, number in await session.execute(query.limit(limit))]

@@ -396,6 +396,19 @@ class SqlLedger:
         async with self._database.read() as session:
             return await source_book.awaited(session, erp, since, limit)
 
+    async def open_refs(self, before: datetime, limit: int) -> Sequence[OrderRef]:
+        """Orders that came before then and have not ended."""
+        async with self._database.read() as session:
+            return await attention.open_refs(session, before, limit)
+
+    async def clock(self) -> datetime | None:
+        """The database server's time; None where the ledger is a file."""
+        async with self._database.read() as session:
+            if session.get_bind().dialect.name == "sqlite":
+                return None
+            found: datetime = (await session.execute(sql("SELECT clock_timestamp()"))).scalar_one()
+            return found
+
     async def readings(self, now: datetime) -> Sequence[Reading]:
         """How the record stands, in figures."""
         async with self._database.read() as session:

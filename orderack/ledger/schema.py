@@ -28,6 +28,11 @@ def head() -> str:
     return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
+def versions() -> frozenset[str]:
+    """Every version that this code knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(config()).walk_revisions())
+
+
 async def current(url: str) -> str | None:
     """The version of the database; None where there is no schema yet."""
     engine = make_engine(url)

@@ -1,0 +1,95 @@
+"""The doctor's look at the ledger: does it answer, is its schema this code's, and does anything lie in it undone?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
+from orderack.cli.doctor_temporal import skew
+from orderack.cli.session import demand_file
+from orderack.errors import Misconfigured, Unavailable
+from orderack.ledger import schema
+from orderack.ledger.database import Database, make_engine
+from orderack.ledger.repository import SqlLedger
+from orderack.ports import InboxEvent
+
+SOON = timedelta(minutes=1)
+"""The gateway looks for what is unannounced every five seconds."""
+
+LATE = timedelta(minutes=20)
+"""Longer than an event may wait for the message that it is about (15 min)."""
+
+MANY = 1_000
+
+
+@asynccontextmanager
+async def ledger_as_it_is(url: str) -> AsyncIterator[SqlLedger]:
+    """The ledger, its schema left as it is: looking changes nothing."""
+    ledger = SqlLedger(Database(make_engine(url)))
+    try:
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
+async def check_schema(url: str) -> Finding:
+    """Whether the database answers, and its schema is the one this code needs."""
+    try:
+        demand_file(url)
+        found = await schema.current(url)
+    except (Unavailable, Misconfigured) as error:
+        return wrong(
+            "ledger", str(error), "is it up, and is ORDERACK_DATABASE_URL right?", away=isinstance(error, Unavailable)
+        )
+    if found == schema.head():
+        return ok("ledger", f"it answers; schema {found}, as this code needs")
+    if found is None:
+        return wrong("ledger", "it has no schema yet", "orderack ledger migrate")
+    if found in schema.versions():
+        return wrong("ledger", f"its schema is {found}; this code needs {schema.head()}", "orderack ledger migrate")
+    return wrong(
+        "ledger", f"its schema is {found}, which newer code made", "run that code here, or restore a backup of before"
+    )
+
+
+async def check_ledger(ledger: SqlLedger, now: datetime) -> list[Finding]:
+    """What lies in it: events nobody was told of, sends in doubt, systems that were never told; and its clock."""
+    rows = await ledger.unannounced(now - SOON, MANY)
+    doubts, dead = await ledger.doubts(MANY), await ledger.dead_events(MANY)
+    return [
+        await _clock(ledger),
+        _unannounced(rows, now),
+        warn(
+            "sends-in-doubt",
+            f"{counted(len(doubts), 'message')} of which nobody knows whether they went out",
+            "orderack queue",
+        )
+        if doubts
+        else ok("sends-in-doubt", "none"),
+        warn("untold-systems", f"{counted(len(dead), 'event')} that a system never took", "orderack webhooks dead")
+        if dead
+        else ok("untold-systems", "none"),
+    ]
+
+
+async def _clock(ledger: SqlLedger) -> Finding:
+    began = datetime.now(UTC)
+    theirs = await ledger.clock()
+    if theirs is None:
+        return ok("clock-ledger", "the ledger is a file here: it has this machine's clock")
+    return skew("clock-ledger", theirs - began - (datetime.now(UTC) - began) / 2, "the ledger's")
+
+
+def _unannounced(rows: list[InboxEvent] | tuple[InboxEvent, ...], now: datetime) -> Finding:
+    if not rows:
+        return ok("unannounced", "every event was told to its order")
+    oldest = now - min(row.received_at for row in rows)
+    number = f"{MANY} or more" if len(rows) == MANY else str(len(rows))
+    said = f"{number} recorded, and not yet told to an order; the oldest came {_ago(oldest)} ago"
+    do = "is the gateway running, and does it reach Temporal? Its log names each row and why it waits"
+    return wrong("unannounced", said, do) if oldest > LATE else warn("unannounced", said, do)
+
+
+def _ago(past: timedelta) -> str:
+    minutes = int(past.total_seconds() // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
