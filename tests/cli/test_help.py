@@ -12,7 +12,7 @@ from tests.cli.conftest import Terminal
 GROUP = typer.main.get_command(app)
 
 
-SERVERS = ("sandbox", "up", "demo", "codec-server")
+SERVERS = ("sandbox", "up", "demo", "codec-server", "gateway", "worker")
 
 
 def commands(group: object = GROUP) -> list[tuple[str, ...]]:
