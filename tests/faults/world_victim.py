@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from signal import SIGKILL
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 from unittest.mock import patch
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +28,15 @@ from orderack.temporal.orders import Orders
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Patch(Protocol):
+    """What `unittest.mock.patch` makes."""
+
+    def start(self) -> object: ...
+
+    def stop(self) -> object: ...
+
 
 ARMED, FIRED = "armed", "fired"
 
@@ -89,8 +98,8 @@ class Victim:
 
     # -- where ----------------------------------------------------------------------------------------------------
 
-    def gateway(self) -> None:
-        """F8 to F12."""
+    def gateway(self) -> list[Patch]:
+        """F8 to F12; what was patched, and is in force."""
         write = inbox.receive
 
         async def receive(
@@ -107,13 +116,18 @@ class Victim:
             self.strike(Place.UNCOMMITTED)
             return row
 
-        patch.object(inbox, "receive", receive).start()
-        patch.object(SqlLedger, "receive", self.after(Place.UNANSWERED, SqlLedger.receive)).start()
-        patch.object(SqlLedger, "announced", self.before(Place.UNMARKED, SqlLedger.announced)).start()
-        patch.object(announce, "_settle", self.after(Place.BETWEEN_ROWS, announce._settle)).start()
-        self._undelivered()
+        patches: list[Patch] = [
+            patch.object(inbox, "receive", receive),
+            patch.object(SqlLedger, "receive", self.after(Place.UNANSWERED, SqlLedger.receive)),
+            patch.object(SqlLedger, "announced", self.before(Place.UNMARKED, SqlLedger.announced)),
+            patch.object(announce, "_settle", self.after(Place.BETWEEN_ROWS, announce._settle)),
+            patch.object(webhooks, "take", self._undelivered()),
+        ]
+        for one in patches:
+            one.start()
+        return patches
 
-    def _undelivered(self) -> None:
+    def _undelivered(self) -> Callable[[GatewayParts, str, ChannelEvent], Awaitable[webhooks.Taken]]:
         """An event that Temporal cannot be told of now is answered 200 all the same: die once that is out."""
         take = webhooks.take
 
@@ -123,7 +137,7 @@ class Victim:
                 asyncio.get_running_loop().call_later(0.5, self.strike, Place.UNDELIVERED)
             return found
 
-        patch.object(webhooks, "take", taken).start()
+        return taken
 
     def cli(self) -> None:
         """F14, around every request and signal of an operator's command."""
