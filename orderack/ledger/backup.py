@@ -14,9 +14,6 @@ from orderack.domain.value import Value
 from orderack.errors import Misconfigured, Refused, Unavailable
 from orderack.ledger import schema
 
-_PAGES = 1_000
-"""Copied at a time: between two such steps others may write."""
-
 _ELSEWHERE = "the ledger is not a file: PostgreSQL is backed up with pg_dump (docs/operations/backup.md)"
 _NEWEST = "SELECT max(at) FROM (SELECT max(updated_at) AS at FROM orders UNION SELECT max(received_at) FROM inbox)"
 
@@ -50,7 +47,7 @@ def copy(source: Path, target: Path) -> Copy:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with _opened(source) as ours, closing(sqlite3.connect(part)) as theirs:
-            ours.backup(theirs, pages=_PAGES)
+            ours.backup(theirs)  # in one step: writers go on beside it (WAL), and none makes it begin anew
             theirs.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
         described = describe(part)
         with part.open("rb") as written:
