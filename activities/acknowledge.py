@@ -127,7 +127,7 @@ class Acknowledge:
             if error.retry_after:
                 error.retry_after = min(error.retry_after, left)  # then the fallback has its turn
             return error
-        metrics.SENDS.labels(key.channel, "given_up").inc()
+        metrics.SENDS.labels(key.channel, metrics.GIVEN_UP).inc()
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
 
     def _message(

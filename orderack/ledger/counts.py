@@ -1,4 +1,7 @@
-"""What is counted of a write: once it is committed, and for what it brought, so that a repeat counts for nothing."""
+"""What is counted of a write: once it is committed, and for what it brought, so that a repeat counts for nothing.
+
+Rare words stand at nought as soon as there is anything of their kind: no rate can be told of a first sample.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -18,6 +21,8 @@ RECEIPT_KIND = "erp_receipt"
 
 _COUNTS = "orderack_counts"
 _OUTCOMES = {Event.CLOCK_MET: "met", Event.CLOCK_BREACHED: "breached"}
+_RARE = (Event.QUARANTINED, Event.ESCALATED, Event.SEND_UNKNOWN, Event.UNDELIVERABLE)
+_ENDS = (SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN)
 _POSTED = {
     DeliveryState.DELIVERED: "delivered",
     DeliveryState.PENDING: "failed",
@@ -39,11 +44,13 @@ def committed(session: AsyncSession) -> None:
 def entries(session: AsyncSession, store: str, fresh: Collection[Entry], told: int) -> None:
     """Entries of a journal that told so many: which happened, which clocks were met or breached, which came again."""
     store = metrics.store_label(store)
+    for rare in _RARE:
+        metrics.EVENTS.labels(rare, store)
     for entry in fresh:
         when_committed(session, metrics.EVENTS.labels(entry.event, store).inc)
         if entry.event in _OUTCOMES and entry.clock:
-            level = metrics.SERVICE_LEVELS.labels(entry.clock, _OUTCOMES[entry.event], store)
-            when_committed(session, level.inc)
+            levels = {word: metrics.SERVICE_LEVELS.labels(entry.clock, word, store) for word in _OUTCOMES.values()}
+            when_committed(session, levels[_OUTCOMES[entry.event]].inc)
     if told > len(fresh):
         repeats = told - len(fresh)
         when_committed(session, lambda: metrics.DUPLICATES.labels("entry").inc(repeats))
@@ -72,7 +79,8 @@ def _observed(session: AsyncSession, histogram: Histogram, at: datetime, since: 
 
 def sent(session: AsyncSession, channel: str, state: SendState) -> None:
     """A send ended so."""
-    when_committed(session, metrics.SENDS.labels(channel, state).inc)
+    ends = {end: metrics.SENDS.labels(channel, end) for end in (*_ENDS, metrics.GIVEN_UP)}
+    when_committed(session, ends[state].inc)
 
 
 def again(session: AsyncSession, what: str) -> None:
@@ -98,6 +106,8 @@ def verdict_of(body: str) -> str:
 
 def announced(session: AsyncSession, kind: str, outcome: str) -> None:
     """An inbound event's end."""
+    for rare in ("refused", "unreadable"):
+        metrics.INBOX_ANNOUNCED.labels(kind, rare)
     when_committed(session, metrics.INBOX_ANNOUNCED.labels(kind, metrics.word_label(outcome)).inc)
 
 

@@ -28,6 +28,7 @@ BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another process's write before it gives up."""
 
 _WRITES = "orderack_writes"
+metrics.LEDGER_ERRORS.labels(OperationalError.__name__)  # stands at nought: no rate can be told of a first sample
 _READ, _WRITE = metrics.LEDGER.labels("read"), metrics.LEDGER.labels("write")
 
 P = ParamSpec("P")

@@ -153,11 +153,12 @@ async def _turns(session: AsyncSession, now: datetime) -> Sequence[Reading]:
 
 async def _inbox(session: AsyncSession, now: datetime) -> Sequence[Reading]:
     waiting = col(Inbox.announced_at).is_(None)
-    few = select(col(Inbox.kind)).where(waiting).order_by(col(Inbox.received_at)).limit(MOST).subquery()
-    counted = select(few.c.kind, func.count()).group_by(few.c.kind)
-    found = [Reading(metrics.INBOX, many, (kind,)) for kind, many in (await session.execute(counted)).all()]
-    first = (await session.execute(select(func.min(col(Inbox.received_at))).where(waiting))).scalar_one()
-    return [*found, Reading(metrics.INBOX_AGE, _age(first, now))]
+    columns = (col(Inbox.kind), col(Inbox.received_at))
+    few = select(*columns).where(waiting).order_by(col(Inbox.received_at)).limit(MOST).subquery()
+    query = select(few.c.kind, func.count(), func.min(few.c.received_at)).group_by(few.c.kind)
+    rows = (await session.execute(query)).all()
+    counted = [Reading(metrics.INBOX, many, (kind,)) for kind, many, _ in rows]
+    return [*counted, *(Reading(metrics.INBOX_AGE, _age(first, now), (kind,)) for kind, _, first in rows)]
 
 
 async def _outbox(session: AsyncSession, now: datetime) -> Sequence[Reading]:

@@ -43,6 +43,8 @@ PROMISED = (
 )
 """Seconds: with the promised clocks (60 s, 15 min, 2 h, 4 h, a day) among the bounds, so that a share kept is exact."""
 
+GIVEN_UP = "given_up"
+"""A send whose provider was out of reach for too long."""
 _WORD = re.compile(r"[a-z][a-z_]{0,39}\Z")
 
 
@@ -208,6 +210,12 @@ LEDGER_ERRORS = Counter(
     ("reason",),
     registry=REGISTRY,
 )
+SEALS = Counter(
+    "orderack_codec_failures_total",
+    "Sealed payloads that could not be opened: no_key, or altered",
+    ("reason",),
+    registry=REGISTRY,
+)
 INFO = Gauge(
     "orderack_info",
     "1, by what this process is: `gateway`, or `worker` with its task queues",
@@ -238,7 +246,7 @@ IN_DOUBT = Figure("orderack_sends_in_doubt", "Sends of which nobody knows whethe
 IN_DOUBT_AGE = Figure("orderack_sends_in_doubt_oldest_seconds", "How long the oldest of them has been in doubt")
 TURN_WAIT = Figure("orderack_turn_wait_seconds", "How far ahead the turns of a channel are given away", ("channel",))
 INBOX = Figure("orderack_inbox", "Recorded events that no order has heard of", ("kind",))
-INBOX_AGE = Figure("orderack_inbox_oldest_seconds", "Age of the oldest of them")
+INBOX_AGE = Figure("orderack_inbox_oldest_seconds", "Age of the oldest of them", ("kind",))
 OUTBOX = Figure("orderack_outbox", "Events that an endpoint is still to be told, or that were given up", ("state",))
 OUTBOX_AGE = Figure("orderack_outbox_oldest_seconds", "Age of the oldest event that an endpoint is still to be told")
 TEMPORAL_UP = Figure("orderack_temporal_up", "Whether Temporal answered this question: 1 or 0")

@@ -20,6 +20,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
 from orderack.errors import Misconfigured
+from orderack.telemetry import metrics
 from orderack.temporal.codec_keys import CodecKeys
 
 ENCODING = b"binary/encrypted"
@@ -61,6 +62,7 @@ class Sealing(PayloadCodec):
         name = payload.metadata.get(KEY_ID, b"").decode("ascii", "replace")
         secret = self._keys.secrets.get(name)
         if secret is None or payload.metadata.get("encryption-cipher") != CIPHER:
+            metrics.SEALS.labels("no_key").inc()
             raise Misconfigured(
                 f"a payload is sealed with the key {name[:32]!r}, which this process does not have: "
                 "add it to ORDERACK_CODEC_KEYS"
@@ -71,6 +73,7 @@ class Sealing(PayloadCodec):
             plain = zlib.decompress(text[1:]) if text[:1] == _DEFLATED else text[1:]
             return Payload.FromString(plain)
         except (InvalidTag, ValueError, zlib.error, DecodeError):
+            metrics.SEALS.labels("altered").inc()
             raise Misconfigured(
                 f"a payload sealed with the key {name!r} does not open: it was altered, was sealed for another "
                 "namespace, or another key bears this id here"
