@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from orderack.cli.exits import BROKEN, bad
 from orderack.cli.options import AsJson
-from orderack.cli.printing import cell, console, print_json, print_table, when
+from orderack.cli.printing import cell, console, escaped, print_json, print_table, when
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
@@ -177,7 +177,7 @@ def verify(file: Pack, against: Against = None, as_json: AsJson = False) -> None
             "own_verifier": not foreign,
             "against": compared and compared.model_dump(mode="json"),
         }
-        typer.echo(_REPORT.dump_json({**report.as_json(), **more}).decode())
+        typer.echo(escaped(_REPORT.dump_json({**report.as_json(), **more}).decode()))
     else:
         for line in report.lines():
             console().print(cell(line), soft_wrap=True)

@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 from typer.exceptions import TyperException
 
+from orderack.cli.printing import escaped, plain
 from orderack.domain.order import Text
 from orderack.domain.problem import Problem
 from orderack.domain.validation import problems_of
@@ -65,12 +66,12 @@ def failure_of(error: Exception) -> Failure | None:
 def report(failure: Failure, *, as_json: bool) -> int:
     """Print the failure; its exit code."""
     if as_json:
-        typer.echo(failure.model_dump_json())
+        typer.echo(escaped(failure.model_dump_json()))
     elif failure.error.startswith("Usage:"):  # a group without its command: its help is the answer
-        typer.echo(failure.error, err=True)
+        typer.echo(plain(failure.error), err=True)
     else:
         lines = [_sentence(f"{p.field or 'input'}: {p.problem}. Remedy: {p.remedy}") for p in failure.problems]
-        typer.echo("\n".join(f"orderack: {line}" for line in lines or [failure.error]), err=True)
+        typer.echo(plain("\n".join(f"orderack: {line}" for line in lines or [failure.error])), err=True)
         if failure.kind == "usage":
             typer.echo("Add --help to the command to see how it is used.", err=True)
     sys.stdout.flush()

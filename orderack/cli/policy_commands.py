@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from orderack import erps
 from orderack.cli.installed import installed_channels, installed_sources
+from orderack.cli.printing import escaped, plain
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
@@ -122,10 +123,10 @@ def _read_order(file: Path) -> Order | tuple[Problem, ...]:
 
 def _print_assessed(order: Order, assessed: Assessed, as_json: bool) -> None:
     if as_json:
-        typer.echo(assessed.model_dump_json())
+        typer.echo(escaped(assessed.model_dump_json()))
         return
     for line in explain(order, assessed.assessment, assessed.explanation):
-        typer.echo(line)
+        typer.echo(plain(line))
 
 
 def _fail(problems: Sequence[Problem], as_json: bool, code: int) -> None:
@@ -138,4 +139,4 @@ def _fail(problems: Sequence[Problem], as_json: bool, code: int) -> None:
 
 def _print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        typer.echo(f"{problem.field}: {problem.problem}. Remedy: {problem.remedy}.", err=True)
+        typer.echo(plain(f"{problem.field}: {problem.problem}. Remedy: {problem.remedy}."), err=True)

@@ -1,5 +1,6 @@
 """Words on a terminal: tables with lines for people, plain aligned text for a pipe, JSON for programs."""
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,7 +19,17 @@ _UNBROKEN = 1_000
 
 def print_json(value: BaseModel) -> None:
     """One JSON object on one line."""
-    typer.echo(value.model_dump_json())
+    typer.echo(escaped(value.model_dump_json()))
+
+
+def escaped(text: str) -> str:
+    """JSON whose characters that would steer a terminal are written as JSON escapes: the value is the same."""
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
+
+
+def plain(words: str) -> str:
+    """Words in lines, without the characters that would steer the terminal: what an order says is not ours."""
+    return "".join(character for character in words if character.isprintable() or character == "\n")
 
 
 def console() -> Console:
@@ -65,7 +76,7 @@ def cell(value: object) -> Text:
             words = when(value)
         case _:
             words = str(value)
-    return Text("".join(character for character in words if character.isprintable()))
+    return Text(plain(words).replace("\n", ""))
 
 
 def when(at: datetime) -> str:

@@ -10,7 +10,7 @@ import typer
 from orderack.cli.connection_names import named
 from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
-from orderack.cli.printing import print_facts, print_json, print_table
+from orderack.cli.printing import plain, print_facts, print_json, print_table
 from orderack.cli.reading import read
 from orderack.cli.session import run
 from orderack.domain.completeness import missing_fields
@@ -137,7 +137,7 @@ def _meaning(reading: Reading, policy: Policy) -> Tried:
 def _show(tried: Tried) -> None:
     order = tried.order
     if order is None:
-        typer.echo(f"{tried.means}: {tried.why}")
+        typer.echo(plain(f"{tried.means}: {tried.why}"))
         return
     address = order.delivery_address
     print_facts(
