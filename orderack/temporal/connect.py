@@ -7,9 +7,10 @@ from datetime import timedelta
 from temporalio.client import Client, Plugin
 from temporalio.envconfig import ClientConfigProfile
 
-from orderack.errors import Misconfigured, Unavailable
+from orderack.errors import Misconfigured
 from orderack.temporal.codec_keys import CodecKeys
 from orderack.temporal.converter import sealing_converter
+from orderack.temporal.refusals import not_connected
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 WAIT = timedelta(seconds=10)
@@ -29,7 +30,7 @@ async def connect(
     `lazy` connects at the first call, for a process that has work to do while the server is away (the gateway).
     `env` stands for the process's environment. Payloads are sealed where it names keys (ORDERACK_CODEC_KEYS).
     Raises Unavailable when the server does not answer within `wait`, and Misconfigured when the profile or a key
-    cannot be read.
+    cannot be read, or the two do not trust each other (`orderack.temporal.refusals`).
     """
     try:
         settings = ClientConfigProfile.load(profile, override_env_vars=env)
@@ -43,7 +44,4 @@ async def connect(
         async with asyncio.timeout(wait.total_seconds()):
             return await Client.connect(**config, data_converter=converter, lazy=lazy, plugins=plugins)
     except (RuntimeError, TimeoutError) as error:
-        raise Unavailable(
-            f"Temporal does not answer at {address} (namespace {namespace}). "
-            "Start `orderack up`, or name your server in TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE."
-        ) from error
+        raise not_connected(error, address, namespace) from error
