@@ -69,10 +69,12 @@ class Victim:
         """Write down when each attempt at a send begins."""
         once = Sender.once
 
-        async def watched(sender: Sender, channel: Channel, message: Message, give_up_at: datetime) -> SendOutcome:
+        async def watched(
+            sender: Sender, channel: Channel, message: Message, give_up_at: datetime, **more: bool
+        ) -> SendOutcome:
             with (self._folder / ATTEMPTS).open("a") as file:
                 file.write(f"{time.time()} {message.key}\n")
-            return await once(sender, channel, message, give_up_at)
+            return await once(sender, channel, message, give_up_at, **more)
 
         patch.object(Sender, "once", watched).start()
 
