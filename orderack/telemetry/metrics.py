@@ -194,7 +194,7 @@ HTTP = Histogram(
 JOBS = Counter(
     "orderack_background_jobs_total",
     "Rounds of the gateway's background jobs: done, waits (something is out of reach), failed",
-    ("job", "outcome"),
+    ("job_name", "outcome"),
     registry=REGISTRY,
 )
 LEDGER = Histogram(
