@@ -82,7 +82,7 @@ async def _looked(settings: Settings, offline: bool) -> Sequence[Finding]:
             found += await _within("ledger", check_ledger(ledger, datetime.now(UTC)))
             if client is not None:
                 running = await open_orders(client)
-                found += await _within("agreement", check_agreement(client, ledger, running))
+                found += await _within("agreement", check_agreement(client, ledger, running, datetime.now(UTC)))
     return [*found, *check_settings(settings), *await check_policy_and_systems(settings, offline)]
 
 

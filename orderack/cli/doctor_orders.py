@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
@@ -130,14 +130,16 @@ def _key_of(payload: Payload) -> str:
 # -- do they agree? -------------------------------------------------------------------------------------------------
 
 
-async def check_agreement(client: Client, ledger: SqlLedger, running: Sequence[WorkflowExecution]) -> list[Finding]:
+async def check_agreement(
+    client: Client, ledger: SqlLedger, running: Sequence[WorkflowExecution], now: datetime
+) -> list[Finding]:
     """Open orders of Temporal that the ledger does not know, and open ones of the ledger that do not run.
 
     Neither happens while both keep what they were given: one of them was restored from a backup older than the other.
     """
     if len(running) >= LISTED:
         return [ok("agreement", f"more than {LISTED} open orders: not compared")]
-    before = datetime.now(UTC) - SETTLING
+    before = now - SETTLING
     runs = {order_ref(one.id): one for one in running}
     kept = set(await ledger.open_refs(before, LISTED))
     unknown = [ref for ref, one in runs.items() if one.start_time < before and ref not in kept]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
@@ -38,6 +38,8 @@ BACKLOG = timedelta(seconds=60)
 
 _WAIT = timedelta(seconds=5)
 _CLOCK_QUEUE = "orderack-doctor"
+_UNDIVIDED = TaskQueueKind.TASK_QUEUE_KIND_STICKY
+"""Such a queue has no partitions, so whoever is asked knows who asked it; and nothing of it is kept."""
 
 KINDS = {"workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, "activity": TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY}
 QUEUES = (
@@ -108,11 +110,11 @@ async def check_clock(client: Client) -> Finding:
     asking = asyncio.create_task(_ask_for_work(client))
     began = datetime.now(UTC)
     try:
-        for _ in range(20):
+        for _ in range(40):
             await asyncio.sleep(0.05)
             seen = [
                 poller
-                for poller in (await _described(client, _CLOCK_QUEUE, "workflow")).pollers
+                for poller in (await _described(client, _CLOCK_QUEUE, "workflow", _UNDIVIDED)).pollers
                 if poller.identity == _identity(client)
             ]
             if seen:
@@ -143,7 +145,7 @@ def _identity(client: Client) -> str:
 
 async def _ask_for_work(client: Client) -> None:
     request = PollWorkflowTaskQueueRequest(
-        namespace=client.namespace, task_queue=TaskQueue(name=_CLOCK_QUEUE), identity=_identity(client)
+        namespace=client.namespace, task_queue=TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED), identity=_identity(client)
     )
     await client.workflow_service.poll_workflow_task_queue(request, timeout=timedelta(seconds=2))
 
@@ -176,9 +178,14 @@ def judge_queue(check: str, queue: str, found: DescribeTaskQueueResponse | BaseE
     return ok(check, said)
 
 
-async def _described(client: Client, queue: str, kind: str) -> DescribeTaskQueueResponse:
+async def _described(
+    client: Client, queue: str, kind: str, form: TaskQueueKind.ValueType = TaskQueueKind.TASK_QUEUE_KIND_NORMAL
+) -> DescribeTaskQueueResponse:
     request = DescribeTaskQueueRequest(
-        namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=KINDS[kind], report_stats=True
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue, kind=form),
+        task_queue_type=KINDS[kind],
+        report_stats=form != _UNDIVIDED,  # the server refuses them there
     )
     return await client.workflow_service.describe_task_queue(request, timeout=_WAIT)
 
