@@ -144,9 +144,8 @@ def _identity(client: Client) -> str:
 
 
 async def _ask_for_work(client: Client) -> None:
-    request = PollWorkflowTaskQueueRequest(
-        namespace=client.namespace, task_queue=TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED), identity=_identity(client)
-    )
+    queue = TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED, normal_name=_CLOCK_QUEUE)
+    request = PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=queue, identity=_identity(client))
     await client.workflow_service.poll_workflow_task_queue(request, timeout=timedelta(seconds=2))
 
 
