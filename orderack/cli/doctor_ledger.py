@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
-from orderack.cli.doctor_temporal import skew
+from orderack.cli.doctor_temporal import between, skew
 from orderack.cli.session import demand_file
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import schema
@@ -77,7 +77,7 @@ async def _clock(ledger: SqlLedger) -> Finding:
     theirs = await ledger.clock()
     if theirs is None:
         return ok("clock-ledger", "the ledger is a file here: it has this machine's clock")
-    return skew("clock-ledger", theirs - began - (datetime.now(UTC) - began) / 2, "the ledger's")
+    return skew("clock-ledger", between(theirs, began, datetime.now(UTC)), "the ledger's")
 
 
 def _unannounced(rows: list[InboxEvent] | tuple[InboxEvent, ...], now: datetime) -> Finding:

@@ -37,6 +37,8 @@ BACKLOG = timedelta(seconds=60)
 """The first promise to a buyer: work that waits longer breaks it."""
 
 _WAIT = timedelta(seconds=5)
+_POLL = timedelta(seconds=30)
+"""The server takes no shorter one; it is given up as soon as the server has said when it began."""
 _CLOCK_QUEUE = "orderack-doctor"
 _UNDIVIDED = TaskQueueKind.TASK_QUEUE_KIND_STICKY
 """Such a queue has no partitions, so whoever is asked knows who asked it; and nothing of it is kept."""
@@ -119,7 +121,7 @@ async def check_clock(client: Client) -> Finding:
             ]
             if seen:
                 theirs = seen[0].last_access_time.ToDatetime(tzinfo=UTC)
-                return skew("clock-temporal", theirs - began, "the Temporal server's")
+                return skew("clock-temporal", between(theirs, began, datetime.now(UTC)), "the Temporal server's")
     except RPCError:
         pass
     finally:
@@ -127,6 +129,11 @@ async def check_clock(client: Client) -> Finding:
         with suppress(asyncio.CancelledError, RPCError):
             await asking
     return warn("clock-temporal", "the server did not tell its time", "compare `date -u` on both machines")
+
+
+def between(theirs: datetime, began: datetime, ended: datetime) -> timedelta:
+    """How far their clock is ahead at least: they read it at some moment between these two of ours."""
+    return min(theirs - began, timedelta()) or max(theirs - ended, timedelta())
 
 
 def skew(check: str, ahead: timedelta, whose: str) -> Finding:
@@ -146,7 +153,7 @@ def _identity(client: Client) -> str:
 async def _ask_for_work(client: Client) -> None:
     queue = TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED, normal_name=_CLOCK_QUEUE)
     request = PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=queue, identity=_identity(client))
-    await client.workflow_service.poll_workflow_task_queue(request, timeout=timedelta(seconds=2))
+    await client.workflow_service.poll_workflow_task_queue(request, timeout=_POLL)
 
 
 # -- queues ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from orderack.cli.doctor_findings import Finding, Standing
 from orderack.cli.doctor_ledger import LATE, SOON, check_ledger, check_schema
 from orderack.cli.doctor_settings import channels_of, check_policy_and_systems, check_settings
-from orderack.cli.doctor_temporal import skew
+from orderack.cli.doctor_temporal import between, skew
 from orderack.cli.main import run
 from orderack.domain.order import OrderRef
 from orderack.ledger import schema
@@ -89,6 +89,13 @@ def test_clocks_that_differ_are_said_by_how_much_and_which_way(seconds: float, s
     one = skew("clock-ledger", timedelta(seconds=seconds), "the ledger's")
     assert one.standing == standing
     assert standing == "ok" or ("ahead of" if seconds > 0 else "behind") in one.said
+
+
+def test_a_slow_answer_is_no_skew() -> None:
+    began, ended = NOW, NOW + timedelta(seconds=8)
+    assert between(NOW + timedelta(seconds=5), began, ended) == timedelta()
+    assert between(NOW - timedelta(seconds=5), began, ended) == timedelta(seconds=-5)
+    assert between(NOW + timedelta(seconds=11), began, ended) == timedelta(seconds=3)
 
 
 # -- the policy, and what it names ------------------------------------------------------------------------------------
