@@ -9,6 +9,7 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import QuietHours, ServiceLevels
 from orderack.domain.evidence import Grade
 from orderack.domain.proof import Proof
+from workflows._patches import patched
 from workflows._state import Acknowledgement, OrderState
 
 TICK = timedelta(seconds=1)
@@ -79,10 +80,13 @@ def resolve_by(state: OrderState, start: datetime) -> datetime:
 
 
 def next_update(state: OrderState, previous: datetime, now: datetime) -> datetime:
-    """The next slot of the two-hourly grid after now. Slots missed in an outage are skipped, not burst."""
+    """The next slot of the two-hourly grid. Slots missed in an outage are skipped, not burst, and so is one that comes
+    before half of the interval is over."""
     every = levels(state).update_every
     missed = max(0, (now + tick(state) - previous) // every)
     slot = previous + (missed + 1) * every
+    if slot < now + every / 2 and patched("update-soon-after-a-late-one"):
+        slot += every
     quiet = state.assessment.decision.quiet_hours if state.assessment else None
     return after_quiet_hours(slot, quiet, zone(state)) if quiet else slot
 

@@ -185,8 +185,16 @@ def decide_review(state: OrderState, decision: ReviewDecision, now: datetime) ->
         return reply(state, True, f"amended: revision {state.revision} is being checked")
     if FlagName.ERP_REFUSED in names:
         state.erp.submitted_revision = state.erp.expected_revision = 0
+    elif _nobody_minds_the_receipt(state) and patched("receipt-overdue-in-review"):
+        state.erp.expected_revision = 0
     state.stage = Stage.AWAITING_ERP
     return reply(state, True, f"approved: it waits for {waiting_for(state)}")
+
+
+def _nobody_minds_the_receipt(state: OrderState) -> bool:
+    """The ERP's time ran out while a person was looking: from the approval on it has as much again."""
+    expected = state.receipt is None and state.erp.expected_revision == state.revision
+    return expected and state.clock(ClockName.ERP_RECEIPT) is None
 
 
 def _ask(state: OrderState, decision: ReviewDecision, now: datetime) -> Reply:

@@ -344,6 +344,18 @@ async def changed_before_the_change_was_confirmed(world: World) -> Story:
     return story
 
 
+async def approved_after_the_receipt_was_overdue(world: World) -> Story:
+    story = await begin(world)
+    await story.settle()
+    flagged = PaymentChanged(id="p1", status=PaymentStatus.FLAGGED, occurred_at=await world.now())
+    await story.handle.signal("payment_changed", flagged)
+    await story.sleep(MINUTE * 20)
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await story.sleep(MINUTE * 20)
+    await booked(story)
+    return story
+
+
 async def receipt_that_names_no_revision(world: World) -> Story:
     story = await begin(world)
     await story.settle()
@@ -390,5 +402,6 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         receipt_of_another_erp,
         changed_before_the_change_was_confirmed,
         receipt_that_names_no_revision,
+        approved_after_the_receipt_was_overdue,
     )
 }

@@ -78,3 +78,20 @@ async def test_a_payment_flagged_while_the_erp_is_awaited_brings_a_person_in(wor
     assert status.stage is Stage.REVIEW
     assert status.payment is PaymentStatus.FLAGGED
     assert "confirmation" not in story.script.kinds()
+
+
+async def test_an_approved_order_is_waited_for_anew_where_the_erps_time_ran_out_in_the_review(world: World) -> None:
+    story = await begin(world)
+    await story.settle()
+    flagged = PaymentChanged(id="p1", status=PaymentStatus.FLAGGED, occurred_at=await world.now())
+    await story.handle.signal("payment_changed", flagged)
+    await story.sleep(MINUTE * 20)
+    approve = ReviewDecision(id="r", verdict=ReviewVerdict.APPROVE, by="ann")
+    assert (await story.ask("decide_review", approve, Reply)).accepted
+    await story.settle()
+    status = await story.status()
+    assert (status.stage, status.escalated) == (Stage.AWAITING_ERP, False)
+    assert status.next_due_at is not None
+    await story.sleep(MINUTE * 16)
+    assert (await story.status()).escalated
+    assert len(story.script.submissions) == 1

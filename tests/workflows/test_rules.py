@@ -36,7 +36,13 @@ def test_the_next_update_keeps_the_two_hourly_grid_and_skips_the_slots_of_an_out
     first = NOON + timedelta(hours=2)
     assert next_update(state, first, first) == NOON + timedelta(hours=4)
     late = first + timedelta(hours=7, minutes=30)
-    assert next_update(state, first, late) == NOON + timedelta(hours=10)
+    assert next_update(state, first, late) == NOON + timedelta(hours=12)
+
+
+@pytest.mark.parametrize(("late", "then"), [(0, 120), (0.5, 120), (59, 120), (61, 240), (119, 240), (120, 240)])
+def test_no_update_follows_a_late_one_within_half_of_the_interval(state: OrderState, late: float, then: float) -> None:
+    slot = NOON + timedelta(hours=2)
+    assert next_update(state, slot, slot + timedelta(minutes=late)) == slot + timedelta(minutes=then)
 
 
 @pytest.mark.parametrize("kind", [Kind.RECEIVED, Kind.HOLDING, Kind.REJECTION, Kind.CANCELLATION, Kind.CONFIRMATION])

@@ -45,6 +45,9 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.source import Answered, AnswerState
 from tests.workflows.orders import a_decision, an_assessment
 
+QUIET_LOOKS = 10
+"""Of 50 ms each."""
+
 
 @dataclass
 class Told:
@@ -241,12 +244,19 @@ class Story:
     async def settle(self) -> None:
         """Let what is in flight come in, without moving the clock by more than it takes.
 
-        What the story keeps from ending (a provider out of reach) is waited for half a second.
+        What the story keeps from ending (a provider out of reach) is waited for until nothing has happened for half a
+        second.
         """
-        for look in range(12):
+        before, quiet, looks = None, 0, 0
+        while quiet < QUIET_LOOKS:
             await asyncio.sleep(0.05)
-            if not _under_way(await self.status()) and look >= 2:
+            status = await self.status()
+            looks += 1
+            if not _under_way(status) and looks > 2:
                 return
+            seen = (status, len(self.script.told), sum(self.script.attempts.values()), len(self.script.entries))
+            quiet = quiet + 1 if seen == before else 0
+            before = seen
 
     def minutes(self, kind: str, channel: str = "email") -> list[float]:
         """When messages of a kind were accepted, in minutes from the trigger."""
