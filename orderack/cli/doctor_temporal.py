@@ -112,23 +112,25 @@ async def check_clock(client: Client) -> Finding:
     asking = asyncio.create_task(_ask_for_work(client))
     began = datetime.now(UTC)
     try:
-        for _ in range(40):
+        for _ in range(100):
             await asyncio.sleep(0.05)
-            seen = [
-                poller
-                for poller in (await _described(client, _CLOCK_QUEUE, "workflow", _UNDIVIDED)).pollers
-                if poller.identity == _identity(client)
-            ]
-            if seen:
-                theirs = seen[0].last_access_time.ToDatetime(tzinfo=UTC)
+            if theirs := await _asked_at(client):
                 return skew("clock-temporal", between(theirs, began, datetime.now(UTC)), "the Temporal server's")
-    except RPCError:
-        pass
     finally:
         asking.cancel()
         with suppress(asyncio.CancelledError, RPCError):
             await asking
     return warn("clock-temporal", "the server did not tell its time", "compare `date -u` on both machines")
+
+
+async def _asked_at(client: Client) -> datetime | None:
+    """When, by the server's clock, our question came in; None: it has not yet."""
+    try:
+        found = await _described(client, _CLOCK_QUEUE, "workflow", _UNDIVIDED)
+    except RPCError:  # nobody has asked that queue yet, so there is none
+        return None
+    ours = [poller for poller in found.pollers if poller.identity == _identity(client)]
+    return ours[0].last_access_time.ToDatetime(tzinfo=UTC) if ours else None
 
 
 def between(theirs: datetime, began: datetime, ended: datetime) -> timedelta:
