@@ -82,7 +82,7 @@ def replay_check(last: Last = 100, as_json: AsJson = False) -> None:
     # The library does not know the workflows, so the process becomes the program that does.
     options = ["--last", str(last), *(["--json"] if as_json else [])]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.replay_check", *options])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.replay_check", *options])  # noqa: S606  # no shell
 
 
 async def _setup() -> SetUp:

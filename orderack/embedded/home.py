@@ -117,7 +117,7 @@ class Home:
         """Whether the process runs from this folder: each of ours has it in its environment or command line."""
         try:
             shown = subprocess.run(  # noqa: S603  # fixed words and a number
-                ["ps", "eww", "-o", "command=", "-p", str(pid)],  # noqa: S607
+                ["ps", "eww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - found on PATH, as every system has it
                 capture_output=True,
                 text=True,
                 check=False,

@@ -31,9 +31,9 @@ def query(external_id: str, own: Sequence[str], *, with_currency: bool) -> str:
     """SOQL for one opportunity. `external_id` and `own` have been checked to be an id and field names."""
     currency = ("CurrencyIsoCode",) if with_currency else ()
     fields = dict.fromkeys((*_OPPORTUNITY, *currency, *own, *(f"Account.{name}" for name in _ACCOUNT)))
-    lines = f"(SELECT {','.join(_LINE)} FROM OpportunityLineItems ORDER BY SortOrder NULLS LAST, Id)"  # noqa: S608
-    people = f"(SELECT {','.join(_PERSON)} FROM OpportunityContactRoles ORDER BY IsPrimary DESC, CreatedDate)"  # noqa: S608
-    return f"SELECT {','.join(fields)},{lines},{people} FROM Opportunity WHERE Id = '{external_id}'"  # noqa: S608
+    lines = f"(SELECT {','.join(_LINE)} FROM OpportunityLineItems ORDER BY SortOrder NULLS LAST, Id)"  # noqa: S608 - our own words
+    people = f"(SELECT {','.join(_PERSON)} FROM OpportunityContactRoles ORDER BY IsPrimary DESC, CreatedDate)"  # noqa: S608 - ours
+    return f"SELECT {','.join(fields)},{lines},{people} FROM Opportunity WHERE Id = '{external_id}'"  # noqa: S608 - checked
 
 
 def _records(value: object) -> object:

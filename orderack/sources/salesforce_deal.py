@@ -192,7 +192,7 @@ class SalesforceDeal:
         at = LookCursor.of(cursor, now)
         page = min(at.page, LAST_PAGE)
         asked = (
-            f"SELECT Id,LastModifiedDate FROM Opportunity WHERE LastModifiedDate >= {soql_time(at.asked)} "  # noqa: S608
+            f"SELECT Id,LastModifiedDate FROM Opportunity WHERE LastModifiedDate >= {soql_time(at.asked)} "  # noqa: S608 - a time of ours
             f"ORDER BY LastModifiedDate, Id LIMIT {PAGE} OFFSET {(page - 1) * PAGE}"
         )
         found = (await self._query(_Change, asked)).records
@@ -209,7 +209,7 @@ class SalesforceDeal:
         if not _ID.fullmatch(answer.external_id):
             return Answered(state=AnswerState.REFUSED, detail="that is no opportunity's id")
         title = marker(answer.key)
-        asked = f"SELECT Id FROM Note WHERE ParentId = '{answer.external_id}' AND Title = '{title}' LIMIT 1"  # noqa: S608
+        asked = f"SELECT Id FROM Note WHERE ParentId = '{answer.external_id}' AND Title = '{title}' LIMIT 1"  # noqa: S608 - checked above
         if there := (await self._query(_Notes, asked)).records:
             return Answered(state=AnswerState.ACCEPTED, reference=there[0].id, detail="it was there already")
         body: JsonValue = {"ParentId": answer.external_id, "Title": title, "Body": note_of(answer), "IsPrivate": False}
