@@ -153,7 +153,7 @@ def _identity(client: Client) -> str:
 
 
 async def _ask_for_work(client: Client) -> None:
-    queue = TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED, normal_name=_CLOCK_QUEUE)
+    queue = TaskQueue(name=_CLOCK_QUEUE, kind=_UNDIVIDED, normal_name=names.ORDERS_QUEUE)
     request = PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=queue, identity=_identity(client))
     await client.workflow_service.poll_workflow_task_queue(request, timeout=_POLL)
 
