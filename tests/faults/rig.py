@@ -29,6 +29,7 @@ from orderack.contracts.queries import OrderStatus
 from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.order import ChatId, Order, OrderRef
 from orderack.domain.value import Value
+from orderack.embedded import stack as stack_module
 from orderack.embedded.demo.driver import Driver, NotAsTold
 from orderack.embedded.demo.orders import an_order
 from orderack.embedded.sandbox import Action, Fault, Operation, Target
@@ -54,6 +55,8 @@ KNOWN_AS: Mapping[str, Callable[[str], str]] = {
 }
 """Vendors that are not given the key as it is."""
 ENDS = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
+PATIENT = 180.0
+"""Seconds until a process that does not come up counts as broken: the machine may be busy with others."""
 TRUE = {SendState.ACCEPTED: (1,), SendState.REJECTED: (0,), SendState.UNAVAILABLE: (0,)}
 """How many copies a state of the ledger allows; a doubt may be either."""
 KINDS = (Kind.RECEIVED, Kind.CONFIRMATION)
@@ -108,11 +111,17 @@ class Rig:
         contacts = made.contacts.model_copy(update={"chats": chats, "email": f"ada{place}@example.com"})
         return made.model_copy(update={"order_type": f"by_{channel}", "contacts": contacts})
 
-    async def hand_in(self, channel: str) -> OrderRef:
-        """Hand in such an order at the gateway."""
-        order = self.order(channel)
-        await self.driver.hand_in(order)
-        return order.ref
+    async def hand_in(self, order: Order, within: float = 60.0) -> OrderRef:
+        """Hand it in at the gateway as a shop does: the same again until it is taken. Raises NotAsTold."""
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            try:
+                await self.driver.hand_in(order)
+                return order.ref
+            except (NotAsTold, httpx.TransportError):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(0.3)
 
     async def told(self, ref: OrderRef, within: float = 60.0) -> OrderStatus:
         """Wait until the confirmation was decided and no send is under way any more."""
@@ -194,7 +203,7 @@ class Rig:
         log = self.stack.home.log(name)
         return log.read_text(errors="replace").count("working:") if log.exists() else 0
 
-    async def all_work(self, within: float = 60.0) -> None:
+    async def all_work(self, within: float = PATIENT) -> None:
         """Wait until every worker serves its queues: as many have come up as were started."""
         await eventually(
             lambda: all(self.starts(name) > self.stack.restarts.get(name, 0) for name in self.workers),
@@ -260,7 +269,7 @@ async def world(folder: Path, setup: Setup, *, short: bool = True) -> AsyncItera
         await supervise(stack, name, command if name == "worker" else usual)
 
     async with AsyncExitStack() as exits:
-        with patch.object(Stack, "supervise", launched):
+        with patch.object(Stack, "supervise", launched), patch.object(stack_module, "READY_WITHIN", PATIENT):
             stack = await exits.enter_async_context(running(folder / "home", Ports(0, 0, 0, 0, 0), extra=extra))
         exits.push_async_callback(_end_further_workers, stack)
         for place in range(2, setup.workers + 1):

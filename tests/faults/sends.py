@@ -12,7 +12,7 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import OrderRef
 from tests.faults.fault import Fault, Outcome
 from tests.faults.points import Point
-from tests.faults.rig import CLASSES, Rig, Setup, eventually
+from tests.faults.rig import CLASSES, PATIENT, Rig, Setup, eventually
 from tests.faults.victim import LAUNCHER, arm, attempts, died_at
 
 LEASE = 15.0
@@ -41,10 +41,10 @@ async def killed(rig: Rig, point: Point, letter: str) -> Outcome:
     order = rig.order(channel)
     key = f"{order.ref}/1/{Kind.CONFIRMATION}/1/{channel}"
     proof = arm(rig.folder, point, order.ref.number if point is Point.UNTOLD else key)
-    await rig.driver.hand_in(order)
-    await eventually(proof.exists, f"{point} to strike", 60)
+    await rig.hand_in(order)
+    await eventually(proof.exists, f"{point} to strike", PATIENT)
     at = died_at(proof)
-    await rig.told(order.ref, 120)
+    await rig.told(order.ref, PATIENT)
     judged = await rig.judge({order.ref: channel})
     events = [event for event in await history(rig, order.ref) if when(event) > at]
     ended = next(when(event) for event in events if event.event_type == ENDS_WITH[point is Point.UNTOLD])
