@@ -30,6 +30,7 @@ from orderack.gateway.watermarks import spread
 from orderack.intake.deliveries import KIND
 from orderack.messages.page_labels import Taken
 from orderack.ports import ChannelEvent, InboxEvent, StoredSend
+from orderack.telemetry import logs
 from orderack.temporal.orders import Told
 
 log = structlog.get_logger(__name__)
@@ -149,11 +150,12 @@ async def _tell(parts: GatewayParts, row: InboxEvent, channel: str, event: Chann
 
 
 def _when(event: ChannelEvent, row: InboxEvent, send: StoredSend) -> datetime:
-    """Not before the send was begun, not after we heard of it: the clocks of providers are not ours.
+    """Not before the send was begun, and in no case after we heard of it: providers' clocks are not ours, and a
+    worker's may be ahead of the gateway's.
 
     A time from the future would be the buyer's last word for ever. What the provider wrote stands in the raw event.
     """
-    return max(send.claimed_at, min(event.occurred_at, row.received_at))
+    return min(row.received_at, max(send.claimed_at, event.occurred_at))
 
 
 _FOR_A_PERSON = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.OPTED_OUT})
@@ -262,7 +264,8 @@ class _Sweep:
             for row in rows:
                 if order in self._held:
                     break
-                done += await self._try(order, row)
+                with logs.about(**({"order": order} if row.ref else {})):
+                    done += await self._try(order, row)
         return done
 
     async def _try(self, order: str, row: InboxEvent) -> bool:

@@ -60,6 +60,7 @@ async def intake(store: StoreName, request: Request, parts: Parts) -> IntakeRepl
 
 async def take_order(parts: GatewayParts, order: Order, body: str) -> IntakeReply:
     """Record, announce, answer."""
+    structlog.contextvars.bind_contextvars(order=str(order.ref))
     external_id = f"{order.number[:_ID_ROOM]}:{order.content_hash}"
     source = f"intake/{order.store}"
     row = await parts.ledger.receive(source, external_id, InboxKind.ORDER, order.ref, body, parts.now())

@@ -124,6 +124,7 @@ async def _take(parts: GatewayParts, erp: str, found: tuple[ErpReceipt, ...]) ->
     replies = []
     for receipt in found:
         async with parts.turns.of(f"receipts/{erp}", receipt.id):
+            structlog.contextvars.bind_contextvars(order=f"{receipt.store}/{receipt.number}")
             replies.append(ReceiptReply(id=receipt.id, outcome=await _one(parts, erp, receipt)))
     outcomes = {reply.outcome for reply in replies}
     if ReceiptOutcome.CONFLICT in outcomes:
