@@ -8,6 +8,7 @@ from functools import partial
 from orderack.embedded.sandbox import Action
 from tests.faults.fault import Fault, Outcome
 from tests.faults.rig import CLASSES, PATIENT, TARGETS, Rig, Setup
+from tests.faults.sweep import sweep
 
 WORLD = Setup(workers=2, settings={"ORDERACK_SEND_LEASE_SECONDS": "21"})
 """The lease is longer than a whole exchange may take (18 s)."""
@@ -87,12 +88,15 @@ async def misbehaves(rig: Rig, misdeed: Misdeed) -> Outcome:
     )
 
 
-FAULTS = tuple(
-    Fault(
-        name=f"provider-{misdeed.name}",
-        what=f"{misdeed.what}; class {', '.join(misdeed.letters)}",
-        run=partial(misbehaves, misdeed=misdeed),
-        setup=WORLD,
-    )
-    for misdeed in MISDEEDS
+FAULTS = (
+    *(
+        Fault(
+            name=f"provider-{misdeed.name}",
+            what=f"{misdeed.what}; class {', '.join(misdeed.letters)}",
+            run=partial(misbehaves, misdeed=misdeed),
+            setup=WORLD,
+        )
+        for misdeed in MISDEEDS
+    ),
+    sweep("provider-checked", WORLD),
 )

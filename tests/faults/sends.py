@@ -13,6 +13,7 @@ from orderack.domain.order import OrderRef
 from tests.faults.fault import Fault, Outcome
 from tests.faults.points import Point
 from tests.faults.rig import CLASSES, PATIENT, Rig, Setup, eventually
+from tests.faults.sweep import sweep
 from tests.faults.victim import LAUNCHER, arm, attempts, died_at
 
 LEASE = 15.0
@@ -92,13 +93,16 @@ def when(event: HistoryEvent) -> float:
     return event.event_time.ToDatetime(UTC).timestamp()
 
 
-FAULTS = tuple(
-    Fault(
-        name=f"{point}-{letter}",
-        what=f"{WHAT[point]}; class {letter} ({CLASSES[letter]})",
-        run=partial(killed, point=point, letter=letter),
-        setup=WORLD,
-    )
-    for point in Point
-    for letter in CLASSES
+FAULTS = (
+    *(
+        Fault(
+            name=f"{point}-{letter}",
+            what=f"{WHAT[point]}; class {letter} ({CLASSES[letter]})",
+            run=partial(killed, point=point, letter=letter),
+            setup=WORLD,
+        )
+        for point in Point
+        for letter in CLASSES
+    ),
+    sweep("kills-checked", WORLD),
 )

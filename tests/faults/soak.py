@@ -16,6 +16,7 @@ from orderack.embedded.sandbox import Action
 from tests.faults.fault import Fault, Outcome
 from tests.faults.rig import CLASSES, PATIENT, TARGETS, Rig, Setup
 from tests.faults.sends import history, when
+from tests.faults.sweep import sweep
 
 WORLD = Setup(workers=3, settings={"ORDERACK_SEND_LEASE_SECONDS": "21"})
 NAIVE = Setup(workers=3, launcher=("tests.faults.naive",), settings={"ORDERACK_SEND_LEASE_SECONDS": "21"})
@@ -128,6 +129,7 @@ FAULTS = (
         WORLD,
     ),
     Fault("soak-d", "the same; a provider with nothing", partial(soak, letters="D"), WORLD),
+    sweep("soak-checked", WORLD),
     Fault(
         "soak-naive",
         "the same with workers that send and then record: the comparison, which must double",
