@@ -48,7 +48,8 @@ async def operators(rig: Rig, place: Place) -> Outcome:
     for order, event in zip(
         (called_off, reviewed, doubted), (Event.CANCELLED, Event.REVIEW_DECIDED, Event.SEND_SETTLED), strict=True
     ):
-        times = sum(entry.event is event for entry in verdict.run.entries(order.ref))
+        state = verdict.run.life_of[order.ref].state
+        times = sum(entry.event is event for entry in state.timeline) if state else 0
         if times != 1:
             wrong.append(f"{order.ref}: {event} stands in the timeline {times} times")
     refs = [booked.ref, reviewed.ref, doubted.ref]

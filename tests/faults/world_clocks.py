@@ -6,7 +6,7 @@ from functools import partial
 
 from orderack.domain.acknowledgement import Kind
 from tests.faults.fault import Fault, Outcome
-from tests.faults.rig import Rig, Setup
+from tests.faults.rig import NotAsTold, Rig, Setup, eventually
 from tests.faults.world_stage import (
     Shop,
     checked,
@@ -21,7 +21,7 @@ from tests.faults.world_stage import (
 OFF = timedelta(hours=3)
 WORLD = Setup(settings={"ORDERACK_POLICY_DIVISOR": "90", "ORDERACK_SEND_LEASE_SECONDS": "6"})
 """Fifteen minutes are ten seconds, two hours eighty."""
-PROMPT = timedelta(seconds=20)
+PROMPT = timedelta(seconds=60)
 """How late `holding` may be on a busy machine: a clock that is followed would make it hours."""
 
 SHIFTED = """
@@ -39,7 +39,22 @@ async def worker(rig: Rig, off: timedelta) -> Outcome:
     """Timers are the server's: `holding` comes at its time, and evidence stands at the time it happened."""
     await _shift(rig, "worker", off)
     await rig.all_work(120)
-    return await _told_in_time(rig, f"worker{off.total_seconds():+.0f}", off)
+    found = await _told_in_time(rig, f"worker{off.total_seconds():+.0f}", off)
+    return found.model_copy(update={"wrong": (*found.wrong, *await _set_right(rig))})
+
+
+async def _set_right(rig: Rig) -> list[str]:
+    """Another worker, whose clock is right, does not wait for what the wrong one has booked."""
+    came_up = rig.starts("worker")
+    await replace(rig.stack, "worker", usual(rig.stack, "worker"))
+    await eventually(lambda: rig.starts("worker") > came_up, "the worker to come up", 120)
+    order = rig.order("sendgrid_email")
+    await Shop(rig).hand_in(order)
+    try:
+        await confirmed(rig, [order.ref], 60)
+    except NotAsTold as waited:
+        return [f"once the clock was right: {waited}"]
+    return []
 
 
 async def gateway(rig: Rig, off: timedelta) -> Outcome:
@@ -71,7 +86,7 @@ async def _told_in_time(rig: Rig, name: str, off: timedelta) -> Outcome:
     await rig.healthy()
     await rig.driver.erp_books(late)
     await confirmed(rig, [late.ref])
-    verdict = await checked(rig, name, shop)
+    verdict = await checked(rig, name, shop, apart=abs(off))
     wrong = []
     for life in verdict.run.lives or ():
         state = life.state

@@ -110,6 +110,15 @@ async def test_a_providers_wrong_clock_puts_no_fact_before_its_message_or_after_
     assert send.claimed_at <= fact.occurred_at <= now()
 
 
+async def test_a_worker_whose_clock_is_ahead_puts_no_fact_into_the_future(gateway: Gateway) -> None:
+    gateway.clock.ahead = timedelta(hours=3)
+    await gateway.accepted_send(REF)
+    gateway.clock.ahead = timedelta(0)
+    await report(gateway, an_event("e1"))
+    (fact,) = await gateway.ledger.evidence(REF)
+    assert fact.occurred_at <= now()
+
+
 @pytest.mark.parametrize("event", [EvidenceEvent.BOUNCED, EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT])
 async def test_bad_news_is_always_signalled(event: EvidenceEvent, gateway: Gateway) -> None:
     await gateway.accepted_send(REF)

@@ -53,6 +53,8 @@ class Account(Value):
     crashes: int = 0
     """Processes of ours that were killed: a provider that can't tell a repeat may have that many."""
     answers: tuple[Answered, ...] = ()
+    clocks_apart: timedelta = timedelta(0)
+    """By how much a process's clock was off, on purpose: what is compared across processes is compared as loosely."""
 
 
 # -- the ledger's rows ----------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def claimed_before_sent(run: Run) -> Cases:
         order = row.ref if row else entry.key or entry.provider_id
         if row is not None:
             keys.add(row.key)
-        before = row is not None and row.claimed_at <= entry.at
+        before = row is not None and row.claimed_at <= entry.at + run.account.clocks_apart
         claimed = row.claimed_at if row else None
         evidence = f"{entry.target} took {entry.key or entry.provider_id}; the ledger's claim is from {claimed}"
         yield case(before, order, entry.at, evidence)
@@ -216,7 +216,8 @@ def doubts_are_seen(run: Run) -> Cases:
         if row.state is SendState.UNKNOWN:
             what = f"{row.kind} {row.n} by {row.channel}"
             seen = [e.at for e in run.entries(row.ref) if e.event is Event.SEND_UNKNOWN and e.note.startswith(what)]
-            prompt = row.finished_at is not None and any(at - row.finished_at <= SEEN_WITHIN for at in seen)
+            within = SEEN_WITHIN + run.account.clocks_apart
+            prompt = row.finished_at is not None and any(at - row.finished_at <= within for at in seen)
             evidence = f"{row.key} has been in doubt since {row.finished_at}; the timeline says so at {seen}"
             yield case(prompt, row.ref, row.finished_at, evidence)
         elif row.state is SendState.CLAIMED:

@@ -63,6 +63,15 @@ async def test_what_was_not_used_is_not_saved_up(ledger: SqlLedger) -> None:
     assert [seconds(await ledger.turn(send, 2, NOW + hour)) for send in sends[1:]] == [3600, 3600.5]
 
 
+async def test_what_a_worker_whose_clock_is_ahead_has_booked_keeps_nobody_waiting(ledger: SqlLedger) -> None:
+    ahead, *others = (send_of("north", number) for number in range(9))
+    await claimed(ledger, ahead, *others)
+    for _ in range(3):
+        await ledger.turn(ahead, 1, NOW + timedelta(hours=3))
+    told = [await ledger.turn(send, 1, NOW + timedelta(seconds=place)) for place, send in enumerate(others)]
+    assert [seconds(turn) for turn in told] == list(range(8))
+
+
 async def test_a_send_far_behind_is_told_when_to_ask_again_and_keeps_that_time(ledger: SqlLedger) -> None:
     sends = [send_of("north", number) for number in range(6)]
     await claimed(ledger, *sends)
