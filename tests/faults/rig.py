@@ -203,13 +203,15 @@ class Rig:
         log = self.stack.home.log(name)
         return log.read_text(errors="replace").count("working:") if log.exists() else 0
 
-    async def all_work(self, within: float = PATIENT) -> None:
-        """Wait until every worker serves its queues: as many have come up as were started."""
-        await eventually(
-            lambda: all(self.starts(name) > self.stack.restarts.get(name, 0) for name in self.workers),
-            "workers to come up",
-            within,
-        )
+    def works(self, name: str) -> bool:
+        """Whether this worker serves its queues: it has come up as often as it was started."""
+        alive = self.stack.processes[name].returncode is None
+        return alive and self.starts(name) > self.stack.restarts.get(name, 0)
+
+    async def all_work(self, at_least: int | None = None, within: float = PATIENT) -> None:
+        """Wait until every worker serves its queues, or so many of them do."""
+        wanted = at_least or len(self.workers)
+        await eventually(lambda: sum(map(self.works, self.workers)) >= wanted, f"{wanted} workers to come up", within)
 
 
 def _is_told(status: OrderStatus) -> bool:
