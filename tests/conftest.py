@@ -1,10 +1,15 @@
 """Fixtures that more than one folder uses, and how a test run ends."""
 
+import functools
 import gc
 
+import httpx
 import pytest
 
 from orderack.temporal.ending import end
+
+# Each client without a context of its own reads all certificate authorities: 25 ms in most of these tests.
+httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
 
 pytest_plugins = ["tests.postgres", "tests.ledger_fixture"]
 

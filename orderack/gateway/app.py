@@ -44,7 +44,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.state.touch_desk = TouchDesk(parts.ledger)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     for room in (intake, sources, standing, receipts, attest, webhooks, page, touches, health):
-        app.include_router(room.router)
+        app.router.routes.extend(room.router.routes)  # as they are: including a router makes each route anew
     failures.install(app)
     app.add_middleware(RateLimits, parts=parts)
     app.add_middleware(LastResort)
