@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -74,7 +75,10 @@ class Worlds:
 
 
 async def rows(faults: Sequence[Fault], folder: Path, short: bool) -> list[Row]:
-    """Cause them one after another; those that want the same world share it."""
+    """Cause them one after another; those that want the same world share it. SIGTERM ends every process of ours."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     worlds, found = Worlds(folder, short), list[Row]()
     try:
         for place, fault in enumerate(faults, start=1):
