@@ -1,4 +1,4 @@
-"""The codec server: `POST /decode`, `POST /encode` and `GET /healthz`, as Temporal's remote codec protocol has them.
+"""The codec server: `POST /decode` and `POST /encode`, as Temporal's remote codec protocol has them.
 
 Payloads go in and come out as protobuf JSON; the namespace stands in `X-Namespace`. Nothing of them is written down.
 """
@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import parse_qs
 
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.api.common.v1 import Payload, Payloads
 
+from orderack.codec_server import sign_in
 from orderack.codec_server.access import Access, Verb, Verdict, bearer
 from orderack.errors import Misconfigured, Unavailable
 from orderack.temporal.codec import Sealing
@@ -63,6 +65,20 @@ def create_app(parts: CodecParts) -> Starlette:
     async def healthy(request: Request) -> Response:
         return JSONResponse({"status": "ok"}, headers=HEADERS)
 
+    async def login(request: Request) -> Response:
+        if request.method != "POST":
+            return sign_in.asks()
+        try:
+            form = parse_qs((await _body(request, sign_in.LARGEST)).decode("ascii", "replace"))
+            token = form.get("token", [""])[0]
+            known = await parts.access.verdict(token, Verb.DECODE, "") is not Verdict.UNKNOWN
+        except Refusal as refusal:
+            return _refused(refusal)
+        except Unavailable as error:
+            return _refused(Refusal(503, str(error)))
+        return sign_in.accepts(token, https=https) if known else sign_in.refuses()
+
+    https = bool(parts.origins) and all(origin.startswith("https://") for origin in parts.origins)
     verbs = (Verb.DECODE, Verb.ENCODE) if parts.encodes else (Verb.DECODE,)
     routes = [Route(f"/{verb}", answer, methods=["POST"]) for verb in verbs]
     cors = Middleware(
@@ -70,9 +86,11 @@ def create_app(parts: CodecParts) -> Starlette:
         allow_origins=list(parts.origins),
         allow_methods=["POST"],
         allow_headers=["authorization", "content-type", "x-namespace"],
+        allow_credentials=True,
     )
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=list(parts.hosts), www_redirect=False)
-    return Starlette(routes=[*routes, Route("/healthz", healthy)], middleware=[hosts, cors])
+    routes += [Route("/healthz", healthy), Route(sign_in.PATH, login, methods=["GET", "POST"])]
+    return Starlette(routes=routes, middleware=[hosts, cors])
 
 
 async def _worked(request: Request, parts: CodecParts, verb: Verb) -> str:
@@ -98,7 +116,7 @@ async def _demand(request: Request, parts: CodecParts, verb: Verb, namespace: st
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "send JSON")
     try:
-        verdict = await parts.access.verdict(bearer(request.headers.get("authorization", "")), verb, namespace)
+        verdict = await parts.access.verdict(_token(request, origin), verb, namespace)
     except Unavailable as error:
         raise Refusal(503, str(error)) from None
     if verdict is Verdict.UNKNOWN:
@@ -107,7 +125,13 @@ async def _demand(request: Request, parts: CodecParts, verb: Verb, namespace: st
         raise Refusal(403, f"this token may not {verb} in that namespace")
 
 
-async def _body(request: Request) -> bytes:
+def _token(request: Request, origin: str | None) -> str:
+    """What the caller shows; a cookie only where the UI's page sent it, for a browser adds it to anybody's request."""
+    shown = bearer(request.headers.get("authorization", ""))
+    return shown or (request.cookies.get(sign_in.COOKIE, "") if origin is not None else "")
+
+
+async def _body(request: Request, limit: int = MAX_BYTES) -> bytes:
     """Counted as it comes, whatever `Content-Length` says."""
     if request.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise Refusal(415, "send the body uncompressed")
@@ -116,8 +140,8 @@ async def _body(request: Request) -> bytes:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_BYTES:
-                    raise Refusal(413, f"the body is larger than {MAX_BYTES // 1024 // 1024} MiB")
+                if len(body) > limit:
+                    raise Refusal(413, f"the body is larger than {limit // 1024} KiB")
     except TimeoutError:
         raise Refusal(408, "the body did not come in time") from None
     return bytes(body)

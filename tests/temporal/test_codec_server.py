@@ -350,6 +350,50 @@ async def test_a_token_of_ours_and_a_login_are_both_taken(issuer: Issuer) -> Non
             assert answer.status_code == status
 
 
+# -- a UI without logins --------------------------------------------------------------------------------------------
+
+
+async def signed_in(http: httpx.AsyncClient, token: str = TOKEN) -> httpx.Response:
+    return await http.post("/login", data={"token": token})
+
+
+async def test_a_browser_that_left_a_token_shows_it_with_the_uis_requests() -> None:
+    async with asking(base="https://codec.example") as http:
+        assert "<form" in (await http.get("/login")).text
+        answer = await signed_in(http)
+        assert (answer.status_code, TOKEN in answer.text) == (200, False)
+        cookie = answer.headers["set-cookie"].lower()
+        assert all(
+            word in cookie for word in ("path=/decode", "httponly", "samesite=strict", "secure", "max-age=28800")
+        )
+        asked = headers("", Origin=UI)
+        opened = await http.post("/decode", content=body(await sealed(NEW)), headers=asked)
+        assert read(opened) == [b"Ada Example"]
+        assert opened.headers["access-control-allow-credentials"] == "true"
+        elsewhere = headers("", "another", Origin=UI)
+        assert (await http.post("/decode", content=body(await sealed(NEW)), headers=elsewhere)).status_code == 403
+
+
+async def test_a_browsers_token_counts_for_no_other_page() -> None:
+    async with asking(base="https://codec.example") as http:
+        await signed_in(http)
+        for origin, status in (("https://evil.example", 403), ("https://codec.example", 403)):
+            told = headers("", Origin=origin)
+            assert (await http.post("/decode", content=body(await sealed(NEW)), headers=told)).status_code == status
+        assert (await http.post("/decode", content=body(await sealed(NEW)), headers=headers(""))).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "guess", "<script>", "x" * 3_000])
+async def test_a_guess_leaves_nothing_in_the_browser(token: str) -> None:
+    async with asking() as http:
+        answer = await signed_in(http, token)
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+        assert "script" not in answer.text
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert (await signed_in(http, "x" * 5_000)).status_code == 413
+
+
 # -- starting it ----------------------------------------------------------------------------------------------------
 
 
