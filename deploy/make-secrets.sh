@@ -32,6 +32,6 @@ ORDERACK_API_KEYS=shop:$store:$(digest "$api_key")
 ORDERACK_CODEC_SERVER_TOKENS=operator:$namespace:$(digest "$token")
 # Your vendors' settings follow; docs/channels.md, docs/sources.md and docs/erps.md name them."
     echo "API key of the store $store (for POST /intake/$store): $api_key"
-    echo "token for the codec server (the UI's and the CLI's --codec-auth): $token"
+    echo "token for the codec server (at its /login, and for temporal --codec-auth 'Bearer TOKEN'): $token"
 fi
 echo "secrets are in $folder"
