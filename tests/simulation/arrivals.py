@@ -69,7 +69,7 @@ class Arrivals:
         self.repeat(happening.at, f"{happening.what}/{happening.number}", happens)
 
     def repeat(self, at: int, key: str, happens: Callable[[str], None]) -> None:
-        """Perhaps once more, or thrice: at once, after the caller's timeout, or days later; under the same or another id."""
+        """Perhaps once more, or thrice: at once, after the caller's timeout, or days later; under either id."""
         dice = self._storm.dice
         if not dice.chance(self._storm.rates.duplicate, "again", key):
             return

@@ -62,6 +62,7 @@ class SimErp:
         self._calls = 0
         self.known: dict[int, Order] = {}
         self.booked: dict[int, tuple[int, ErpReceipt]] = {}
+        self.by_hand = False
         self.cancelled = False
         self.invoices: list[str] = []
         self.submissions = 0
@@ -89,6 +90,7 @@ class SimErp:
 
     def book_by_hand(self, order: Order, revision: int, at: int) -> None:
         """A person at the ERP enters it."""
+        self.by_hand = True
         if not self.has_booked(revision, at):
             self.known[revision] = order
             self._announce_later(revision, at + self._dice.between(MINUTE, HOUR, "by hand", revision))

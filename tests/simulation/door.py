@@ -43,6 +43,17 @@ class Inbound:
     """Its id had not come in before."""
 
 
+@dataclass(frozen=True)
+class Sent:
+    """One thing that reached the server: what a real one can be sent again, at the same time."""
+
+    at: int
+    update: bool
+    name: str
+    id: str
+    payload: Payload
+
+
 class Door:
     """Every caller of one order."""
 
@@ -64,6 +75,7 @@ class Door:
         self.ref = OrderRef(store=STORE, number=plan.number)
         self.execution: Execution | None = None
         self.inbound: list[Inbound] = []
+        self.sent: list[Sent] = []
         self._ids: set[str] = set()
 
     # -- facts and requests ---------------------------------------------------------------------------------------
@@ -128,7 +140,9 @@ class Door:
     def _signal(self, name: str, id: str, fact: BaseModel) -> None:
         found = self._note(name, id)
         if self.execution is not None and found.fate == TOLD:
-            self.execution.signal(name, CONVERTER.to_payloads([fact]))
+            payloads = CONVERTER.to_payloads([fact])
+            self.sent.append(Sent(self._agenda.now, False, name, id, payloads[0]))
+            self.execution.signal(name, payloads)
 
     def _update(self, name: str, id: str, request: BaseModel, again: str) -> None:
         found = self._note(name, id)
@@ -138,4 +152,6 @@ class Door:
         def answer(reply: Reply) -> None:
             found.answered = reply
 
-        self.execution.update(name, f"{id}{again}", CONVERTER.to_payloads([request]), answer)
+        payloads = CONVERTER.to_payloads([request])
+        self.sent.append(Sent(self._agenda.now, True, name, f"{id}{again}", payloads[0]))
+        self.execution.update(name, f"{id}{again}", payloads, answer)

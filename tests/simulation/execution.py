@@ -25,7 +25,7 @@ from tests.simulation.storm import Storm
 TASK_TIMEOUT = 10 * SECOND
 """After this the server gives a workflow task whose worker died to another one."""
 
-SPINNING = 5_000
+SPINNING = 1_500
 """Workflow tasks of one order. No story of ours needs as many: it goes round in circles."""
 
 ENDINGS = frozenset({"complete_workflow_execution", "continue_as_new_workflow_execution", "fail_workflow_execution"})

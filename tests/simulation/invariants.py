@@ -1,4 +1,4 @@
-"""What must always hold: one pure function for each, named by its id (facts of the design: I1 to I20; ours beside them).
+"""What must always hold: one pure function for each, named by its id (the design's I1 to I20; ours beside them).
 
 Each takes what the world knows for certain and what the order says, and returns what is wrong, in words; nothing, when
 nothing is. The fault tests ask the same of a real run.

@@ -122,22 +122,26 @@ class World:
 
     def perform(self, activity: str, given: Payload, attempt: int) -> Attempt:
         """One attempt at one activity, now."""
+        [request] = CONVERTER.from_payloads([given], [REQUESTS[activity]])
+        try:
+            result = LOOP.run_until_complete(self.run(activity, request, attempt))
+        except Killed:
+            self.kills += 1
+            return Attempt(self.wire.took, lost=True)
+        except ApplicationError as error:
+            return Attempt(self.wire.took, error=error)
+        return Attempt(self.wire.took, result=CONVERTER.to_payloads([result])[0])
+
+    async def run(self, activity: str, request: BaseModel, attempt: int) -> object:
+        """The activity itself. Raises Killed where its worker dies, and what the activity raises."""
         wire, now = self.wire, self._agenda.now
         self.attempts += 1
         wire.now = wire.asked_at = now
         wire.attempt, wire.took, wire.dead = attempt, 5 * MS, False
         self.ledger.up = not inside(self._storm.sky.ledger, now)
-        [request] = CONVERTER.from_payloads([given], [REQUESTS[activity]])
         if isinstance(request, AcknowledgeRequest):
             wire.facts = request.facts
-        try:
-            result = LOOP.run_until_complete(_awaited(self._activities[activity](request)))
-        except Killed:
-            self.kills += 1
-            return Attempt(wire.took, lost=True)
-        except ApplicationError as error:
-            return Attempt(wire.took, error=error)
-        return Attempt(wire.took, result=CONVERTER.to_payloads([result])[0])
+        return await self._activities[activity](request)
 
     async def _assess(self, request: AssessRequest) -> Assessment:
         if not self.ledger.up or self._fails():
@@ -163,6 +167,3 @@ class World:
         environment.info = replace(_INFO, attempt=self.wire.attempt)
         return environment.run(work, request)
 
-
-async def _awaited(work: Awaitable[object]) -> object:
-    return await work
