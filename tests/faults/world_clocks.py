@@ -5,8 +5,9 @@ from datetime import timedelta
 from functools import partial
 
 from orderack.domain.acknowledgement import Kind
+from orderack.embedded.demo.driver import NotAsTold
 from tests.faults.fault import Fault, Outcome
-from tests.faults.rig import NotAsTold, Rig, Setup, eventually
+from tests.faults.rig import Rig, Setup, eventually
 from tests.faults.world_stage import (
     Shop,
     checked,

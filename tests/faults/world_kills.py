@@ -19,8 +19,8 @@ WORLD = Setup(settings={"ORDERACK_SEND_LEASE_SECONDS": "5"})
 async def server(rig: Rig) -> Outcome:
     """Six times, each as soon as it answers again."""
     shop = Shop(rig)
-    orders = shop.orders(24 if rig.short else 120)
-    trading = asyncio.create_task(shop.trade(orders, 0.5))
+    orders = shop.orders(12 if rig.short else 60)
+    trading = asyncio.create_task(shop.trade(orders, 1.0))
     down, fired = [], 0
     for _ in range(KILLS):
         await asyncio.sleep(1.5)
@@ -36,7 +36,7 @@ async def server(rig: Rig) -> Outcome:
 async def everything(rig: Rig) -> Outcome:
     """Server, gateway and worker in the same moment, with orders at every stage."""
     shop = Shop(rig)
-    orders = shop.orders(16 if rig.short else 60)
+    orders = shop.orders(10 if rig.short else 40)
     trading = asyncio.create_task(shop.trade(orders, 0.25))
     await asyncio.sleep(2)
     at = asyncio.get_running_loop().time()

@@ -184,7 +184,8 @@ def nobody_is_stuck(run: Run) -> Cases:
             continue
         open_until = [deadline for deadline in deadlines(state, telling=False) if deadline.at > now - SLACK]
         overdue = [deadline for deadline in deadlines(state, telling=False) if deadline.at <= now - SLACK]
-        moves = not overdue and (bool(open_until) or state.stage is Stage.CLOSED)
+        at_work = life.last_event_at > now - SLACK
+        moves = at_work or (not overdue and (bool(open_until) or state.stage is Stage.CLOSED))
         at_rest = state.stage in RESTS or not run.account.settled
         evidence = f"{state.stage}: overdue {[deadline.name for deadline in overdue]}, waits for {open_until[:1]}"
         yield case(moves and at_rest, life.ref, state.started_at, evidence)

@@ -155,6 +155,7 @@ async def _life(
     return Life(
         ref=order_ref(runs[0].workflow_id),
         started_at=tuple(fresh),
+        last_event_at=_at(runs[-1].events[-1]),
         submitted_at=found.submitted_at,
         receipts=tuple(found.receipts),
         signals=tuple(found.signals),

@@ -194,6 +194,8 @@ class Life(Value):
     ref: OrderRef
     started_at: tuple[AwareDatetime, ...]
     """Of every run that did not continue another: more than one is an order begun twice."""
+    last_event_at: AwareDatetime
+    """When anything last happened in it: an order on which somebody works is not stuck."""
     submitted_at: AwareDatetime | None = None
     """The first time an order's content came."""
     receipts: tuple[ToldReceipt, ...] = ()
