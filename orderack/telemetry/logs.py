@@ -15,6 +15,7 @@ from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+from temporalio import activity, workflow
 
 from orderack.contracts.ids import order_ref
 
@@ -74,6 +75,7 @@ def configure(form: Form = Form.TEXT) -> None:
     root.setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(logging.INFO)
+    activity.logger.activity_info_on_message = workflow.logger.workflow_info_on_message = False  # it stands beside
     sys.excepthook = _uncaught
 
 

@@ -92,6 +92,15 @@ async def test_the_time_to_an_acknowledgement_is_that_of_its_first_acceptance(le
     assert since.of("orderack_duplicates_total", what="send") == 2
 
 
+async def test_a_refusal_counts_once_and_a_claim_that_is_given_back_does_not(ledger: SqlLedger) -> None:
+    since, sent = Since(), key()
+    for state in (SendState.UNAVAILABLE, SendState.REJECTED, SendState.REJECTED):
+        await ledger.claim(sent, message(sent), NOW, LEASE)
+        await ledger.finish(sent, outcome(state), NOW)
+    assert since.of("orderack_sends_total", channel="smtp_email", outcome="rejected") == 1
+    assert since.of("orderack_sends_total") == 1
+
+
 async def test_an_echo_that_settles_a_doubt_counts_as_the_acceptance_it_is(ledger: SqlLedger) -> None:
     since, sent = Since(), key()
     await ledger.save_revision(stored(), "print", journal([entry(1)]))
