@@ -22,7 +22,7 @@ from orderack.ports import Connection, Delivery, Skipped, Snapshot, Source, Sour
 from orderack.sources.amazon_vendor_df import ACKNOWLEDGEMENTS, ORDERS, AmazonVendorDf, AmazonVendorDfSettings
 from tests.conformance.openapi import described_as
 from tests.conformance.peer import Answer, CutOff, Received, json_answer, running_peer
-from tests.conformance.source import NOW, SPECS, Sample, SampleConformance, SourceConformance, given, quickly, st
+from tests.conformance.source import NOW, SPECS, AnySource, Sample, SampleConformance, given, quickly, st
 from tests.payloads import payload
 from tests.sources.test_amazon import ODD, SECRETS, TOKEN, mutated, orders_in, paths_of
 
@@ -58,11 +58,10 @@ async def read(body: JsonValue) -> Snapshot:
     return found
 
 
-class TestAmazonVendorDf(SourceConformance):
+class TestAmazonVendorDf(AnySource):
     name = "amazon_vendor_df"
     secrets = SECRETS
     required = ("client_id", "client_secret", "refresh_token")
-    pushes = False
 
     def make(self, base_url: str = "http://127.0.0.1:9") -> Source:
         return vendor(base_url)

@@ -13,7 +13,7 @@ from orderack.embedded.sandbox.vendors.imap import USER, ImapMailbox
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ports import Connection, Delivery, Looked, Snapshot
 from orderack.sources.imap import AT_A_TIME, Imap, ImapSettings
-from tests.conformance.source import NOW, SourceConformance
+from tests.conformance.source import NOW, AnySource
 from tests.sources.mails import Case, mail_of
 from tests.sources.measure import ANYBODY
 
@@ -46,11 +46,10 @@ async def all_of(source: Imap, cursor: str = "") -> tuple[list[Delivery], Looked
     return found, looked
 
 
-class TestImap(SourceConformance):
+class TestImap(AnySource):
     name: ClassVar[str] = "imap"
     secrets: ClassVar[Sequence[str]] = ("password-of-the-mailbox",)
     required: ClassVar[Sequence[str]] = ("host", "user", "password")
-    pushes: ClassVar[bool] = False
 
     def connection(self) -> Connection:
         return super().connection().model_copy(update={"partners": ANYBODY})

@@ -74,14 +74,6 @@ class LookAlike(ABC):
         """The settings of a store's connection to `source` (field → value), mounted at `url`."""
         return {}
 
-    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
-        """Let it happen to this order, which the vendor then has in its own words; what it posts of it, in order.
-
-        `order` is ours and whole; the vendor makes of it what its own form of an order can hold. A vendor that posts
-        nothing, and is polled, gives it out from then on. Raises KeyError for an order that is not there.
-        """
-        raise NotImplementedError(f"nobody orders anything at {self.target}")
-
     def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
         """What the vendor posts to us when the buyer does that with this message. None: it reports no such thing."""
         return None
@@ -123,6 +115,22 @@ class LookAlike(ABC):
             return response if fault is None else SPOILED[fault.action](response, fault)
 
         return answer
+
+
+@runtime_checkable
+class Sells(Protocol):
+    """A vendor at which orders are made: those of our source `source`."""
+
+    target: ClassVar[Target]
+    source: ClassVar[str]
+
+    def shop(self, deed: ShopDeed, order: Order) -> Sequence[Webhook]:
+        """Let it happen to this order, which the vendor then has in its own words; what it posts of it, in order.
+
+        `order` is ours and whole; the vendor makes of it what its own form of an order can hold. A vendor that posts
+        nothing, and is polled, gives it out from then on. Raises KeyError for an order that is not there.
+        """
+        ...
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from orderack.domain.order import Order
 from orderack.domain.value import Value
 from orderack.embedded.sandbox.faults import Operation
-from orderack.embedded.sandbox.look_alike import LookAlike, ShopDeed
+from orderack.embedded.sandbox.look_alike import LookAlike, Sells, ShopDeed
 from orderack.embedded.sandbox.state import SandboxState
 
 
@@ -29,7 +29,7 @@ class Shops:
 
     def __init__(self, state: SandboxState, vendors: Sequence[LookAlike]) -> None:
         self._state = state
-        self._vendors = {vendor.source: vendor for vendor in vendors if vendor.source}
+        self._vendors = {vendor.source: vendor for vendor in vendors if isinstance(vendor, Sells)}
 
     def routes(self) -> Sequence[BaseRoute]:
         return (Route("/shops", self._happen, methods=["POST"]),)

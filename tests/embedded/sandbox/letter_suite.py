@@ -1,6 +1,7 @@
 """What every way in for mail must do in the sandbox: an order that a buyer writes comes out as it went in."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -45,7 +46,7 @@ MORE = ORDER.model_copy(
 PARTNERS = {"ada": {"senders": ["example.com"]}}
 
 
-class LetterSuite:
+class LetterSuite(ABC):
     """Inherited with the source and the target."""
 
     name: ClassVar[str]
@@ -72,9 +73,9 @@ class LetterSuite:
         assert answer.status_code == 202, answer.text
         return len(answer.json()["posted"])
 
+    @abstractmethod
     async def delivered(self, source, gateway, count: int) -> list[Delivery]:
         """Everything that has come in so far."""
-        raise NotImplementedError
 
     async def taken(self, source, gateway, count: int) -> list[Snapshot]:
         readings = [
