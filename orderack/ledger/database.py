@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import counts
+from orderack.ledger.prompt import TAKES_LOCK, open_prompt
 from orderack.ledger.tables import Table
 from orderack.telemetry import metrics
 
@@ -56,7 +57,7 @@ def _parsed(url: str) -> URL:
 
 def _sqlite(url: URL, foreign_keys: bool) -> AsyncEngine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, hide_parameters=True)
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"async_creator_fn": open_prompt})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: DBAPIConnection, _: object) -> None:
@@ -71,7 +72,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> AsyncEngine:
     def _begin(connection: Connection) -> None:
         # Read, then write in a plain BEGIN fails for most of several writers (reliability.md §0, 8).
         immediate = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        connection.exec_driver_sql(TAKES_LOCK if immediate else "BEGIN")
 
     return engine
 
