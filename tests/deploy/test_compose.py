@@ -195,6 +195,25 @@ def test_temporal_is_set_up_to_last() -> None:
     assert config in [target for _, target, _ in binds(SERVICES["temporal"])]
 
 
+def test_what_is_measured_is_where_it_is_looked_for() -> None:
+    prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
+    [looked] = jobs["orderack"]["dns_sd_configs"]
+    assert set(looked["names"]) == {
+        name for name, one in ORDERACK.items() if one["command"][0] in ("gateway", "worker")
+    }
+    port = ORDERACK["gateway"]["environment"]["ORDERACK_METRICS_ADDRESS"].rpartition(":")[2]
+    assert str(looked["port"]) == port
+    [temporal] = jobs["temporal"]["static_configs"]
+    port = SERVICES["temporal"]["environment"]["PROMETHEUS_ENDPOINT"].rpartition(":")[2]
+    assert temporal["targets"] == [f"temporal:{port}"]
+    assert all((ROOT / "deploy/prometheus" / rules).is_file() for rules in prometheus["rule_files"])
+    [provider] = yaml.safe_load(next((ROOT / "deploy/grafana/provisioning/dashboards").glob("*.yml")).read_text())[
+        "providers"
+    ]
+    assert provider["options"]["path"] in [target for _, target, _ in binds(SERVICES["grafana"])]
+
+
 def test_the_sandbox_lies_over_services_that_are_there() -> None:
     over = loaded("deploy/compose.sandbox.yml")["services"]
     assert set(over) - {"sandbox"} <= set(ORDERACK)
