@@ -385,13 +385,19 @@ def _refuses(command: WorkflowCommand) -> bool:
 
 
 def _again(given: Sequence[Job]) -> list[Job]:
-    """As a replay has them: what was validated is not validated again."""
+    """As a replay has them: what was validated is not validated again, and a local activity's failure, which is read
+    from its marker then, comes without the activity's own failure around it."""
     found = []
     for job in given:
-        if job.HasField("do_update"):
+        local = job.resolve_activity.is_local and job.resolve_activity.result.HasField("failed")
+        if job.HasField("do_update") or local:
             kept = Job()
             kept.CopyFrom(job)
-            kept.do_update.run_validator = False
+            if local:
+                failure = kept.resolve_activity.result.failed.failure
+                failure.CopyFrom(job.resolve_activity.result.failed.failure.cause)
+            else:
+                kept.do_update.run_validator = False
             job = kept
         found.append(job)
     return found

@@ -63,9 +63,7 @@ async def test_the_same_schedule_makes_the_same_sends_on_a_real_server(monkeypat
         stories = await asyncio.to_thread(chosen)  # the simulator has event loops of its own
         for story in stories:
             server.add(story.plan)
-        schedule = sorted(
-            ((sent, story) for story in stories for sent in story.door.sent), key=lambda pair: pair[0].at
-        )
+        schedule = sorted(((sent, story) for story in stories for sent in story.door.sent), key=lambda pair: pair[0].at)
         for sent, story in schedule:
             await server.at(sent.at)
             await deliver(server, story, sent)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count, islice
 
 import pytest
 
@@ -22,8 +23,8 @@ from workflows import OrderAcknowledgement, _clocks, _door, _owners, _steps
 from workflows._state import OrderState
 
 SEED = 77
-BUDGET = 150
-"""Orders of the short form: a bug that none of them meets was not caught."""
+BUDGET = 60
+"""Eventful orders, as the short form has them: a bug that none of them meets was not caught."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 RATES = Rates(fresh_history=0.6, old_code=0.0, malformed=0.2, duplicate=0.3)
@@ -31,8 +32,9 @@ RATES = Rates(fresh_history=0.6, old_code=0.0, malformed=0.2, duplicate=0.3)
 
 def caught(rules: frozenset[str]) -> Violation | None:
     """The first of these rules that an order broke."""
-    for index in range(BUDGET):
-        broken = Story(SEED, index, RATES).live().violation
+    eventful = (story for index in count() if (story := Story(SEED, index, RATES)).plan.temper.name != "plain")
+    for story in islice(eventful, BUDGET):
+        broken = story.live().violation
         if broken and broken.rule in rules:
             return broken
     return None

@@ -31,7 +31,13 @@ async def test_the_short_form_is_no_sunday_stroll(part: Part) -> None:
     had = part.counts
     for what in ("with a change", "with a cancellation", "with a review", "escalated", "with a repeat", "replays"):
         assert had[what] > 2, what
-    for what in ("lost_tasks", "fresh_histories", "worker deaths in activities", "several_jobs", "with a send in doubt"):
+    for what in (
+        "lost_tasks",
+        "fresh_histories",
+        "worker deaths in activities",
+        "several_jobs",
+        "with a send in doubt",
+    ):
         assert had[what] > 0, what
     assert had["confirmed"] > ORDERS / 2
 

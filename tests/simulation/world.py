@@ -166,4 +166,3 @@ class World:
         environment = ActivityEnvironment()
         environment.info = replace(_INFO, attempt=self.wire.attempt)
         return environment.run(work, request)
-
