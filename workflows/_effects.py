@@ -103,7 +103,7 @@ class Effects:
             )
             try:
                 assessment = await _calls.assess_here(request)
-            except (ActivityError, ApplicationError):
+            except (ActivityError, ApplicationError, TimeoutError):  # on replay, what it failed of comes bare
                 self._assess_failed = True
                 assessment = await _calls.assess_patiently(request)
         self._assess_failed = False

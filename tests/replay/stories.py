@@ -356,6 +356,17 @@ async def approved_after_the_receipt_was_overdue(world: World) -> Story:
     return story
 
 
+async def assessed_too_slowly(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess, script.thinks = (lambda r: an_assessment(r.order, r.revision, a_decision())), 20
+    story = await submit(world, order)
+    while not script.told:
+        await story.settle()
+    await booked(story)
+    return story
+
+
 async def receipt_that_names_no_revision(world: World) -> Story:
     story = await begin(world)
     await story.settle()
@@ -403,5 +414,6 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         changed_before_the_change_was_confirmed,
         receipt_that_names_no_revision,
         approved_after_the_receipt_was_overdue,
+        assessed_too_slowly,
     )
 }

@@ -71,6 +71,8 @@ class Script:
     """What the world does to one order."""
 
     assess: Callable[[AssessRequest], Assessment] = lambda r: an_assessment(r.order, r.revision, a_decision())
+    thinks: float = 0
+    """Seconds that an assessment takes as a local activity."""
     meanwhile: Callable[[AcknowledgeRequest], Awaitable[None]] | None = None
     """Happens once the provider has the message and before the workflow hears of it."""
     send: Answer = lambda dispatch, attempt: SendState.ACCEPTED
@@ -118,7 +120,10 @@ class World:
 
     @activity.defn(name=names.ASSESS)
     async def assess(self, request: AssessRequest) -> Assessment:
-        return self._write(request.journal).assess(request)
+        script = self._write(request.journal)
+        if script.thinks and activity.info().is_local:
+            await asyncio.sleep(script.thinks)
+        return script.assess(request)
 
     @activity.defn(name=names.SUBMIT_TO_ERP)
     async def submit_to_erp(self, request: SubmitToErpRequest) -> ErpSubmission:
