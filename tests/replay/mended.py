@@ -1,0 +1,116 @@
+"""Orders that once went wrong, told once to be recorded; most of them also in the old way (`histories/before`)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from orderack.contracts.updates import (
+    CancelRequest,
+    ChangeRequest,
+    PaymentChanged,
+    Reply,
+    ReviewVerdict,
+)
+from orderack.domain.assessment import Assessment
+from orderack.domain.order import PaymentStatus
+from tests.replay.steps import review
+from tests.workflows.beginnings import begin, booked, changed
+from tests.workflows.orders import HIGH_VALUE, MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.world import Story, World, a_number, submit
+
+
+async def cancelled_with_a_change_unassessed(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    assess, story.script.assess = story.script.assess, _away
+    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
+    await story.settle()
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    story.script.assess = assess
+    await story.sleep(MINUTE)
+    return story
+
+
+async def cancelled_before_its_assessment(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    world.script(order.number).assess = _away
+    story = await submit(world, order)
+    await story.settle()
+    await story.receipt(a_receipt(order, await world.now()))
+    await story.ask("cancel", CancelRequest(id="x"), Reply)
+    await story.settle()
+    story.script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    await story.sleep(MINUTE)
+    return story
+
+
+def _away(request: object) -> Assessment:
+    raise RuntimeError("the ledger is down")
+
+
+async def receipt_of_another_erp(world: World) -> Story:
+    story = await begin(world)
+    await story.receipt(a_receipt(story.order, await world.now()).model_copy(update={"erp": "netsuite"}))
+    await story.settle()
+    await booked(story)
+    return story
+
+
+async def changed_before_the_change_was_confirmed(world: World) -> Story:
+    story = await begin(world)
+    await booked(story)
+    for revision, quantity in ((2, 5), (3, 6)):
+        request = ChangeRequest(id=f"c{revision}", order=changed(story.order, quantity))
+        await story.ask("change", request, Reply)
+        await story.settle()
+    await booked(story, 3)
+    return story
+
+
+async def approved_after_the_receipt_was_overdue(world: World) -> Story:
+    story = await begin(world)
+    await story.settle()
+    flagged = PaymentChanged(id="p1", status=PaymentStatus.FLAGGED, occurred_at=await world.now())
+    await story.handle.signal("payment_changed", flagged)
+    await story.sleep(MINUTE * 20)
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await story.sleep(MINUTE * 20)
+    await booked(story)
+    return story
+
+
+async def assessed_too_slowly(world: World) -> Story:
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess, script.thinks = (lambda r: an_assessment(r.order, r.revision, a_decision())), 20
+    story = await submit(world, order)
+    while not script.told:
+        await story.settle()
+    await booked(story)
+    return story
+
+
+async def receipt_that_names_no_revision(world: World) -> Story:
+    story = await begin(world)
+    await story.settle()
+    looked = story.script.assess
+    story.script.assess = lambda r: looked(r).model_copy(update={"flags": () if r.waived else (HIGH_VALUE,)})
+    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
+    await story.settle()
+    await story.receipt(a_receipt(story.order, await world.now(), revision=None))
+    await review(story, "r", ReviewVerdict.APPROVE)
+    await booked(story, 2)
+    return story
+
+
+MENDED: Mapping[str, Callable[[World], Awaitable[Story]]] = {
+    told.__name__: told
+    for told in (
+        cancelled_with_a_change_unassessed,
+        cancelled_before_its_assessment,
+        receipt_of_another_erp,
+        changed_before_the_change_was_confirmed,
+        approved_after_the_receipt_was_overdue,
+        assessed_too_slowly,
+        receipt_that_names_no_revision,
+    )
+}
