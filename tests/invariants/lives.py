@@ -126,10 +126,13 @@ class _Found:
     scheduled: dict[int, Value] = field(default_factory=dict)
 
     async def decoded(self, payloads: Payloads, into: type[V]) -> V | None:
+        """None for what the workflow quarantined as well: it cannot be read."""
+        if len(payloads.payloads) != 1:
+            return None
         try:
             (found,) = await self.converter.decode(payloads.payloads, [into])
         except (ValidationError, ValueError, RuntimeError):
-            return None  # quarantined by the workflow as well
+            return None
         return found if isinstance(found, into) else None
 
     def told(self, at: datetime, via: str, receipt: ErpReceipt) -> None:

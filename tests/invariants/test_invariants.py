@@ -10,6 +10,7 @@ from shutil import copytree
 
 import pytest
 import pytest_asyncio
+from temporalio.api.common.v1 import Payload
 
 from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import Kind, SendState
@@ -380,3 +381,14 @@ def test_the_recorded_run_names_no_machine() -> None:
         text = path.read_text()
         assert set(re.findall(r'"identity": "([^"]*)"', text)) == {"worker"}, path.name
         assert "site-packages" not in text, path.name
+
+
+async def test_signals_that_nobody_can_read_are_passed_over(folder: Path) -> None:
+    """As the workflow passes them over: no argument, two, one that is no receipt."""
+    history = next(one for one in histories_in(folder / "histories") if one.workflow_id.endswith(EARLY))
+    told = next(e for e in history.events if e.HasField("workflow_execution_signaled_event_attributes"))
+    for payloads in ([], [Payload(data=b"{}")] * 2, [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")]):
+        del told.workflow_execution_signaled_event_attributes.input.payloads[:]
+        told.workflow_execution_signaled_event_attributes.input.payloads.extend(payloads)
+        (one,) = await lives.read([history])
+        assert all(receipt.via != "signal" for receipt in one.receipts)
