@@ -31,6 +31,7 @@ SETTLING = timedelta(seconds=60)
 """An order that has just begun or ended may not be everywhere yet."""
 
 _OPEN = f"WorkflowType = '{names.WORKFLOW}' AND ExecutionStatus = 'Running'"
+_AT_ONCE = 500
 _NAMED = 5
 """Orders that a finding names."""
 
@@ -139,13 +140,33 @@ async def check_agreement(
     """
     if len(running) >= LISTED:
         return [ok("agreement", f"more than {LISTED} open orders: not compared")]
-    before = now - SETTLING
-    runs = {order_ref(one.id): one for one in running}
-    kept = set(await ledger.open_refs(before, LISTED))
-    unknown = [ref for ref, one in runs.items() if one.start_time < before and ref not in kept]
-    unknown = [ref for ref in unknown if await ledger.order(ref) is None]
-    lost = await _not_running(client, kept - runs.keys())
-    return [_unknown(unknown), _lost(lost)]
+    return [_unknown(await _not_kept(ledger, running, now)), _lost(await _left_standing(client, ledger, running, now))]
+
+
+async def only_in_temporal(client: Client, ledger: SqlLedger, now: datetime) -> Sequence[OrderRef]:
+    """Open orders that the ledger does not have the content of."""
+    return await _not_kept(ledger, await open_orders(client), now)
+
+
+async def only_in_ledger(client: Client, ledger: SqlLedger, now: datetime) -> Sequence[OrderRef]:
+    """Orders that stand open in the ledger and do not run."""
+    return await _left_standing(client, ledger, await open_orders(client), now)
+
+
+async def _not_kept(ledger: SqlLedger, running: Sequence[WorkflowExecution], now: datetime) -> list[OrderRef]:
+    """By their content: the next journal of an order makes its row anew, but not what was in it."""
+    old = [order_ref(one.id) for one in running if one.start_time < now - SETTLING]
+    kept: set[OrderRef] = set()
+    for first in range(0, len(old), _AT_ONCE):
+        kept |= set(await ledger.with_content(old[first : first + _AT_ONCE]))
+    return [ref for ref in old if ref not in kept]
+
+
+async def _left_standing(
+    client: Client, ledger: SqlLedger, running: Sequence[WorkflowExecution], now: datetime
+) -> list[OrderRef]:
+    kept = set(await ledger.open_refs(now - SETTLING, LISTED))
+    return await _not_running(client, kept - {order_ref(one.id) for one in running})
 
 
 async def _not_running(client: Client, refs: Collection[OrderRef]) -> list[OrderRef]:
@@ -169,7 +190,7 @@ def _unknown(refs: Sequence[OrderRef]) -> Finding:
     return wrong(
         "ledger-knows-all",
         f"{counted(len(refs), 'order')} run, and the ledger knows nothing of them: {_some(refs)}",
-        "was the ledger restored from an older backup? docs/operations/backup.md, “The ledger is older”",
+        "was the ledger restored from an older copy? docs/operations/backup.md; orderack ledger recall --all",
     )
 
 
@@ -179,7 +200,7 @@ def _lost(refs: Sequence[OrderRef]) -> Finding:
     return wrong(
         "all-orders-run",
         f"{counted(len(refs), 'order')} stand open in the ledger and do not run: {_some(refs)}",
-        "was Temporal restored from an older backup? docs/operations/backup.md, “Temporal is older”",
+        "was Temporal restored from an older copy? docs/operations/backup.md; orderack ledger rerun --all",
     )
 
 

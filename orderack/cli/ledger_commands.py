@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orderack.cli.exits import BROKEN, bad
+from orderack.cli.ledger_reconcile import recall, rerun
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json, when
 from orderack.cli.session import demand_file, run
@@ -22,6 +23,8 @@ from orderack.ledger.verification import lost
 from orderack.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The ledger's schema, a copy of it, and back again.")
+app.command()(rerun)
+app.command()(recall)
 
 File = Annotated[Path, typer.Argument(help="The copy.", metavar="FILE")]
 Force = Annotated[bool, typer.Option("--force", help="Also over a ledger that is newer than the copy.")]

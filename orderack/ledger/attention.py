@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -11,7 +11,7 @@ from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.value import Value
-from orderack.ledger.tables import Handoffs, Orders, Sends, Timeline
+from orderack.ledger.tables import Handoffs, Orders, Revisions, Sends, Timeline
 
 ENDED = (Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED)
 
@@ -101,3 +101,11 @@ async def open_refs(session: AsyncSession, before: datetime, limit: int) -> Sequ
         .order_by(col(Orders.received_at))
     )
     return [OrderRef(store=store, number=number) for store, number in await session.execute(query.limit(limit))]
+
+
+async def with_content(session: AsyncSession, refs: Sequence[OrderRef]) -> Sequence[OrderRef]:
+    """Those of these orders of which a revision is kept."""
+    pairs = [(ref.store, ref.number) for ref in refs]
+    of = (col(Revisions.store), col(Revisions.number))
+    found = await session.execute(select(*of).where(tuple_(*of).in_(pairs)).distinct())
+    return [OrderRef(store=store, number=number) for store, number in found]

@@ -401,6 +401,11 @@ class SqlLedger:
         async with self._database.read() as session:
             return await attention.open_refs(session, before, limit)
 
+    async def with_content(self, refs: Sequence[OrderRef]) -> Sequence[OrderRef]:
+        """Those of these orders (some hundreds at a time) of which a revision is kept."""
+        async with self._database.read() as session:
+            return await attention.with_content(session, refs)
+
     async def clock(self) -> datetime | None:
         """The database server's time; None where the ledger is a file."""
         async with self._database.read() as session:

@@ -88,6 +88,12 @@ async def test_the_doctor_finds_nothing_wrong_with_it(shop: Installation) -> Non
     assert {"queue/orders/workflow", "queue/messaging/activity", "builds", "stuck-orders", "schedules"} <= looked_at
 
 
+async def test_its_orders_replay_under_this_code(shop: Installation) -> None:
+    code, out, err = await shop.run("temporal", "replay-check", "--last", "5", "--json")
+    assert code == 0, err
+    assert json.loads(out) == {"sound": True, "open": 2, "closed": 0, "misfits": []}
+
+
 async def test_a_worker_that_is_told_to_stop_takes_no_more_and_ends_cleanly(shop: Installation) -> None:
     worker = shop.processes["messaging"]
     assert (shop.folder / "messaging.health").exists()
