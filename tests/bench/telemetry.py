@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,6 +94,7 @@ async def measure(orders: int, rounds: int) -> dict[str, list[float]]:
                 for name, way in ways(collector.url).items():
                     seconds, worker = await turn(driver, ledger, way, place, orders)
                     found.setdefault(name, []).append(seconds)
+                    print(f"{name}: {seconds * 1000:.1f} ms an order", file=sys.stderr, flush=True)
                     if name == "figures":
                         found.setdefault("a scrape", []).append(await scrape(stack, http, worker))
                     place += WARM + orders
