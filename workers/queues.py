@@ -34,7 +34,7 @@ from workflows.interceptor import OneArgument
 INTERCEPTORS = (OneArgument(), MovesOn())
 """What every run of an order goes through, its replay too."""
 
-STICKY = timedelta(seconds=2)
+STICKY = timedelta(seconds=1.5)
 """How long a dead worker's orders wait before another takes them over (10 s by default)."""
 
 
