@@ -26,7 +26,7 @@ from tests.bench.rig.load import Lane, Round, drive
 from tests.bench.rig.stage import embedded, order_of
 from tests.bench.throughput import UNDER_WAY, one, spent
 
-ROUNDS, MEASURED, WAITING, ALONE = 2, 6.0, 500, 15
+ROUNDS, MEASURED, WAITING, ALONE = 2, 4.0, 200, 10
 QUICK_ROUNDS, QUICK_MEASURED, QUICK_WAITING, QUICK_ALONE = 1, 2.0, 60, 5
 NEVER = 100_000.0
 """Seconds until an ERP books that does not."""

@@ -32,7 +32,7 @@ from tests.bench.rig.stage import embedded, order_of
 from tests.bench.rig.volley import Shot, Volley, fire
 from tests.workflows.orders import a_receipt
 
-SECONDS, QUICK_SECONDS = 4.0, 1.0
+SECONDS, QUICK_SECONDS = 2.5, 1.0
 CONNECTIONS, QUICK_CONNECTIONS = (1, 16, 64), (8,)
 
 Shots = Callable[[], Iterator[Shot]]

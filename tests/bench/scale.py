@@ -33,12 +33,13 @@ from tests.bench.rig.waiting import PACES, Watch
 from tests.history.stage import binary
 from tests.workflows.orders import a_receipt
 
-OPEN, TICKING, SAMPLE, COLD = 10_000, 300, 200, 500
+OPEN, TICKING, SAMPLE, COLD = 10_000, 200, 100, 300
 QUICK_OPEN, QUICK_TICKING, QUICK_SAMPLE, QUICK_COLD = 1_000, 60, 50, 100
 AT_ONCE = 64
 PER_ORDER_AIM = 40.0
-BASE = 50
-"""Orders before memory is first looked at: what everything takes that is loaded once."""
+BASE = 300
+"""Orders before memory is first looked at: what is loaded once, and the threads in which workflows run."""
+FEW = 25
 
 
 @dataclass
@@ -103,7 +104,7 @@ async def bench(quick: bool, progress: Console) -> Result:
     )
     async with hall(orders) as here:
         await take_in(here, [order_of("BASE", place) for place in range(BASE)], progress)
-        few = await acting(here, [order_of("BASE", place) for place in range(BASE // 2)])
+        few = await acting(here, [order_of("BASE", place) for place in range(FEW)])
         filled = await fill(here, orders, progress)
         many = await acting(here, random.Random(6).sample(filled.orders, sample))
         progress.print(f"  a receipt is acted on: p50 {1000 * quantile(many, 0.5):.0f} ms")
@@ -162,7 +163,7 @@ async def take_in(here: Hall, orders: Sequence[Order], progress: Console) -> Non
             progress.print(f"  {done:,} open")
 
     await asyncio.gather(*(one(order) for order in orders))
-    await until(here, {order.number for order in orders}, "received", 60)
+    await until(here, {order.number for order in orders}, "received", 120)
 
 
 async def until(here: Hall, numbers: set[str], kind: str, within: float) -> Mapping[str, float]:

@@ -46,7 +46,7 @@ def _paced(hold: float, update: float) -> ServiceLevels:
     )
 
 
-PACES: Mapping[str, ServiceLevels] = {"B": _paced(20, 20), "S": _paced(20, 20)}
+PACES: Mapping[str, ServiceLevels] = {"B": _paced(16, 16), "S": _paced(16, 16)}
 """By the first part of an order's number; all others wait for hours."""
 
 
