@@ -39,7 +39,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 async def worker(rig: Rig, off: timedelta) -> Outcome:
     """Timers are the server's: `holding` comes at its time, and evidence stands at the time it happened."""
     await _shift(rig, "worker", off)
-    await rig.all_work(120)
+    await rig.all_work(within=120)
     found = await _told_in_time(rig, f"worker{off.total_seconds():+.0f}", off)
     return found.model_copy(update={"wrong": (*found.wrong, *await _set_right(rig))})
 

@@ -44,7 +44,7 @@ async def everything(rig: Rig) -> Outcome:
     await asyncio.sleep(0.2)
     await gateway_up(rig)
     await until(lambda: _pings(rig), "Temporal to answer")
-    await rig.all_work(120)
+    await rig.all_work(within=120)
     recovery = asyncio.get_running_loop().time() - at
     return await _all_is_well(rig, "everything", shop, trading, orders, len(OURS), recovery)
 

@@ -161,6 +161,11 @@ def another_note(run: Run) -> Run:
     return rows(run, timeline=[remade(first, note="something else"), *rest])
 
 
+def later_entry(run: Run) -> Run:
+    first, *rest = run.rows.timeline
+    return rows(run, timeline=[remade(first, at=first.at + HOUR), *rest])
+
+
 def invented_entry(run: Run) -> Run:
     last = run.rows.timeline[-1]
     return rows(run, timeline=[*run.rows.timeline, remade(last, seq=last.seq + 100)])
@@ -267,6 +272,7 @@ WRONG: dict[str, tuple[str, Callable[[Run], Run]]] = {
     "an event without an outcome": ("I8", without_a_word),
     "an order that was taken and lost": ("I8", answered_and_lost),
     "an entry that reads otherwise": ("I9", another_note),
+    "an entry at a later time": ("I9", later_entry),
     "an entry that is not in the ledger": ("I9", lambda run: without_entries(run, STRAIGHT, Event.CONFIRMED)),
     "an entry that nobody made": ("I9", invented_entry),
     "a message that was changed": ("I9", other_bytes),
