@@ -75,8 +75,13 @@ class AnyOf:
         self._doors = tuple(doors)
 
     async def verdict(self, token: str, verb: Verb, namespace: str) -> Verdict:
-        said = {await door.verdict(token, verb, namespace) for door in self._doors}
-        return next((word for word in (Verdict.YES, Verdict.NOT_THIS) if word in said), Verdict.UNKNOWN)
+        found = Verdict.UNKNOWN
+        for door in self._doors:
+            said = await door.verdict(token, verb, namespace)
+            if said is Verdict.YES:
+                return said
+            found = Verdict.NOT_THIS if said is Verdict.NOT_THIS else found
+        return found
 
 
 def bearer(authorization: str) -> str:

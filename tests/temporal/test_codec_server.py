@@ -1,5 +1,6 @@
 """The codec server: it opens what is sealed for whoever may see it, and says nothing to anybody else."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -350,6 +351,14 @@ async def test_a_token_of_ours_and_a_login_are_both_taken(issuer: Issuer) -> Non
             assert answer.status_code == status
 
 
+async def test_a_token_of_ours_is_taken_while_the_issuer_is_away(issuer: Issuer) -> None:
+    issuer.status = 500
+    async with asking(parts(AnyOf([TOKENS, logins(issuer)]))) as http:
+        for token, status in ((TOKEN, 200), ("guess", 401), (login(), 503)):
+            answer = await http.post("/decode", content=body(await sealed(NEW)), headers=headers(token))
+            assert answer.status_code == status
+
+
 # -- a UI without logins --------------------------------------------------------------------------------------------
 
 
@@ -408,7 +417,8 @@ async def test_it_does_not_start_where_nobody_may_ask_or_nothing_could_be_opened
     for host in ("0.0.0.0", "::", "192.0.2.1", "codec.example"):
         assert not is_loopback(host)
         with pytest.raises(Misconfigured, match="this machine alone"):
-            await serve(host, 0, login=False)
+            async with asyncio.timeout(5):
+                await serve(host, 0, login=False)
 
 
 def test_half_an_issuer_or_keys_over_an_open_line_are_refused() -> None:
