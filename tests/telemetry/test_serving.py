@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orderack.contracts import names
 from orderack.errors import Misconfigured, Unavailable
+from orderack.settings import Settings
 from orderack.telemetry import metrics, serving
 from orderack.telemetry.process import watched
 from orderack.telemetry.readings import Reading
@@ -107,6 +108,12 @@ async def test_what_hangs_is_given_up_and_the_rest_is_served(monkeypatch: pytest
             found = await scrape(telemetry.at)
     assert found["orderack_ledger_up"] == 0
     assert found["process_open_fds"] > 0
+
+
+def test_by_default_nobody_from_outside_reaches_the_figures() -> None:
+    fields = Settings.model_fields
+    assert serving.split(fields["metrics_address"].default)[0] == "127.0.0.1"
+    assert fields["log"].default == "text"
 
 
 async def test_switched_off_nothing_listens() -> None:
