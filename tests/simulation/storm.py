@@ -31,6 +31,7 @@ class Rates:
     backs_off: float = 0.3
     """A local activity's retry is left to a timer."""
     outages: float = 1.0
+    """Of the ERP, the workers, the ledger, the channels; more than 1: more often than usual."""
     weather: float = 1.0
     """Providers, the ERP and the partner refuse, are busy, or are cut off, as they do (`providers.WEATHER`)."""
     latency: float = 1.0
@@ -63,15 +64,15 @@ class Sky:
     channels: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
 
-def sky_over(dice: Dice, channels: Sequence[str]) -> Sky:
+def sky_over(dice: Dice, channels: Sequence[str], often: float) -> Sky:
     """The outages of a week: none, mostly; else some of hours, at any time of day."""
-    if not dice.chance(0.3, "clouds"):
+    if not dice.chance(0.3 * often, "clouds"):
         return Sky()
 
     def outages(what: str, chance: float, longest: int) -> tuple[tuple[int, int], ...]:
         found = []
         for day in range(8):
-            if dice.chance(chance, what, day):
+            if dice.chance(chance * often, what, day):
                 begins = day * DAY + dice.between(0, DAY, what, day, "begins")
                 found.append((begins, begins + dice.between(MINUTE, longest, what, day, "lasts")))
         return tuple(found)

@@ -24,7 +24,7 @@ from tests.simulation.watch import Watch
 from tests.simulation.world import World
 from workflows._state import OrderState
 
-LONGEST = 90 * DAY
+LONGEST = 40 * DAY
 """No order lives as long: people see to it long before."""
 
 EVENTS_AT_MOST = 60_000
@@ -79,7 +79,7 @@ class Story:
         self.index = index
         sky = Sky()
         if rates.outages:
-            sky = sky_over(Dice(f"{seed}/sky/{index // ORDERS_UNDER_ONE_SKY}"), BUYERS)
+            sky = sky_over(Dice(f"{seed}/sky/{index // ORDERS_UNDER_ONE_SKY}"), BUYERS, rates.outages)
         self.plan = Plan(f"S{seed}-{index}", Dice(f"{seed}/story/{index}"))
         self.storm = Storm(Dice(f"{seed}/storm/{index}"), rates, sky)
         self.agenda = Agenda()

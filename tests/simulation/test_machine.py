@@ -1,4 +1,4 @@
-"""Any sequence of what can happen to an order keeps the rules, on a real server with its clock skipping (Hypothesis)."""
+"""Any sequence of what can happen to an order keeps the rules: Hypothesis, on a real server with its clock skipping."""
 
 import asyncio
 import threading
@@ -50,6 +50,7 @@ class InAThread:
         self.do(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
 
 beside: InAThread | None = None

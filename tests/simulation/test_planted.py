@@ -27,7 +27,7 @@ BUDGET = 60
 """Eventful orders, as the short form has them: a bug that none of them meets was not caught."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-RATES = Rates(fresh_history=0.6, old_code=0.0, malformed=0.2, duplicate=0.3)
+RATES = Rates(fresh_history=0.6, old_code=0.0, malformed=0.2, duplicate=0.3, outages=4.0)
 
 
 def caught(rules: frozenset[str]) -> Violation | None:
@@ -140,7 +140,7 @@ def burst_after_an_outage(patch: pytest.MonkeyPatch) -> None:
 PLANTED: tuple[tuple[Plant, frozenset[str]], ...] = (
     (no_dedupe_across_histories, frozenset({"A2", "I8"})),
     (timer_by_the_wall_clock, frozenset({"D1", "I12", "R1"})),
-    (late_receipt_dropped, frozenset({"I6", "I8"})),
+    (late_receipt_dropped, frozenset({"I6", "I8", "I12"})),
     (float_money, frozenset({"I18"})),
     (handler_raises, frozenset({"R2"})),
     (revision_not_in_the_key, frozenset({"I5", "I4"})),
