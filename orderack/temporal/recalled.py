@@ -1,6 +1,6 @@
 """An order's content and assessments, read back from its own history: for a ledger that has lost them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -40,9 +40,14 @@ async def recalled(client: Client, ref: OrderRef) -> list[tuple[Order, Assessmen
         if error.status is RPCStatusCode.NOT_FOUND:
             raise OrderUnknown(f"no order {ref}") from None
         raise Unavailable(f"Temporal does not give the order's history ({error.status.name.lower()})") from None
-    payloads = [payload for event in history.events for payload in _payloads(event)]
+    payloads = [payload for event in history.events for payload in payloads_of(event)]
     if codec := client.data_converter.payload_codec:
         payloads = list(await codec.decode(payloads))
+    return revisions_in(payloads)
+
+
+def revisions_in(payloads: Sequence[Payload]) -> list[tuple[Order, Assessment]]:
+    """Every order among them that was assessed, with its assessment, by revision."""
     orders, assessments = dict[str, Order](), dict[int, Assessment]()
     for payload in payloads:
         for order in _orders(payload):
@@ -54,12 +59,13 @@ async def recalled(client: Client, ref: OrderRef) -> list[tuple[Order, Assessmen
     ]
 
 
-def _payloads(event: HistoryEvent) -> Iterator[Payload]:
+def payloads_of(event: HistoryEvent) -> Iterator[Payload]:
     """What could hold them: how the run began, what it was asked, and assessments (in markers, or by activities)."""
     yield from event.workflow_execution_started_event_attributes.input.payloads
     accepted = event.workflow_execution_update_accepted_event_attributes
     yield from accepted.accepted_request.input.args.payloads
-    yield from event.marker_recorded_event_attributes.details["result"].payloads
+    marked = event.marker_recorded_event_attributes.details
+    yield from marked["result"].payloads if "result" in marked else ()  # asking for what is not there would add it
     yield from event.activity_task_completed_event_attributes.result.payloads
 
 

@@ -172,7 +172,7 @@ def test_every_command_of_ours_is_one(name: str, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     for option in command[len(words) :]:
         if option.startswith("-"):
-            assert option in said
+            assert re.search(rf"(?<!\S){re.escape(option)}(?![\w-])", said), option
 
 
 def test_workers_of_every_queue_are_there_and_may_drain() -> None:
