@@ -28,7 +28,7 @@ from workflows._owners import close_review, de_escalate, waiting_facts, waiting_
 from workflows._patches import patched
 from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, new_revision, take_parked, work_gate
-from workflows._telling import WAITING, by_key, say, say_again, supersede, take_outcome
+from workflows._telling import WAITING, by_key, say, say_again, supersede, take_outcome, untrue
 
 RECHECKED = frozenset(
     {FlagName.INCOMPLETE, FlagName.TOTALS_MISMATCH, FlagName.STOCK_GONE, FlagName.ERP_REFUSED, FlagName.PRICE_CHANGED}
@@ -255,6 +255,9 @@ def settle_send(state: OrderState, request: SettleSend, now: datetime) -> Reply:
     if found is None or found[1].state is not LegState.UNKNOWN:
         return reply(state, False, "no send with that key is in doubt")
     ack, leg = found
+    again = request.verdict is SettleVerdict.SEND_AGAIN
+    if again and untrue(state, ack) and patched("nothing-untrue-again"):
+        return reply(state, False, "a later word, or the order's end, makes it untrue: say whether it was sent")
     state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {leg.channel}: {request.verdict}", owner=request.by)
     match request.verdict:
         case SettleVerdict.SENT:

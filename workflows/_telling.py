@@ -10,6 +10,7 @@ from orderack.domain.assessment import AnswerCall, Leg
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Proof
 from workflows._clocks import levels, proved_enough
+from workflows._patches import patched
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 
 WAITING = frozenset({Kind.HOLDING, Kind.UPDATE})
@@ -127,13 +128,22 @@ def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:
             state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}: the ERP has it")
 
 
+def untrue(state: OrderState, ack: Acknowledgement) -> bool:
+    """Whether a later word, or the order's end, makes it wrong to tell the buyer this by any other channel."""
+    if ack.lasting or ack.audience is Audience.INTERNAL:
+        return False
+    if state.ended and ack.kind not in (Kind.CANCELLATION, Kind.REJECTION):
+        return True
+    return ack.revision != state.revision if ack.kind is Kind.QUESTION else state.overtaken(ack)
+
+
 def take_outcome(
     state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress, outcome: SendOutcome
 ) -> None:
     """Record how one send ended, and what follows from it for its message."""
     was_superseded = leg.state is LegState.SUPERSEDED
     leg.end(outcome, now)
-    if was_superseded and leg.state is LegState.PENDING:
+    if leg.state is LegState.PENDING and (was_superseded or (untrue(state, ack) and patched("nothing-untrue-again"))):
         leg.state = LegState.SUPERSEDED
     what = f"{ack.kind} {ack.n} by {outcome.channel}"
     if outcome.state is SendState.ACCEPTED:

@@ -8,7 +8,10 @@ from orderack.contracts.updates import (
     PaymentChanged,
     Reply,
     ReviewVerdict,
+    SettleSend,
+    SettleVerdict,
 )
+from orderack.domain.acknowledgement import SendState
 from orderack.domain.assessment import Assessment
 from orderack.domain.order import PaymentStatus
 from tests.replay.steps import review
@@ -89,6 +92,18 @@ async def assessed_too_slowly(world: World) -> Story:
     return story
 
 
+async def holding_in_doubt_and_then_confirmed(world: World) -> Story:
+    story = await begin(world)
+    story.script.send = lambda d, n: SendState.UNKNOWN if (d.kind, d.n) == ("holding", 1) else SendState.ACCEPTED
+    await story.sleep(MINUTE * 20)
+    await booked(story)
+    key = (await story.status()).unknown_sends[0]
+    for id, verdict in (("s1", SettleVerdict.SEND_AGAIN), ("s2", SettleVerdict.NOT_SENT)):
+        await story.ask("settle_send", SettleSend(id=id, key=key, verdict=verdict, by="ann"), Reply)
+        await story.settle()
+    return story
+
+
 async def receipt_that_names_no_revision(world: World) -> Story:
     story = await begin(world)
     await story.settle()
@@ -111,6 +126,7 @@ MENDED: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         changed_before_the_change_was_confirmed,
         approved_after_the_receipt_was_overdue,
         assessed_too_slowly,
+        holding_in_doubt_and_then_confirmed,
         receipt_that_names_no_revision,
     )
 }

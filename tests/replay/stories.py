@@ -281,7 +281,7 @@ async def evidence_missing(world: World) -> Story:
     return story
 
 
-STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
+STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = dict(MENDED) | {
     told.__name__: told
     for told in (
         erp_gated,
@@ -310,4 +310,4 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         declined_then_assented,
         evidence_missing,
     )
-} | MENDED
+}

@@ -6,18 +6,18 @@ import pytest
 
 from orderack.contracts.activities import Facts
 from orderack.contracts.journal import Event, Stage
-from orderack.contracts.updates import ChangeRequest
-from orderack.domain.acknowledgement import Kind
+from orderack.contracts.updates import CancelRequest, ChangeRequest, SettleSend, SettleVerdict
+from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from tests.workflows.beginnings import changed
 from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from workflows._clocks import next_update
 from workflows._facts import take_evidence
 from workflows._owners import escalate
-from workflows._requests import change
-from workflows._state import OrderState
+from workflows._requests import cancel, change, settle_send
+from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 from workflows._steps import accept_order, assessed, confirm_if_booked, take_receipt
-from workflows._telling import say
+from workflows._telling import say, take_outcome, untrue
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -98,3 +98,53 @@ def test_a_second_receipt_changes_nothing_of_the_first(state: OrderState) -> Non
     confirm_if_booked(state, NOON)
     assert state.stage is Stage.CONFIRMED
     assert state.receipt is not None
+
+
+@pytest.fixture
+def in_doubt(state: OrderState) -> OrderState:
+    """`holding` may have gone out; it has a next channel."""
+    say(state, NOON, [Kind.HOLDING], Facts())
+    take_outcome(state, NOON, *_holding(state), SendOutcome(channel="email", state=SendState.UNKNOWN))
+    return state
+
+
+def _holding(state: OrderState) -> tuple[Acknowledgement, LegProgress]:
+    (ack,) = state.said(Kind.HOLDING)
+    return ack, ack.legs[0]
+
+
+def _settled(state: OrderState, verdict: SettleVerdict) -> bool:
+    key = f"{state.ref}/1/holding/1/email"
+    return settle_send(state, SettleSend(id=verdict, key=key, verdict=verdict, by="ann"), NOON).accepted
+
+
+def test_a_send_in_doubt_that_is_still_true_may_be_sent_again(in_doubt: OrderState) -> None:
+    assert _settled(in_doubt, SettleVerdict.SEND_AGAIN)
+    assert len(in_doubt.said(Kind.HOLDING)) == 2
+
+
+@pytest.mark.parametrize("end", [True, False], ids=["cancelled", "confirmed"])
+def test_what_has_become_untrue_is_sent_no_more_by_any_channel_whatever_a_person_says(
+    in_doubt: OrderState, end: bool
+) -> None:
+    assert in_doubt.order is not None
+    if end:
+        cancel(in_doubt, CancelRequest(id="x"), NOON)
+    else:
+        take_receipt(in_doubt, a_receipt(in_doubt.order, NOON), NOON)
+        confirm_if_booked(in_doubt, NOON)
+    assert not _settled(in_doubt, SettleVerdict.SEND_AGAIN)
+    assert _settled(in_doubt, SettleVerdict.NOT_SENT)
+    ack, leg = _holding(in_doubt)
+    assert (leg.state, ack.pending) == (LegState.SUPERSEDED, False)
+
+
+def test_a_question_to_the_buyer_and_an_alert_keep_their_fallback_after_a_later_word(state: OrderState) -> None:
+    for kind in (Kind.QUESTION, Kind.ALERT):
+        say(state, NOON, [kind], Facts())
+    say(state, NOON, [Kind.HOLDING], Facts())
+    (question,), (alert,) = state.said(Kind.QUESTION), state.said(Kind.ALERT)
+    assert not untrue(state, question)
+    assert not untrue(state, alert)
+    cancel(state, CancelRequest(id="x"), NOON)
+    assert untrue(state, question)
