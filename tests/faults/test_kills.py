@@ -10,11 +10,12 @@ from tests.faults.rig import Rig, world
 from tests.faults.sends import RUNNING, WORLD
 
 FAULTS = registered()
+TWO = WORLD.model_copy(update={"workers": 2})
 
 
 @pytest_asyncio.fixture(scope="module")
 async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    async with world(tmp_path_factory.mktemp("faults") / "world", WORLD) as made:
+    async with world(tmp_path_factory.mktemp("faults") / "world", TWO) as made:
         yield made
 
 
