@@ -57,7 +57,7 @@ async def soak(rig: Rig, letters: str, *, naive: bool = False) -> Outcome:
         await rig.told(ref, PATIENT)
     judged = await rig.judge(orders)
     cut = sum([send.attempts > 1 for ref in orders for send in await rig.ledger.sends(ref)])
-    wrong = [*judged.wrong, *([f"{judged.lost} lost"] if judged.lost else [])]
+    wrong = [*(() if naive else judged.wrong), *([f"{judged.lost} lost"] if judged.lost else [])]
     if naive is not bool(judged.doubled):
         wrong.append(f"{judged.doubled} doubled")
     if not naive and not cut:
