@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from orderack.temporal.ending import end
 from tests.bench import beside, cost, intake, latency, page, scale, throughput
-from tests.bench.figures import Report, Result, show
+from tests.bench.figures import Line, Report, Result, show
 from tests.bench.processes import cores, machine_memory
 
 Bench = Callable[[bool, Console], Awaitable[Result]]
@@ -31,6 +32,8 @@ BENCHES: Mapping[str, Bench] = {
 }
 
 KEPT = Path("build/bench.json")
+WIDE = 150
+"""Columns of a table that nobody's terminal bounds."""
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -55,14 +58,23 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 async def measure(names: Sequence[str], quick: bool, progress: Console) -> tuple[Result, ...]:
-    """These benches, one after the other."""
+    """These benches, one after the other. One that breaks off is a missed aim, and the others go on."""
     found = []
     for name in names:
         began = time.monotonic()
         progress.print(f"[bold]{name}[/]")
-        result = await BENCHES[name](quick, progress)
+        try:
+            result = await BENCHES[name](quick, progress)
+        except Exception as error:
+            progress.print_exception(max_frames=6)
+            result = broken(name, error)
         found.append(result.model_copy(update={"seconds": round(time.monotonic() - began, 1)}))
     return tuple(found)
+
+
+def broken(name: str, error: Exception) -> Result:
+    said = f"{type(error).__name__}: {error}"[:300]
+    return Result(bench=name, title="broke off", lines=(Line(what="it broke off", measured=said, met=False),))
 
 
 def merged(file: Path, fresh: Report) -> Report:
@@ -77,6 +89,12 @@ def merged(file: Path, fresh: Report) -> Report:
     return fresh.model_copy(update={"results": tuple(by_name[name] for name in BENCHES if name in by_name)})
 
 
+def quieten() -> None:
+    """Temporal's library writes warnings to standard output, where the tables go."""
+    only_errors = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=only_errors))))
+
+
 def main() -> None:
     asked = arguments()
     if asked.page:
@@ -86,7 +104,9 @@ def main() -> None:
             sys.stderr.write(f"the figures cannot be read: {error}\n")
             end(2)
         end(0)
-    progress, console = Console(stderr=True, highlight=False), Console(highlight=False)
+    quieten()
+    progress = Console(stderr=True, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     results = asyncio.run(measure(asked.only, asked.quick, progress))
     report = Report(quick=asked.quick, cores=cores(), memory_gib=round(machine_memory() / 1024**3), results=results)
     for result in results:

@@ -191,6 +191,20 @@ def test_the_command_chooses_benches_once_each_and_in_the_order_asked_for() -> N
     assert command.arguments([]).only == tuple(command.BENCHES)
 
 
+async def test_a_bench_that_breaks_off_is_a_missed_aim_and_the_next_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(quick: bool, progress: Console) -> Result:
+        raise Stuck("orderack: 3 orders of 24 came through")
+
+    async def fine(quick: bool, progress: Console) -> Result:
+        return Result(bench="cost", title="t", lines=(at_most("a", 1, 2),))
+
+    monkeypatch.setattr(command, "BENCHES", {"scale": breaks, "cost": fine})
+    first, second = await command.measure(("scale", "cost"), True, Console(quiet=True))
+    assert not first.ok
+    assert first.lines[0].measured == "Stuck: orderack: 3 orders of 24 came through"
+    assert second.ok
+
+
 def test_a_missed_aim_ends_with_1_and_the_figures_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def slow(quick: bool, progress: Console) -> Result:
         assert quick
@@ -205,6 +219,7 @@ def test_a_missed_aim_ends_with_1_and_the_figures_are_written(monkeypatch: pytes
     file = tmp_path / "build" / "bench.json"
     monkeypatch.setattr(command, "BENCHES", {"cost": slow})
     monkeypatch.setattr(command, "end", ended)
+    monkeypatch.setattr(command, "quieten", lambda: None)  # the whole test session shares one runtime
     monkeypatch.setattr("sys.argv", ["bench", "--only", "cost", "--quick", "--json", str(file)])
     with pytest.raises(Ended) as code:
         command.main()

@@ -115,11 +115,11 @@ def configuration(folder: Path) -> DBOSConfig:
 async def serve(folder: Path, port: int, mail_bytes: int) -> None:
     """Work until SIGTERM."""
     stop = asyncio.Event()
+    World.tally = Tally(folder)  # which makes the folder
     with closing(sqlite3.connect(folder / "dbos.sqlite")) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # as our own; it stays so
     DBOS(config=configuration(folder))
     async with AsyncExitStack() as stack:
-        World.tally = Tally(folder)
         World.rows = await stack.enter_async_context(Rows.opened(folder / "rows.db"))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
         World.vendors = Vendors(http, os.environ, mail_bytes)
