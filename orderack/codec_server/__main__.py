@@ -66,12 +66,25 @@ def access_of(settings: CodecServerSettings, http: httpx.AsyncClient) -> Access:
                 audience=settings.audience,
                 jwks_url=settings.jwks_url,
                 claim=settings.claim,
+                email_claim=settings.email_claim,
+                people=people_of(settings.people),
                 now=lambda: datetime.now(UTC),
             )
         )
     if not doors:
         raise Misconfigured(_WHO)
     return AnyOf(doors)
+
+
+def people_of(text: str) -> tuple[tuple[str, str], ...]:
+    """`e-mail:namespace` pairs. Raises Misconfigured, naming the entry's place."""
+    found = []
+    for place, entry in enumerate((part.strip() for part in text.split(",") if part.strip()), 1):
+        person, _, namespace = entry.rpartition(":")
+        if not person or not namespace:
+            raise Misconfigured(f"ORDERACK_CODEC_SERVER_PEOPLE: entry {place} is not `e-mail:namespace`")
+        found.append((person, namespace))
+    return tuple(found)
 
 
 def is_loopback(host: str) -> bool:

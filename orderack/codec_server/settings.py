@@ -17,4 +17,11 @@ class CodecServerSettings(BaseSettings):
     audience: str = Field(default="", description="for whom they have to be")
     jwks_url: str = Field(default="", description="where the issuer's public keys are")
     claim: str = Field(default="permissions", description="the claim that holds `namespace:role`, as Temporal reads it")
+    people: str = Field(
+        default="", description="`e-mail:namespace` pairs, comma separated: logins that name people and no namespaces"
+    )
+    email_claim: str = Field(
+        default="https://saas-api.tmprl.cloud/user/email",
+        description="the claim that holds the e-mail: Temporal Cloud's",
+    )
     encodes: bool = Field(default=False, description="whether it also seals, for signals sent from the UI by hand")

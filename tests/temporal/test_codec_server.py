@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload, Payloads
 
-from orderack.codec_server.__main__ import access_of, is_loopback, serve
+from orderack.codec_server.__main__ import access_of, is_loopback, people_of, serve
 from orderack.codec_server.access import Access, AnyOf, Everybody, Tokens, Verb, Verdict
 from orderack.codec_server.app import MAX_BYTES, CodecParts, create_app
 from orderack.codec_server.logins import Logins
@@ -224,6 +224,7 @@ def test_a_token_that_will_not_do_is_named_by_its_place_and_never_shown() -> Non
 
 # -- logins of the UI -----------------------------------------------------------------------------------------------
 
+EMAIL = "https://saas-api.tmprl.cloud/user/email"
 ISSUER, AUDIENCE = "https://login.example/", "temporal-ui"
 KEY, STRANGERS = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 
@@ -256,6 +257,8 @@ def logins(issuer: Issuer, later: timedelta = timedelta()) -> Logins:
         audience=AUDIENCE,
         jwks_url="https://login.example/keys",
         claim="permissions",
+        email_claim=EMAIL,
+        people=people_of("ada@example.com:shop, grace@example.com:another"),
         now=lambda: datetime.now(UTC) + later,
     )
 
@@ -297,6 +300,28 @@ async def test_a_login_opens_what_it_may_read_and_seals_where_it_may_write(issue
     ):
         assert await door.verdict(login(permissions=held), verb, "shop") is verdict, (held, verb)
     assert issuer.asked == 1
+
+
+async def test_a_login_that_names_a_person_opens_what_that_person_may_see_and_seals_nothing(issuer: Issuer) -> None:
+    door = logins(issuer)
+    cases: tuple[tuple[object, Verb, str, Verdict], ...] = (
+        ("ada@example.com", Verb.DECODE, "shop", Verdict.YES),
+        ("ada@example.com", Verb.ENCODE, "shop", Verdict.NOT_THIS),
+        ("ada@example.com", Verb.DECODE, "another", Verdict.NOT_THIS),
+        ("grace@example.com", Verb.DECODE, "shop", Verdict.NOT_THIS),
+        ("mallory@example.com", Verb.DECODE, "shop", Verdict.NOT_THIS),
+        (None, Verb.DECODE, "shop", Verdict.NOT_THIS),
+        ("", Verb.DECODE, "shop", Verdict.NOT_THIS),
+        (7, Verb.DECODE, "shop", Verdict.NOT_THIS),
+        (["ada@example.com"], Verb.DECODE, "shop", Verdict.NOT_THIS),
+    )
+    for email, verb, namespace, verdict in cases:
+        assert await door.verdict(login(permissions=None, **{EMAIL: email}), verb, namespace) is verdict, email
+    unsure = login(permissions=None, email_verified=False, **{EMAIL: "ada@example.com"})
+    assert await door.verdict(unsure, Verb.DECODE, "shop") is Verdict.NOT_THIS
+    for wrong in ("ada@example.com", ":shop", "ada@example.com:"):
+        with pytest.raises(Misconfigured, match="entry 2"):
+            people_of(f"ada@example.com:shop, {wrong}")
 
 
 async def test_a_login_that_somebody_else_signed_or_that_is_over_is_none(issuer: Issuer) -> None:
