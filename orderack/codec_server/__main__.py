@@ -15,6 +15,8 @@ from orderack.codec_server.app import CodecParts, create_app
 from orderack.codec_server.logins import Logins
 from orderack.codec_server.settings import CodecServerSettings
 from orderack.errors import Misconfigured
+from orderack.settings import Settings
+from orderack.telemetry import logs
 from orderack.temporal.codec_keys import CodecKeys
 from orderack.temporal.ending import end
 
@@ -28,6 +30,7 @@ _WHO = (
 
 async def serve(host: str, port: int, *, login: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises Misconfigured."""
+    logs.configure(logs.Form(Settings().log))
     settings, keys = CodecServerSettings(), CodecKeys.configured()
     if not keys.secrets:
         raise Misconfigured(
@@ -45,7 +48,7 @@ async def serve(host: str, port: int, *, login: bool) -> None:
         )
         config = uvicorn.Config(
             create_app(parts), host=host, port=port, http="h11", access_log=False, log_level="warning",
-            server_header=False, proxy_headers=False,
+            server_header=False, proxy_headers=False, log_config=None,
         )  # fmt: skip
         await uvicorn.Server(config).serve()
 
