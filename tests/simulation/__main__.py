@@ -5,7 +5,6 @@ Ends with 0 when every order kept every invariant and everything was reached, wi
 
 import argparse
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from tests.simulation import coverage
 from tests.simulation.page import show
-from tests.simulation.run import Part, all_of, processors
+from tests.simulation.run import Part, all_of, be_quiet, processors
 from tests.simulation.steps import tell_one
 
 ORDERS = 20_000
@@ -21,7 +20,7 @@ ORDERS = 20_000
 
 def main() -> None:
     asked = _arguments().parse_args()
-    logging.disable(logging.CRITICAL)
+    be_quiet()
     if asked.only is not None:
         sys.exit(tell_one(asked.seed, asked.only))
     began = time.monotonic()

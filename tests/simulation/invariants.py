@@ -178,6 +178,16 @@ def c1_nothing_after_the_end(message: Accepted, ended_at: int | None) -> Iterato
         yield f"{message.key} was sent after the order had ended"
 
 
+def c2_no_waiting_once_confirmed(
+    acknowledgements: Iterable[Acknowledgement], confirmed_at: datetime | None, revision: int
+) -> Iterator[str]:
+    """Nobody who has the confirmation of a revision is told that it is still waited for."""
+    for ack in acknowledgements:
+        waits = ack.kind in (Kind.HOLDING, Kind.UPDATE) and ack.revision == revision
+        if confirmed_at is not None and waits and ack.decided_at > confirmed_at:
+            yield f"{ack.kind} {ack.n} of revision {revision} was decided after its confirmation"
+
+
 def d1_met_or_recorded(clocks: Iterable[Clock], now: datetime, *, telling: bool) -> Iterator[str]:
     """No deadline is long past and neither met nor on the record as broken. `telling`: a send watches the minute."""
     for clock in clocks:

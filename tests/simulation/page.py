@@ -28,6 +28,7 @@ MIX = (
     "with something late",
     "told twice",
     "faults of old code",
+    "known: C2",
 )
 
 WORK = (

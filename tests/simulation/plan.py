@@ -57,10 +57,12 @@ FLAGS = (
     FlagName.DOUBTFUL,
 )
 
+COMMITTING = (AnswerStage.CONFIRMED, AnswerStage.REJECTED, AnswerStage.CANCELLED)
+
 CALLS = (
     SourceCall(system=SYSTEM, call=AnswerCall.NOTE, stages=tuple(AnswerStage)),
-    SourceCall(system=SYSTEM, call=AnswerCall.RECEIPT, stages=(AnswerStage.RECEIVED, AnswerStage.REJECTED)),
-    SourceCall(system=SYSTEM, call=AnswerCall.COMMITMENT, stages=(AnswerStage.CONFIRMED, AnswerStage.REJECTED)),
+    SourceCall(system=SYSTEM, call=AnswerCall.RECEIPT, stages=tuple(AnswerStage)),
+    SourceCall(system=SYSTEM, call=AnswerCall.COMMITMENT, stages=COMMITTING),
 )
 
 

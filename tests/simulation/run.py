@@ -1,6 +1,7 @@
 """Many orders on all processors; the same seed gives the same run, on however many."""
 
 import gc
+import logging
 import multiprocessing
 import os
 from collections import Counter
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
+
+import structlog
 
 from tests.simulation.storm import ONCE_TOLD, TWICE_TOLD
 from tests.simulation.story import Ending, Outcome, Story
@@ -122,8 +125,15 @@ def _parts(seed: int, orders: int, processes: int) -> Iterator[Part]:
             yield future.result()
 
 
+def be_quiet() -> None:
+    """No log: a simulated channel without a key is no operator's to mend."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1))
+
+
 def _settle() -> None:
     """What was imported stays, and is not looked through again."""
+    be_quiet()
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -108,7 +108,8 @@ class OneOrder(RuleBasedStateMachine):
         await self.server.settle()
 
     def status(self) -> OrderStatus:
-        return self.do(self.handle.query(names.QUERY_STATUS, result_type=OrderStatus))
+        found: OrderStatus = self.do(self.handle.query(names.QUERY_STATUS, result_type=OrderStatus))
+        return found
 
     def _update(self, name: str, request: ChangeRequest | CancelRequest | ReviewDecision) -> None:
         self.do(self.handle.execute_update(name, request, id=request.id))

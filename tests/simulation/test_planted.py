@@ -11,16 +11,19 @@ from decimal import Decimal
 from itertools import count, islice
 
 import pytest
+from temporalio import workflow
 
+from orderack.contracts.activities import Facts
 from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.order import Order
 from orderack.domain.receipt import ErpReceipt
-from orderack.domain.response import LineAnswer
+from orderack.domain.response import LineAnswer, answer_lines
 from tests.simulation.storm import Rates
 from tests.simulation.story import Story, Violation
-from workflows import OrderAcknowledgement, _clocks, _door, _owners, _steps
+from workflows import OrderAcknowledgement, _clocks, _door, _owners, _steps, order_acknowledgement
 from workflows._state import OrderState
+from workflows._telling import say
 
 SEED = 77
 BUDGET = 60
@@ -63,13 +66,10 @@ def timer_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
         def now(self) -> datetime:
             return datetime.now(UTC)
 
-    from workflows import order_acknowledgement as module
-
-    workflow = module.workflow
     original = OrderAcknowledgement._wake
 
     async def wakes(self: OrderAcknowledgement, at: datetime, name: object) -> None:
-        patch.setattr(module, "workflow", Wall())
+        patch.setattr(order_acknowledgement, "workflow", Wall())
         waiting = original(self, at, name)  # type: ignore[arg-type]
         await waiting
 
@@ -89,12 +89,11 @@ def late_receipt_dropped(patch: pytest.MonkeyPatch) -> None:
 
 def float_money(patch: pytest.MonkeyPatch) -> None:
     """Quantities and prices are reckoned with in binary."""
-    original = _steps.answer_lines
 
     def reckons(order: Order, receipt: ErpReceipt) -> tuple[LineAnswer, ...]:
         return tuple(
             answer.model_copy(update={"accepted": Decimal(float(answer.accepted))})
-            for answer in original(order, receipt)
+            for answer in answer_lines(order, receipt)
         )
 
     patch.setattr(_steps, "answer_lines", reckons)
@@ -104,8 +103,6 @@ def handler_raises(patch: pytest.MonkeyPatch) -> None:
     """What cannot be read is an error in place of a case."""
 
     def decode(raw: object, model: type) -> object:
-        from temporalio import workflow
-
         return workflow.payload_converter().from_payload(raw.payload, model)  # type: ignore[attr-defined]
 
     patch.setattr(_door, "decode", decode)
@@ -123,7 +120,7 @@ def confirmation_before_receipt(patch: pytest.MonkeyPatch) -> None:
         if state.stage is Stage.AWAITING_ERP and revision == state.revision and state.order is not None:
             state.stage, state.confirmed_revision, state.confirmed_at = Stage.CONFIRMED, revision, now
             state.note(now, Event.CONFIRMED)
-            _steps.say(state, now, [Kind.CONFIRMATION], _steps.Facts(document_id="SO-1"))
+            say(state, now, [Kind.CONFIRMATION], Facts(document_id="SO-1"))
 
     patch.setattr(_steps, "submitted", submitted)
 

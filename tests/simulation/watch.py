@@ -38,6 +38,8 @@ class Watch:
         self._vouched: frozenset[tuple[str, int, int]] = frozenset()
         self.ended_at: int | None = None
         self.stages: set[Stage] = set()
+        self.known: set[str] = set()
+        """Rules whose breach is known and not mended yet (docs/simulation.md): counted, and not fatal."""
         self.end: OrderState | None = None
 
     def after_task(self, execution: Execution, now: int) -> None:
@@ -50,6 +52,7 @@ class Watch:
         _check("D1", must.d1_met_or_recorded(state.clocks, moment(now), telling=telling))
         if self.ended_at is None and state.ended and state.ended_at:
             self.ended_at = micros(state.ended_at)
+        self._people_said(state)
         self._receipt(state)
         self._messages(state)
         if len(state.acknowledgements) != self._said or state.timeline[-1:] != []:
@@ -90,12 +93,14 @@ class Watch:
         acks = state.acknowledgements
         if len(acks) != self._said:
             self._said = len(acks)
-            self._people_said(state)
             _check("I2", must.i2_said_once(acks, self._again))
             _check("I3", must.i3_updates_apart(acks, levels(state).update_every, self._again))
             _check("I10", must.i10_decided_in_order(acks, self._again))
             decision = self._plan.decision
             _check("I17", must.i17_quiet_hours(acks, decision.quiet_hours, ZoneInfo(decision.time_zone)))
+            if not self._again and state.confirmed_revision == state.revision:
+                told = must.c2_no_waiting_once_confirmed(acks, state.confirmed_at, state.revision)
+                self.known.update({"C2"} if any(told) else ())
         for ack in acks:
             if ack.grade is not None:
                 _check("E1", must.e1_no_more_than_proved(ack, self._ceilings(ack), self._was_accepted(ack)))
