@@ -128,7 +128,7 @@ def _parts(seed: int, orders: int, processes: int) -> Iterator[Part]:
 def be_quiet() -> None:
     """No log: a simulated channel without a key is no operator's to mend."""
     logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def _settle() -> None:

@@ -91,3 +91,14 @@ def test_wrong_input_ends_with_2(wrong: list[str]) -> None:
     )
     assert ended.returncode == 2
     assert "usage:" in ended.stderr
+
+
+def test_a_run_says_what_was_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--orders", "5", "--processes", "1"]
+    ended = subprocess.run([*command, "--json", str(file)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "Every order kept every rule." in ended.stdout
+    figures = json.loads(file.read_text())
+    assert figures["counts"]["orders"] == 5
+    assert figures["trace"] in ended.stdout
