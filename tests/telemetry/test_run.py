@@ -135,6 +135,12 @@ def test_every_documented_figure_is_there_with_a_value_that_can_be(ran: Ran) -> 
         assert {label for (found, has), _ in ran.figures.items() if found == sample for label, _ in has} == one.labels
 
 
+def test_what_this_run_has_nothing_of_is_fed_elsewhere() -> None:
+    elsewhere = Path(__file__).with_name("test_counts.py").read_text()
+    assert {name for name in ELSEWHERE if name.removeprefix("orderack_") not in elsewhere} == set()
+    assert documented().keys() >= ELSEWHERE | NOUGHT
+
+
 def test_the_figures_say_what_happened(ran: Ran) -> None:
     assert ran.of("orderack_acknowledgement_seconds_count", kind="confirmation", store="demo") == 3
     assert 0 < ran.of("orderack_acknowledgement_seconds_sum", kind="confirmation") < 200
