@@ -1,6 +1,7 @@
 """The one typed door to orders for every caller: gateway, commands, tests, other teams' Python."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -50,6 +51,8 @@ from orderack.temporal.rpc import bounded
 WITHIN = timedelta(seconds=8)
 """How long a caller waits for a worker's answer before it is told to come back."""
 
+_REACHES = re.compile(r"@|^\s*\+\d")
+"""An e-mail address or a telephone number that a shop uses as its customer's id: never stored in clear."""
 _PRIORITY = {domain.Priority.HIGH: 2, domain.Priority.NORMAL: 3}
 _METADATA = "__temporal_workflow_metadata"
 _CLOSED = "This order is closed; nothing was changed."
@@ -273,7 +276,7 @@ def _attributes(ref: OrderRef, customer: str | None = None) -> TypedSearchAttrib
         SearchAttributePair(attributes.STAGE, attributes.OPEN),
         SearchAttributePair(attributes.ESCALATED, False),
     ]
-    if customer:
+    if customer and not _REACHES.search(customer):
         pairs.append(SearchAttributePair(attributes.CUSTOMER, customer))
     return TypedSearchAttributes(pairs)
 
