@@ -38,7 +38,7 @@ def deadlines(state: OrderState, *, telling: bool) -> list[Deadline]:
         for clock in state.clocks
         if clock.open and not (telling and clock.name is ClockName.ACKNOWLEDGE)
     ]
-    if state.escalation:
+    if state.escalation and not state.escalation.in_the_house:
         found.append(Deadline(state.escalation.next_update_at, ClockName.UPDATE))
     found += [
         Deadline(leg.evidence_due_at, ClockName.EVIDENCE)

@@ -7,6 +7,7 @@ from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import Flag
 from workflows._clocks import levels, next_update, resolve_by
+from workflows._patches import patched
 from workflows._state import Escalation, OrderState, Review
 from workflows._telling import may_tell_waiting, say
 
@@ -36,7 +37,7 @@ def waiting_facts(state: OrderState, why: str) -> Facts:
         waiting_for=waiting_for(state),
         owner=state.owner,
         escalated=escalation is not None,
-        next_update_at=escalation.next_update_at if escalation else None,
+        next_update_at=escalation.next_update_at if escalation and not escalation.in_the_house else None,
         decided_by=decided_by.due_at if decided_by else None,
     )
 
@@ -64,10 +65,12 @@ def waiting_for(state: OrderState) -> str:
 
 def escalate(state: OrderState, now: datetime, why: str) -> None:
     """The order is late or stuck: it gets an owner, a two-hourly update clock and a same-day deadline."""
-    if state.escalation or state.ended:
+    if state.ended or (state.escalation and not state.escalation.in_the_house):
         return
     owner = turn(rota(state), 0)
-    state.escalation = Escalation(since=now, owner=owner, why=why, next_update_at=now)
+    in_the_house = state.confirmed_revision == state.revision and patched("escalated-in-the-house")
+    state.stop(ClockName.RESOLVE, now)
+    state.escalation = Escalation(since=now, owner=owner, why=why, next_update_at=now, in_the_house=in_the_house)
     state.escalation.next_update_at = next_update(state, now, now)
     state.start_clock(ClockName.RESOLVE, now, resolve_by(state, now), owner)
     state.note(now, Event.ESCALATED, why, owner=owner)

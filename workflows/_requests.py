@@ -222,6 +222,8 @@ def claim(state: OrderState, request: Claim, now: datetime) -> Reply:
         state.meet(ClockName.CLAIM, now)
     elif request.target is ClaimTarget.ESCALATION and state.escalation:
         state.escalation.owner = request.by
+        if state.escalation.in_the_house:
+            de_escalate(state, now)  # somebody sees to it, and nothing else would end it
     elif request.target is ClaimTarget.HANDOFF and state.handoff and not state.handoff.frozen:
         state.handoff.claimed_by = request.by
         state.meet(ClockName.CLAIM, now)

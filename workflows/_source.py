@@ -6,7 +6,7 @@ from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import AnswerCall
 from orderack.domain.source import Answered, AnswerStage, AnswerState
-from workflows._owners import waiting_facts
+from workflows._owners import de_escalate, waiting_facts
 from workflows._state import OrderState
 from workflows._telling import answers_partner, say
 
@@ -72,6 +72,8 @@ def answered(state: OrderState, revision: int, stage: AnswerStage, answer: Answe
     if answers_partner(state):
         state.meet(ClockName.PARTNER, now)
         state.stop(ClockName.PARTNER_WARNING, now)
+        if state.escalation and state.escalation.in_the_house:
+            de_escalate(state, now)
 
 
 def needs_invoice(state: OrderState) -> bool:

@@ -135,6 +135,8 @@ class Escalation(Mutable):
     why: str
     next_update_at: datetime
     updates: int = 0
+    in_the_house: bool = False
+    """The buyer has the confirmation and waits for nothing: no update is due, only somebody has to see to it."""
 
 
 class Handoff(Mutable):

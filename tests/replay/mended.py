@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from orderack.contracts.updates import (
     CancelRequest,
     ChangeRequest,
+    Claim,
+    ClaimTarget,
     PaymentChanged,
     Reply,
     ReviewVerdict,
@@ -12,11 +14,12 @@ from orderack.contracts.updates import (
     SettleVerdict,
 )
 from orderack.domain.acknowledgement import SendState
-from orderack.domain.assessment import Assessment
+from orderack.domain.assessment import AnswerCall, Assessment, SourceCall
 from orderack.domain.order import PaymentStatus
+from orderack.domain.source import Answered, AnswerStage, AnswerState
 from tests.replay.steps import review
 from tests.workflows.beginnings import begin, booked, changed
-from tests.workflows.orders import HIGH_VALUE, MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.orders import HIGH_VALUE, HOUR, MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Story, World, a_number, submit
 
 
@@ -104,6 +107,21 @@ async def holding_in_doubt_and_then_confirmed(world: World) -> Story:
     return story
 
 
+async def confirmed_and_the_partner_out_of_reach(world: World) -> Story:
+    now = await world.now()
+    order = an_order(a_number(), now, partner_due=now + HOUR)
+    call = SourceCall(system="edi", call=AnswerCall.COMMITMENT, stages=tuple(AnswerStage))
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision(answer=call))
+    script.answer = lambda r: Answered(state=AnswerState.REFUSED, detail="unknown purchase order")
+    story = await submit(world, order)
+    await booked(story)
+    await story.sleep(HOUR * 6)
+    await story.ask("claim", Claim(id="c", target=ClaimTarget.ESCALATION, by="ann"), Reply)
+    await story.sleep(HOUR * 3)
+    return story
+
+
 async def receipt_that_names_no_revision(world: World) -> Story:
     story = await begin(world)
     await story.settle()
@@ -127,6 +145,7 @@ MENDED: Mapping[str, Callable[[World], Awaitable[Story]]] = {
         approved_after_the_receipt_was_overdue,
         assessed_too_slowly,
         holding_in_doubt_and_then_confirmed,
+        confirmed_and_the_partner_out_of_reach,
         receipt_that_names_no_revision,
     )
 }

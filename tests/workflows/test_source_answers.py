@@ -4,7 +4,15 @@ from datetime import datetime, timedelta
 
 from orderack.contracts.activities import AnswerSourceRequest, ErpAnswer, ErpSubmission, Invoiced, InvoiceRequest
 from orderack.contracts.journal import ClockName, Event, Stage
-from orderack.contracts.updates import CancelRequest, ChangeRequest, Reply, ReviewDecision, ReviewVerdict
+from orderack.contracts.updates import (
+    CancelRequest,
+    ChangeRequest,
+    Claim,
+    ClaimTarget,
+    Reply,
+    ReviewDecision,
+    ReviewVerdict,
+)
 from orderack.domain.assessment import AnswerCall, SourceCall
 from orderack.domain.source import Answered, AnswerStage, AnswerState
 from orderack.errors import Unavailable
@@ -266,3 +274,37 @@ async def test_a_draft_that_waits_in_the_erp_is_no_receipt_and_the_timeline_says
     assert status.escalated
     notes = [entry.note for entry in (await story.timeline()).entries if entry.event is Event.ERP_WAITS]
     assert notes == ["waits for an approval in the ERP"]
+
+
+async def test_a_partner_that_is_late_answered_is_the_houses_trouble_and_no_confirmed_buyers(world: World) -> None:
+    story = await of_partner(world, EDI, HOUR)
+    answered = AnswerState.REFUSED
+    story.script.answer = lambda r: Answered(state=answered)
+    await story.settle()
+    await booked(story)
+    await story.sleep(7 * HOUR)
+    assert (await story.status()).escalated
+    assert story.script.kinds() == ["received", "confirmation"]
+    assert "alert" in story.script.kinds("internal")
+    claim = Claim(id="c", target=ClaimTarget.ESCALATION, by="ann")
+    assert (await story.ask("claim", claim, Reply)).accepted
+    assert not (await story.status()).escalated
+
+
+async def test_an_answer_that_the_partner_takes_late_ends_the_escalation(world: World) -> None:
+    story = await of_partner(world, EDI, HOUR)
+    back = story.order.trigger_at + 3 * HOUR
+
+    def answer(request: AnswerSourceRequest) -> Answered:
+        if story.script.answers[-1][0] < back:
+            raise Unavailable("the partner answered 503")
+        return Answered(state=AnswerState.ACCEPTED)
+
+    story.script.answer = answer
+    await story.settle()
+    await booked(story)
+    await story.sleep(2 * HOUR)
+    assert (await story.status()).escalated
+    await story.sleep(3 * HOUR)
+    assert not (await story.status()).escalated
+    assert story.script.kinds() == ["received", "confirmation"]
