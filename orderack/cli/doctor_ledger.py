@@ -1,6 +1,6 @@
 """The doctor's look at the ledger: does it answer, is its schema this code's, and does anything lie in it undone?"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -80,7 +80,7 @@ async def _clock(ledger: SqlLedger) -> Finding:
     return skew("clock-ledger", between(theirs, began, datetime.now(UTC)), "the ledger's")
 
 
-def _unannounced(rows: list[InboxEvent] | tuple[InboxEvent, ...], now: datetime) -> Finding:
+def _unannounced(rows: Sequence[InboxEvent], now: datetime) -> Finding:
     if not rows:
         return ok("unannounced", "every event was told to its order")
     oldest = now - min(row.received_at for row in rows)
