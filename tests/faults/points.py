@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from unittest.mock import patch
 
 import httpx
@@ -42,7 +43,7 @@ class Point(StrEnum):
     UNREPORTED = "F6"
     """The ledger knows; Temporal was not told that the activity is done."""
     UNTOLD = "F7"
-    """Temporal knows; the order's own code has not run yet."""
+    """Temporal knows; the order's own code has not run yet. The key is the workflow's id and which result it is."""
 
 
 Strike = Callable[[Point, str], None]
@@ -151,12 +152,13 @@ def _workflow(patches: ExitStack, strike: Strike) -> None:
 
     def create_instance(self: SandboxedWorkflowRunner, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = create(self, det)
-        activate = instance.activate
+        activate, results = instance.activate, count(1)
 
         def told(act: WorkflowActivation) -> WorkflowActivationCompletion:
             done = (job.resolve_activity for job in act.jobs if job.HasField("resolve_activity"))
-            if not act.is_replaying and any(not activity.is_local for activity in done):
-                strike(Point.UNTOLD, det.info.workflow_id)
+            for number in [next(results) for activity in done if not activity.is_local]:
+                if not act.is_replaying:
+                    strike(Point.UNTOLD, f"{det.info.workflow_id}/{number}")
             return activate(act)
 
         vars(instance)["activate"] = told

@@ -99,6 +99,8 @@ class Rig:
     folder: Path
     setup: Setup
     short: bool
+    began: dict[str, int]
+    """Where each process's words begin in its log."""
     number: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
     # -- orders ---------------------------------------------------------------------------------------------------
@@ -204,9 +206,10 @@ class Rig:
         return log.read_text(errors="replace").count("working:") if log.exists() else 0
 
     def works(self, name: str) -> bool:
-        """Whether this worker serves its queues: it has come up as often as it was started."""
-        alive = self.stack.processes[name].returncode is None
-        return alive and self.starts(name) > self.stack.restarts.get(name, 0)
+        """Whether this worker serves its queues: the process that runs now has said so."""
+        log = self.stack.home.log(name)
+        said = log.read_bytes()[self.began[name] :] if log.exists() else b""
+        return self.stack.processes[name].returncode is None and b"working:" in said
 
     async def all_work(self, at_least: int | None = None, within: float = PATIENT) -> None:
         """Wait until every worker serves its queues, or so many of them do."""
@@ -265,12 +268,18 @@ async def world(folder: Path, setup: Setup, *, short: bool = True) -> AsyncItera
     extra = {"ORDERACK_POLICY_DIR": str(policy), **setup.settings}
     launcher = [word.format(folder=folder) for word in setup.launcher]
     command = [sys.executable, *(["-m", *launcher, "--"] if launcher else ["-m"]), "workers"]
-    supervise = Stack.supervise
+    supervise, run, began = Stack.supervise, Stack.run, dict[str, int]()
+
+    async def noted(stack: Stack, name: str, command: list[str]) -> asyncio.subprocess.Process:
+        log = stack.home.log(name)
+        began[name] = log.stat().st_size if log.exists() else 0
+        return await run(stack, name, command)
 
     async def launched(stack: Stack, name: str, usual: list[str]) -> None:
         await supervise(stack, name, command if name == "worker" else usual)
 
     async with AsyncExitStack() as exits:
+        exits.enter_context(patch.object(Stack, "run", noted))
         with patch.object(Stack, "supervise", launched), patch.object(stack_module, "READY_WITHIN", PATIENT):
             stack = await exits.enter_async_context(running(folder / "home", Ports(0, 0, 0, 0, 0), extra=extra))
         exits.push_async_callback(_end_further_workers, stack)
@@ -280,7 +289,7 @@ async def world(folder: Path, setup: Setup, *, short: bool = True) -> AsyncItera
         ledger = await open_ledger(stack.environment.get("ORDERACK_DATABASE_URL") or _ledger_of(stack))
         exits.push_async_callback(ledger.aclose)
         client = await connect(env=stack.environment)
-        rig = Rig(stack, Driver(stack, Orders(client), http), client, ledger, folder, setup, short)
+        rig = Rig(stack, Driver(stack, Orders(client), http), client, ledger, folder, setup, short, began)
         await rig.all_work()
         yield rig
 

@@ -31,8 +31,8 @@ WHAT = {
     Point.UNREPORTED: "killed with the ledger written, activity not reported",
     Point.UNTOLD: "killed with the activity reported, workflow task not done",
 }
-SENT_BY = frozenset({Point.UNREAD, Point.UNRECORDED, Point.UNREPORTED, Point.UNTOLD})
-"""Points at which the message was out."""
+CONFIRMED = 3
+"""Which activity's result tells that the confirmation is out: after the booking and the first word."""
 
 
 async def killed(rig: Rig, point: Point, letter: str) -> Outcome:
@@ -41,7 +41,7 @@ async def killed(rig: Rig, point: Point, letter: str) -> Outcome:
     await rig.all_work(at_least=2)  # so that one is there when the other dies; the third may still be coming up
     order = rig.order(channel)
     key = f"{order.ref}/1/{Kind.CONFIRMATION}/1/{channel}"
-    proof = arm(rig.folder, point, order.ref.number if point is Point.UNTOLD else key)
+    proof = arm(rig.folder, point, f"{order.ref.number}/{CONFIRMED}" if point is Point.UNTOLD else key)
     await rig.hand_in(order)
     await eventually(proof.exists, f"{point} to strike", PATIENT)
     at = died_at(proof)
