@@ -134,7 +134,9 @@ class MemoryLedger:
         self.facts[fact.id] = fact
         row = self.rows.get(str(key))
         if row is not None and row.state not in _SETTLED and fact.event not in _SAYS_NOTHING:
-            self.rows[str(key)] = row._replace(state=SendState.ACCEPTED, in_doubt_since=None, reason="", detail="")
+            self.rows[str(key)] = row._replace(
+                state=SendState.ACCEPTED, in_doubt_since=None, reason="", detail=f"by its echo: {fact.event}"
+            )
         return True
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
