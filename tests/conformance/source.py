@@ -5,6 +5,7 @@ nothing inherits `AnySource`.
 """
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -242,6 +243,15 @@ anything = st.recursive(
 )
 """JSON of any shape."""
 
-quickly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("ORDERACK_FUZZ_EXAMPLES", "0"))
+
+quickly = settings(
+    max_examples=EXAMPLES or 20,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+"""Few and always the same; or as many as ORDERACK_FUZZ_EXAMPLES asks for, and new ones."""
 
 __all__ = ["NOW", "SPECS", "Sample", "SampleConformance", "SourceConformance", "anything", "given", "quickly"]

@@ -18,7 +18,7 @@ from orderack.sources._edi_x12_order import order_of
 from tests.conformance.source import NOW
 from tests.edi import interchanges as edi
 from tests.edi.test_syntax import ENVELOPE, delimiters
-from tests.sources.test_edi_x12 import PARTNER, connection
+from tests.sources.edi_partner import PARTNER, connection
 
 PROFILE = read_profiles({"acme": PARTNER})["acme"]
 quantities = st.decimals(min_value="0.0001", max_value="99999", places=4)

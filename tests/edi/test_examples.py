@@ -7,7 +7,7 @@ import pytest
 
 from orderack.domain.money import add_up
 from orderack.edi.envelope import read_interchanges
-from tests.sources.test_edi_x12 import Partner, said
+from tests.sources.edi_partner import Partner, said
 
 EXAMPLES = Path(__file__).parent / "examples"
 

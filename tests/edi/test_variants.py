@@ -11,7 +11,7 @@ from orderack.domain.order import Order, Priority
 from orderack.edi.prices import price_per
 from orderack.ports import Skipped, Snapshot
 from tests.edi import interchanges as edi
-from tests.sources.test_edi_x12 import Partner, said
+from tests.sources.edi_partner import Partner, said
 
 ONE = ("PO1*1*10*EA*2.5**VN*LAMP",)
 TAIL = ("CTT*1",)

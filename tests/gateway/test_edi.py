@@ -10,7 +10,7 @@ from orderack.intake.memory import recall
 from orderack.sources.edi_x12 import EdiX12, EdiX12Settings
 from tests.edi import interchanges as edi
 from tests.gateway.conftest import Gateway
-from tests.sources.test_edi_x12 import SECRET, connection, said
+from tests.sources.edi_partner import SECRET, connection, said
 
 URL = "/intake/demo/edi_x12"
 

@@ -20,7 +20,7 @@ from orderack.sources.edi_x12 import EdiX12, EdiX12Settings
 from tests.edi import interchanges as edi
 from tests.gateway.fakes import ScriptedOrders
 from tests.ledger.samples import stored
-from tests.sources.test_edi_x12 import SECRET, connection
+from tests.sources.edi_partner import SECRET, connection
 
 
 @dataclass

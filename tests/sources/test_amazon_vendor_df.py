@@ -24,7 +24,7 @@ from tests.conformance.openapi import described_as
 from tests.conformance.peer import Answer, CutOff, Received, json_answer, running_peer
 from tests.conformance.source import NOW, SPECS, AnySource, Sample, SampleConformance, given, quickly, st
 from tests.payloads import payload
-from tests.sources.test_amazon import ODD, SECRETS, TOKEN, mutated, orders_in, paths_of
+from tests.sources.amazon_bodies import ODD, SECRETS, TOKEN, mutated, orders_in, paths_of
 
 CONNECTION = Connection(store="shop", system="amazon_vendor_df", source="shop", country="US")
 ORDER = json.loads(payload("amazon/purchase_order.json"))

@@ -16,7 +16,7 @@ import pytest
 from orderack.errors import BadSignature
 from orderack.ports import Hint, RawRequest
 from tests.conformance.source import NOW
-from tests.sources.test_magento import KEY, magento
+from tests.sources.magento_bodies import KEY, magento
 
 MODULE = Path(__file__).resolve().parents[2] / "docs" / "sources" / "magento"
 PHP = sorted(MODULE.rglob("*.php"))

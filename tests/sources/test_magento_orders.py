@@ -16,7 +16,7 @@ from orderack.ports import Standing
 from orderack.sources._storefront_note import note_of
 from tests.conformance.peer import Answer, json_answer, running_peer
 from tests.conformance.source import NOW
-from tests.sources.test_magento import NOTHING, ORDER, like, magento, snapshot, told
+from tests.sources.magento_bodies import NOTHING, ORDER, like, magento, snapshot, told
 
 
 def item(number: int, sku: str, total: object, **fields: object) -> JsonValue:

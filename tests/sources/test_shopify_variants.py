@@ -20,7 +20,7 @@ from orderack.sources._shopify_graphql import order_of
 from orderack.sources._shopify_order import ShopOrder
 from orderack.sources._shopify_reading import reading_of
 from tests.conformance.source import given, quickly
-from tests.sources.test_shopify import ORDER, answered, bag, needs_specs, part, reading, readings, setting, shopify
+from tests.sources.shopify_bodies import ORDER, answered, bag, needs_specs, part, reading, readings, setting, shopify
 
 Body = dict[str, JsonValue]
 

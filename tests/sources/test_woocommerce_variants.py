@@ -23,7 +23,7 @@ from orderack.sources._woocommerce_reading import reading_of
 from orderack.sources.woocommerce import FIRST_LOOK, OVERLAP, PAGE
 from tests.conformance.peer import json_answer, running_peer
 from tests.conformance.source import NOW, given, quickly
-from tests.sources.test_woocommerce import ORDER, reading, readings, setting, shop
+from tests.sources.woocommerce_bodies import ORDER, reading, readings, setting, shop
 
 Body = dict[str, JsonValue]
 

@@ -17,7 +17,7 @@ from orderack.ports import Connection, RawRequest, Skipped, Snapshot, SourceAnsw
 from orderack.sources.edi_x12 import EdiX12, EdiX12Settings
 from tests.conformance.source import NOW
 from tests.embedded.sandbox.shop_suite import ORDER, PLACE
-from tests.sources.test_edi_x12 import Notebook
+from tests.sources.edi_partner import Notebook
 
 
 class Store:
