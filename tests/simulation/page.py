@@ -28,7 +28,6 @@ MIX = (
     "with something late",
     "told twice",
     "faults of old code",
-    "known: C2",
 )
 
 WORK = (

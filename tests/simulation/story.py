@@ -181,7 +181,6 @@ class Story:
             "with something malformed": any(item.malformed for item in self.door.inbound),
             "with something late": any(item.fate == LATE for item in self.door.inbound),
             "confirmed": events[Event.CONFIRMED] > 0,
-            "known: C2": "C2" in self.watch.known,
             "handed off": events[Event.HANDED_OFF] > 0,
         }
         counted = Counter({name: int(value) for name, value in had.items()})

@@ -38,8 +38,6 @@ class Watch:
         self._vouched: frozenset[tuple[str, int, int]] = frozenset()
         self.ended_at: int | None = None
         self.stages: set[Stage] = set()
-        self.known: set[str] = set()
-        """Rules whose breach is known and not mended yet (docs/simulation.md): counted, and not fatal."""
         self.end: OrderState | None = None
 
     def after_task(self, execution: Execution, now: int) -> None:
@@ -99,8 +97,7 @@ class Watch:
             decision = self._plan.decision
             _check("I17", must.i17_quiet_hours(acks, decision.quiet_hours, ZoneInfo(decision.time_zone)))
             if not self._again and state.confirmed_revision == state.revision:
-                told = must.c2_no_waiting_once_confirmed(acks, state.confirmed_at, state.revision)
-                self.known.update({"C2"} if any(told) else ())
+                _check("C2", must.c2_no_waiting_once_confirmed(acks, state.confirmed_at, state.revision))
         for ack in acks:
             if ack.grade is not None:
                 _check("E1", must.e1_no_more_than_proved(ack, self._ceilings(ack), self._was_accepted(ack)))
