@@ -39,6 +39,7 @@ async def killed(rig: Rig, point: Point, letter: str) -> Outcome:
     """One order whose confirmation meets the fault; all else about it is as on any day."""
     channel = CLASSES[letter]
     await rig.all_work(at_least=2)  # so that one is there when the other dies; the third may still be coming up
+    await rig.behaves(books_after=2.0)  # the first word is out when the second is struck: a crash cuts all in flight
     order = rig.order(channel)
     key = f"{order.ref}/1/{Kind.CONFIRMATION}/1/{channel}"
     proof = arm(rig.folder, point, f"{order.ref.number}/{CONFIRMED}" if point is Point.UNTOLD else key)
