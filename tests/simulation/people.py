@@ -29,8 +29,8 @@ from tests.simulation.world import World
 from workflows._state import OrderState
 from workflows._telling import unknown_sends
 
-PATIENCE = 30 * HOUR
-"""An escalation that lasts longer ends one way or the other."""
+PATIENCE = 14 * HOUR
+"""Some time after it somebody ends an escalation one way or the other."""
 
 
 class People:
