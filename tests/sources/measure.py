@@ -16,8 +16,9 @@ from orderack.sources._mail_grid import is_header
 from orderack.sources._mail_text import WAYS
 from orderack.sources._mail_words import language_in
 from tests.sources.fresh_mails import FRESH
+from tests.sources.known_mails import CASES
 from tests.sources.later_mails import LATER
-from tests.sources.mails import ARRIVED, CASES, Case, mail_of
+from tests.sources.mails import ARRIVED, Case, mail_of
 
 ANYBODY = {"anybody": {"senders": ["*"]}}
 """The policy's partners: what is measured is the reading, not whose mail it is."""

@@ -23,8 +23,9 @@ from orderack.sources._mail_files import MOST_UNPACKED
 from orderack.sources._mail_parts import LARGEST, LARGEST_ATTACHMENT, take_apart
 from tests.conformance.source import quickly
 from tests.sources.fresh_mails import FRESH
+from tests.sources.known_mails import CASES
 from tests.sources.later_mails import LATER
-from tests.sources.mails import ARRIVED, CASES, Case, mail_of, pdf_of, xlsx_of
+from tests.sources.mails import ARRIVED, Case, mail_of, pdf_of, xlsx_of
 from tests.sources.measure import SERVER, Judged, measured, order_of, page
 
 DOCS = Path(__file__).parents[2] / "docs" / "sources" / "email.md"
