@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderack.domain.response import LineAnswer, Outcome
@@ -15,7 +15,7 @@ from orderack.edi.purchase import read_purchase
 from orderack.edi.syntax import Delimiters
 from orderack.sources._edi_x12_context import Context
 from orderack.sources._edi_x12_order import order_of
-from tests.conformance.source import NOW
+from tests.conformance.source import NOW, quickly
 from tests.edi import interchanges as edi
 from tests.edi.test_syntax import ENVELOPE, delimiters
 from tests.sources.edi_partner import PARTNER, connection
@@ -47,7 +47,7 @@ def answers(draw: st.DrawFn, line_id: str, quantity: Decimal) -> LineAnswer:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@quickly
 @given(st.data(), st.lists(quantities, min_size=1, max_size=6), delimiters(), st.booleans())
 def test_what_was_answered_is_what_the_partner_reads(
     data: st.DataObject, ordered: list[Decimal], marks: Delimiters, is_change: bool

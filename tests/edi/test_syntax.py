@@ -5,16 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderack.edi.envelope import Envelope, GroupError, Interchange, Party, SetError, alone, read_interchanges, wrap
 from orderack.edi.syntax import MAX_ELEMENTS, Delimiters, Malformed, Segment, seg
+from tests.conformance.source import quickly
 from tests.edi import interchanges as edi
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 ENVELOPE = Envelope(Party("ZZ", "US"), Party("01", "THEM"), "US", "THEM", "004010", "P", 42, AT)
-fast = settings(max_examples=150, deadline=None)
 
 marks = st.sampled_from("*~>|^!'?\\:;{}\x1c\x1d\x1e\x1f\x85§\n")
 
@@ -35,7 +35,7 @@ def _written(bodies: Sequence[Sequence[str]], marks: Delimiters, version: str = 
     return found
 
 
-@fast
+@quickly
 @given(bodies, delimiters(), st.sampled_from(["004010", "005010"]))
 def test_what_is_written_reads_back_as_clean_text(elements: list[list[str]], marks: Delimiters, version: str) -> None:
     found = _written(elements, marks, version)
@@ -49,7 +49,7 @@ def test_what_is_written_reads_back_as_clean_text(elements: list[list[str]], mar
     assert (found.sender.id, found.receiver.id, found.control, group.version) == ("US", "THEM", "000000042", version)
 
 
-@fast
+@quickly
 @given(bodies, delimiters())
 def test_a_set_kept_by_itself_is_the_same_set(elements: list[list[str]], marks: Delimiters) -> None:
     found = _written(elements, marks)
@@ -59,7 +59,7 @@ def test_a_set_kept_by_itself_is_the_same_set(elements: list[list[str]], marks: 
     assert again.groups[0].sets[0].segments == group.sets[0].segments
 
 
-@fast
+@quickly
 @given(st.text(max_size=300))
 def test_any_text_is_an_interchange_or_malformed_at_a_named_place(text: str) -> None:
     for start in ("", "ISA*", edi.one(edi.order()).decode()[:150]):
