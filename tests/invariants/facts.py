@@ -184,10 +184,12 @@ RESTS = (Stage.CONFIRMED, Stage.HANDED_OFF, Stage.REVIEW, Stage.CANCELLED, Stage
 def nobody_is_stuck(run: Run) -> Cases:
     """I12. Every order waits for a person, for a time to come, or for nothing; and each that we took is known."""
     now = run.account.exported_at
+    taken = {row.ref for row in run.rows.orders} | {row.ref for row in run.inbox or ()}
     for life in run.lives or ():
         state = life.state
         if state is None:
-            yield case(False, life.ref, None, f"its state cannot be told: {life.unreplayable}")
+            stranger = life.turned_away and life.ref not in taken
+            yield case(stranger, life.ref, None, f"its state cannot be told: {life.unreplayable}")
             continue
         open_until = [deadline for deadline in deadlines(state, telling=False) if deadline.at > now - SLACK]
         overdue = [deadline for deadline in deadlines(state, telling=False) if deadline.at <= now - SLACK]

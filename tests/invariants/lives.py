@@ -159,6 +159,7 @@ async def _life(
         ref=order_ref(runs[0].workflow_id),
         started_at=tuple(fresh),
         last_event_at=_at(runs[-1].events[-1]),
+        turned_away=state is None and runs[-1].events[-1].HasField("workflow_execution_failed_event_attributes"),
         submitted_at=found.submitted_at,
         receipts=tuple(found.receipts),
         signals=tuple(found.signals),

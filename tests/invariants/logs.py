@@ -196,6 +196,8 @@ class Life(Value):
     """Of every run that did not continue another: more than one is an order begun twice."""
     last_event_at: AwareDatetime
     """When anything last happened in it: an order on which somebody works is not stuck."""
+    turned_away: bool = False
+    """It failed at its start: whoever began it said nothing that can be read, and it never was an order."""
     submitted_at: AwareDatetime | None = None
     """The first time an order's content came."""
     receipts: tuple[ToldReceipt, ...] = ()

@@ -367,6 +367,13 @@ async def test_the_run_has_a_case_for_everything_that_is_checked(run: Run) -> No
     assert any(row.opted_out_at for row in run.rows.reaches), SILENT
 
 
+async def test_a_start_that_was_turned_away_is_not_stuck_unless_it_was_an_order_of_ours(run: Run) -> None:
+    stranger = life(run, STRAIGHT, ref=ref("POISON"), state=None, turned_away=True)
+    unknown_here = rows(stranger, orders=[row for row in run.rows.orders if row.ref != ref(STRAIGHT)])
+    assert finding(unknown_here, "I12").state is State.HELD
+    assert finding(life(run, STRAIGHT, state=None, turned_away=True), "I12").state is State.VIOLATED
+
+
 async def test_a_provider_that_can_tell_no_repeat_may_have_one_for_each_crash(run: Run) -> None:
     twice = again(LATE, "/alert/")(run)
     assert finding(account(twice, crashes=1), "I4").state is State.HELD
