@@ -34,7 +34,6 @@ async def shop(
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": NAMESPACE,
         "ORDERACK_DATABASE_URL": postgres.new_database(),
-        "ORDERACK_POLICY_DIVISOR": "180",
         "ORDERACK_WORKER_DRAIN_SECONDS": "8",
     }
     async with installed(folder, settings) as made:

@@ -39,8 +39,11 @@ def handed_off(status: OrderStatus) -> bool:
 @pytest_asyncio.fixture
 async def shop(temporal: Temporal, tmp_path: Path) -> AsyncIterator[Installation]:
     """A ledger that is a file, one worker for everything, the gateway, the look-alikes."""
-    settings = {"TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_NAMESPACE": NAMESPACE, "ORDERACK_POLICY_DIVISOR": "60"}
-    settings |= {"ORDERACK_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/ledger.db"}
+    settings = {
+        "TEMPORAL_ADDRESS": temporal.address,
+        "TEMPORAL_NAMESPACE": NAMESPACE,
+        "ORDERACK_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/ledger.db",
+    }
     async with installed(tmp_path, settings) as made:
         assert (await made.run("ledger", "migrate"))[0] == 0
         await made_namespace(temporal.address, NAMESPACE)
