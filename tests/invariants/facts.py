@@ -127,7 +127,10 @@ def _same_timeline(run: Run, life: Life, state: OrderState) -> Violation | None:
     on_its_way = {entry.seq for entry in state.unwritten}
     replayed = {entry.seq: _stored(entry) for entry in state.timeline}
     first = min(replayed, default=0)
-    recorded = {row.seq: row.entry for row in run.entries(life.ref) if row.seq >= first}
+    until = run.account.exported_at  # the ledger is copied after the history: what is newer than both is left out
+    recorded = {
+        r.seq: r.entry for r in run.entries(life.ref) if r.seq >= first and (r.seq in replayed or r.at <= until)
+    }
     missing = sorted(replayed.keys() - recorded.keys() - on_its_way)
     invented = sorted(recorded.keys() - replayed.keys())
     both = replayed.keys() & recorded.keys()

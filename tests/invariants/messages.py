@@ -154,12 +154,13 @@ def claimed_before_sent(run: Run) -> Cases:
         order = row.ref if row else entry.key or entry.provider_id
         if row is not None:
             keys.add(row.key)
-        before = row is not None and row.claimed_at <= entry.at + run.account.clocks_apart
+        first = row is not None and row.claimed_at <= entry.at + run.account.clocks_apart
         claimed = row.claimed_at if row else None
         evidence = f"{entry.target} took {entry.key or entry.provider_id}; the ledger's claim is from {claimed}"
-        yield case(before, order, entry.at, evidence)
+        yield case(first, order, entry.at, evidence)
+    before = run.account.exported_at  # the providers' log is fetched after this, and the ledger after that
     for row in run.rows.sends:
-        if row.state is SendState.ACCEPTED and not _is_page(row.channel):
+        if row.state is SendState.ACCEPTED and not _is_page(row.channel) and (row.finished_at or before) <= before:
             evidence = f"{row.key} is recorded as accepted ({row.provider_id}); no provider has it"
             yield case(row.key in keys, row.ref, row.finished_at, evidence)
 
