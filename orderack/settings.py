@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     )
 
     worker_cached_orders: int = Field(
-        default=4_000, ge=10, description="open orders that a worker keeps in memory, 40 KiB each at most"
+        default=4_000, ge=10, description="open orders that a worker keeps in memory, about 140 KiB each"
     )
     worker_order_tasks: int = Field(
         default=100, ge=2, description="steps of orders that a worker takes at the same time"
