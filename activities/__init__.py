@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from activities._outages import Outages as Outages
 from activities.acknowledge import Acknowledge
 from activities.answer_source import AnswerSource
 from activities.assess import Assess

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities._boundary import boundary
 from activities._measured import erp_call
+from activities._outages import Outages
 from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
@@ -16,9 +17,10 @@ from orderack.telemetry import metrics
 class SubmitToErp:
     """The external id makes it one booking; where we were cut off, the ERP is asked before anything is repeated."""
 
-    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
+    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp], outages: Outages) -> None:
         self._ledger = ledger
         self._erps = erps
+        self._outages = outages
 
     @activity.defn(name=names.SUBMIT_TO_ERP)
     @boundary
@@ -34,13 +36,19 @@ class SubmitToErp:
         try:
             with erp_call(request.erp, "submit"):
                 booking = await erp.submit(stored.order, request.revision)
+        except Unavailable:
+            self._outages.no_answer(request.erp)
+            raise
         except Refused as refusal:
+            self._outages.answered(request.erp)
             return ErpSubmission(answer=ErpAnswer.REFUSED, reason=str(refusal)[:500])
         except InDoubt as doubt:
             receipt = await erp.find(request.ref, request.revision)
             if receipt is None:
+                self._outages.no_answer(request.erp)
                 raise Unavailable(f"cut off while submitting, and the ERP does not have it: {doubt}") from None
             return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=receipt.document_id, receipt=receipt)
+        self._outages.answered(request.erp)
         if booking.receipt:
             metrics.ERP_RECEIPTS.labels(request.erp, booking.receipt.worst or "none").inc()
         return ErpSubmission(

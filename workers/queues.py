@@ -14,6 +14,7 @@ from activities import (
     HandOff,
     InvoiceInErp,
     Look,
+    Outages,
     Record,
     Sending,
     SubmitToErp,
@@ -98,7 +99,7 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
         client,
         task_queue=names.ERP_QUEUE,
         activities=for_erp(
-            SubmitToErp(parts.ledger, parts.erps.ready),
+            SubmitToErp(parts.ledger, parts.erps.ready, Outages(parts.ledger, Orders(client).try_now, utc_now)),
             CancelInErp(parts.ledger, parts.erps.ready),
             InvoiceInErp(parts.ledger, parts.erps.ready),
             _look(client, parts),

@@ -7,7 +7,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from temporalio.api.common.v1 import WorkflowExecution as Execution
 from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import (
     Priority,
@@ -248,6 +250,23 @@ class Orders:
     async def count_open(self, query: OpenOrders) -> int:
         """How many open orders there are of these, as visibility counts them. No Action is billed for it."""
         return (await bounded(self._client.count_workflows(query.sentence), self._within)).count
+
+    async def try_now(self, ref: OrderRef, activity: str) -> bool:
+        """Have an activity that waits out its back-off tried at once; whether there was such a one.
+
+        Raises Unavailable when the server does not answer, Misconfigured when it cannot do that.
+        """
+        request = ResetActivityRequest(
+            namespace=self._client.namespace,
+            execution=Execution(workflow_id=order_workflow_id(ref)),
+            identity=self._client.identity,
+            type=activity,
+        )
+        try:
+            await bounded(self._client.workflow_service.reset_activity(request), self._within)
+        except OrderNotOpen:
+            return False
+        return True
 
     async def ping(self) -> None:
         """Return when the server answers."""

@@ -6,10 +6,12 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import Outages
 from activities.cancel_in_erp import ON_ITS_WAY, CancelInErp
 from activities.submit_to_erp import SubmitToErp
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.contracts.journal import Event
+from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import InDoubt, OrderAckError, Refused, Unavailable
 from orderack.ports import Booking
@@ -22,7 +24,12 @@ RECEIPT = ErpReceipt(id="r-1", erp="main", store=REF.store, number=REF.number, d
 
 async def submit(world: World, erp: str = "main", revision: int = 1) -> ErpSubmission:
     made = SubmitToErpRequest(ref=REF, revision=revision, erp=erp, journal=journal([entry(4, Event.SUBMITTED_TO_ERP)]))
-    return await ActivityEnvironment().run(SubmitToErp(world.ledger, world.erps).submit_to_erp, made)
+    outages = Outages(world.ledger, _nobody, lambda: NOW)
+    return await ActivityEnvironment().run(SubmitToErp(world.ledger, world.erps, outages).submit_to_erp, made)
+
+
+async def _nobody(ref: OrderRef, activity: str) -> bool:
+    return False
 
 
 async def cancel(world: World, erp: str = "main", document_id: str | None = "SO-1", attempt: int = 1) -> ErpSubmission:

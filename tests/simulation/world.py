@@ -16,7 +16,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import Acknowledge, AnswerSource, HandOff, Record, Sending, SubmitToErp
+from activities import Acknowledge, AnswerSource, HandOff, Outages, Record, Sending, SubmitToErp
 from activities.cancel_in_erp import CancelInErp
 from activities.invoice_in_erp import InvoiceInErp
 from orderack.contracts import names
@@ -31,6 +31,7 @@ from orderack.contracts.activities import (
 )
 from orderack.contracts.journal import Journal
 from orderack.domain.assessment import Assessment, ErpMode
+from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.ports import Ledger, Source, StoredRevision
@@ -72,6 +73,17 @@ _INFO = replace(ActivityEnvironment.default_info(), is_local=True)
 Activity = Callable[[Any], Awaitable[object]]
 
 
+class _NobodyIsWoken(Outages):
+    """The simulated server knows back-off alone."""
+
+    def answered(self, erp: str) -> None:
+        """Nothing."""
+
+
+async def _never(ref: OrderRef, activity: str) -> bool:
+    return False
+
+
 class World:
     """Performs one order's activities, and keeps what came of them."""
 
@@ -109,7 +121,7 @@ class World:
         cancel = CancelInErp(ledger, erps)
         return {
             names.ASSESS: self._assess,
-            names.SUBMIT_TO_ERP: SubmitToErp(ledger, erps).submit_to_erp,
+            names.SUBMIT_TO_ERP: SubmitToErp(ledger, erps, _NobodyIsWoken(ledger, _never, clock)).submit_to_erp,
             names.CANCEL_IN_ERP: lambda request: self._in_context(cancel.cancel_in_erp, request),
             names.ACKNOWLEDGE: acknowledge.acknowledge,
             names.HAND_OFF: HandOff(ledger, clock).hand_off,

@@ -8,7 +8,10 @@ from typing import TypeVar
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.exceptions import ApplicationError
 
+from orderack.contracts import names
+from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.contracts.ids import order_workflow_id
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.search_attributes import OPEN
@@ -253,3 +256,25 @@ async def test_a_request_that_does_not_decode_is_refused_with_words(orders: Orde
     broken = CancelRequest.model_construct(_fields_set={"id", "by"}, id="b1", by="")
     with pytest.raises(Refused, match="by"):
         await orders.cancel(order.ref, broken)
+
+
+async def test_what_waits_out_its_back_off_is_tried_at_once(orders: Orders, world: World) -> None:
+    order = an_order(a_number(), now())
+    script, away = world.script(order.number), True
+
+    def submit(request: SubmitToErpRequest) -> ErpSubmission:
+        if away:
+            raise ApplicationError("the ERP does not answer", next_retry_delay=timedelta(minutes=5))
+        return ErpSubmission(answer=ErpAnswer.SUBMITTED)
+
+    script.submit = submit
+    await orders.submit(order)
+    await until(lambda: asyncio.sleep(0, len(script.submissions)), lambda tried: tried == 1)
+    away = False
+    assert await orders.try_now(order.ref, names.SUBMIT_TO_ERP) is True
+    await until(lambda: asyncio.sleep(0, len(script.submissions)), lambda tried: tried == 2, seconds=5)
+    await until(
+        lambda: orders.timeline(order.ref), lambda told: Event.SUBMITTED_TO_ERP in [e.event for e in told.entries]
+    )
+    assert await orders.try_now(order.ref, names.SUBMIT_TO_ERP) is False
+    assert await orders.try_now(OrderRef(store="demo", number="NO-SUCH"), names.SUBMIT_TO_ERP) is False
