@@ -26,7 +26,7 @@ from tests.gateway.attack_world import BOUNDLESS
 from tests.gateway.conftest import ERP_KEY, PUBLIC, Gateway
 from tests.gateway.fakes import SigningErp, signed
 from tests.ledger.samples import journal, order
-from tests.sources import test_magento, test_shopify
+from tests.sources import magento_bodies, shopify_bodies, test_magento_events
 from tests.temporal.server import now
 from tests.workflows.orders import a_receipt, an_order
 
@@ -123,12 +123,12 @@ async def test_a_stores_form_speaks_for_no_other_store_and_cancels_nothing_there
 @pytest.mark.parametrize("shop", ["another-shop.myshopify.com", "demo.myshopify.com.evil.example"])
 async def test_a_webhook_of_another_shop_that_has_the_same_app_is_not_this_shops(shop: str) -> None:
     """The app's secret signs for all of its shops: only the header says which."""
-    source = test_shopify.shopify("https://demo.myshopify.com")
-    mac = b64encode(hmac.digest(test_shopify.SECRET.encode(), test_shopify.BODY, "sha256")).decode()
+    source = shopify_bodies.shopify("https://demo.myshopify.com")
+    mac = b64encode(hmac.digest(shopify_bodies.SECRET.encode(), shopify_bodies.BODY, "sha256")).decode()
     headers = {"x-shopify-hmac-sha256": mac, "x-shopify-topic": "orders/create"}
 
     def request(**more: str) -> RawRequest:
-        return RawRequest(url=test_shopify.URL, headers=headers | more, body=test_shopify.BODY)
+        return RawRequest(url=shopify_bodies.URL, headers=headers | more, body=shopify_bodies.BODY)
 
     await source.verify(request(**{"x-shopify-shop-domain": "demo.myshopify.com"}))
     with pytest.raises(BadSignature):
@@ -138,11 +138,11 @@ async def test_a_webhook_of_another_shop_that_has_the_same_app_is_not_this_shops
 
 async def test_strangers_who_name_keys_keep_nobody_waiting_who_has_one() -> None:
     async with running_peer() as peer:
-        source = test_magento.magento(peer.url)
-        request = test_magento.by_adobe(test_magento.event())
+        source = magento_bodies.magento(peer.url)
+        request = test_magento_events.by_adobe(test_magento_events.event())
         own = {name: text for name, text in request.headers.items() if "1" not in name}
         known = request.model_copy(update={"headers": own})
-        peer.will(test_magento.pem())
+        peer.will(test_magento_events.pem())
         await source.verify(known)
         peer.will(Silence())
         reached = asyncio.Event()

@@ -6,7 +6,6 @@ server, so an SDK that behaves otherwise is noticed.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,9 +36,6 @@ _LOOP = asyncio.new_event_loop()
 """Only for an instance's constructor, which asks which loop is running."""
 
 _TASK_TIMEOUT = timedelta(seconds=10)
-
-for _name in ("temporalio", "activities", "asyncio"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -74,6 +70,11 @@ class Instance:
         job = WorkflowActivationJob()
         job.remove_from_cache.message = "simulated"
         self.activate([job], self._birth.at, 0, replaying=True)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has had its first task: the SDK makes the workflow's object then, and not before."""
+        return self._sdk._object is not None  # type: ignore[attr-defined]
 
     @property
     def state(self) -> OrderState:

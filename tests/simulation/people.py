@@ -65,8 +65,12 @@ class People:
 
         def act() -> None:
             execution = self._door.execution
-            if execution is not None and not execution.closed:
+            if execution is None or execution.closed:
+                return
+            if execution.instance.begun:
                 does(execution.instance.state)
+            else:  # continued as new, and no worker has taken it up yet
+                self._agenda.after(SECOND, act)
 
         self._agenda.after(self._dice.between(soonest, latest, key), act)
 

@@ -134,7 +134,8 @@ class Story:
 
     def _ending(self, violation: Violation | None) -> Ending:
         execution = self.door.execution
-        state = execution.instance.state if execution is not None and self.watch.stages else None
+        begun = execution is not None and execution.instance.begun and self.watch.stages
+        state = execution.instance.state if execution is not None and begun else None
         trace = execution.trace.hexdigest() if execution is not None else blake2b(digest_size=16).hexdigest()
         days = (self.agenda.now - self.plan.arrives_at) / DAY
         ending = Ending(self.index, trace, days, violation)
