@@ -42,6 +42,7 @@ def acknowledge_breached(state: OrderState, now: datetime) -> None:
 def close(state: OrderState, now: datetime) -> None:
     """The time for changes is over; a handoff that nobody accepted and a question that nobody answered keep it open."""
     state.stop(ClockName.STAY_OPEN, now)
+    state.stop(ClockName.ORPHAN, now)
     unaccepted = not state.ended and state.handoff and not state.handoff.accepted_by
     if unaccepted or state.open_questions:
         state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)

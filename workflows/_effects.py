@@ -122,12 +122,21 @@ class Effects:
         if decision is None or decision.erp is None:
             return
         revision = state.revision
-        state.erp.submitted_revision, state.erp.submitted_at = revision, workflow.now()
+        state.erp.submitted_revision, state.erp.submitted_at = revision, self._given_first_at()
         state.note(workflow.now(), Event.SUBMITTED_TO_ERP, decision.erp)
         with self._carried() as journal:
             request = SubmitToErpRequest(ref=state.ref, revision=revision, erp=decision.erp, journal=journal)
             submission = await _calls.submit_to_erp(request)
         _steps.submitted(state, submission, revision, workflow.now())
+
+    def _given_first_at(self) -> datetime:
+        """When the ERP was first given this revision: a fresh history repeats a submission that it has booked by then,
+        and a receipt that names no revision is judged by this time."""
+        state = self._state
+        before = state.erp.submitted_at
+        if before and state.revised_at and before >= state.revised_at and patched("given-first-at"):
+            return before
+        return workflow.now()
 
     def _cancel_submission(self) -> None:
         if task := self._tasks.pop("erp", None):

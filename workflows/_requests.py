@@ -185,6 +185,7 @@ def decide_review(state: OrderState, decision: ReviewDecision, now: datetime) ->
         return reply(state, True, f"amended: revision {state.revision} is being checked")
     if FlagName.ERP_REFUSED in names:
         state.erp.submitted_revision = state.erp.expected_revision = 0
+        state.erp.submitted_at = None
     elif _nobody_minds_the_receipt(state) and patched("receipt-overdue-in-review"):
         state.erp.expected_revision = 0
     state.stage = Stage.AWAITING_ERP
