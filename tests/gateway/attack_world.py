@@ -29,7 +29,7 @@ from tests.gateway.conftest import PUBLIC, Gateway
 NOWHERE = "http://127.0.0.1:9"
 BOUNDLESS = Rates(key=10**6, provider=10**6, page=10**6, guesses=10**6)
 FORM = "application/x-www-form-urlencoded"
-TOO_LONG = 600.0
+TOO_LONG = 2_500.0
 """Yardsticks. What grows with the square of a body takes more; what is read once takes about half of it."""
 
 
