@@ -20,8 +20,11 @@ install: $(STAMP) ## make .venv from requirements.lock, with `orderack` in its b
 demo: $(STAMP) ## the main job: nineteen order stories on a real Temporal server, about two minutes
 	@$(BIN)/orderack demo --json build/demo.json
 
-test: $(STAMP) ## the tests
-	@$(PYTEST)
+test: $(STAMP) ## the tests, without their long forms
+	@$(PYTEST) -m "not long"
+
+test-long: $(STAMP) ## long: every vendor with every fault, whole installations that die and come back
+	@$(PYTEST) -m long
 
 test-browser: $(STAMP) ## the buyer's page in chromium, with axe; pictures in build/browser
 	@$(BIN)/pytest tests/browser
@@ -42,7 +45,7 @@ check: $(STAMP) ## ruff, mypy, import rules, the policy, its triggers, the tests
 	@$(BIN)/lint-imports
 	@$(BIN)/orderack policy check
 	@$(BIN)/orderack audit triggers
-	@$(PYTEST)
+	@$(PYTEST) -m "not long"
 
 bench-history: $(STAMP) ## events, bytes and billed Actions of each story, beside a bare workflow
 	@$(BIN)/python -m tests.bench.history --json build/bench-history.json
