@@ -12,6 +12,7 @@ from orderack.domain.order import PaymentStatus
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured
 from orderack.messages.formats import PluralForm
+from orderack.policy.yaml_loader import LOADER
 
 LABELS = "labels.yaml"
 
@@ -123,7 +124,7 @@ class Labels(Value):
 def load_labels(file: Path) -> Labels:
     """One language's labels. Raises Misconfigured, naming the file and each label that is missing or wrong."""
     try:
-        labels = Labels.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        labels = Labels.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER))  # noqa: S506  # a safe loader
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise Misconfigured(f"{_name(file)}: {wrong}") from None

@@ -18,6 +18,7 @@ from orderack.messages.guard import commitments
 from orderack.messages.labels import LABELS, Labels, load_labels
 from orderack.messages.promises import PROMISES
 from orderack.messages.wording import DEFAULT_LANGUAGE
+from orderack.policy.yaml_loader import LOADER
 
 PAGE = "page.yaml"
 
@@ -230,7 +231,7 @@ _TABLES: Mapping[str, type[StrEnum]] = {
 def load_page_labels(file: Path) -> PageLabels:
     """One language's words. Raises Misconfigured, naming the file and each word that is missing, wrong or promises."""
     try:
-        labels = PageLabels.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        labels = PageLabels.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER))  # noqa: S506  # a safe loader
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise Misconfigured(f"{_name(file)}: {wrong}") from None

@@ -14,13 +14,11 @@ from orderack.domain.validation import path_of, problems_of
 from orderack.errors import Misconfigured
 from orderack.policy.expression import ExpressionError, compile_expression
 from orderack.policy.model import Policy, PolicyFile
+from orderack.policy.yaml_loader import LOADER
 
 FILE = "policy.yaml"
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
-
-_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML has it: a tenth of the time, at every start of a command."""
 
 _OPENS = (
     yaml.BlockMappingStartToken,
@@ -110,11 +108,11 @@ def _parse(file: Path, content: bytes) -> tuple[object, dict[str, int]]:
     """The document, and the line on which each of its paths begins."""
     try:
         _refuse_tricks(file, content)
-        root = yaml.compose(content, Loader=_LOADER)
+        root = yaml.compose(content, Loader=LOADER)
         lines, repeats = dict[str, int](), list[Problem]()
         if root is not None:
             _index(root, (), lines, repeats)
-        document: object = yaml.load(content, Loader=_LOADER)  # noqa: S506  # a safe loader
+        document: object = yaml.load(content, Loader=LOADER)  # noqa: S506  # a safe loader
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}" if error.problem_mark else "file"
         problem = Problem(field=where, problem=f"is not valid YAML: {error.problem}", remedy="check the indentation")
@@ -133,7 +131,7 @@ def _parse(file: Path, content: bytes) -> tuple[object, dict[str, int]]:
 def _refuse_tricks(file: Path, content: bytes) -> None:
     """What lets a small file cost a lot. People read a matrix more easily written out, anyway."""
     depth = 0
-    for token in yaml.scan(content, Loader=_LOADER):
+    for token in yaml.scan(content, Loader=LOADER):
         depth += isinstance(token, _OPENS) - isinstance(token, _CLOSES)
         if depth > MAX_DEPTH or isinstance(token, yaml.AliasToken):
             alias = isinstance(token, yaml.AliasToken)
