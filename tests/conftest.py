@@ -2,7 +2,9 @@
 
 import functools
 import gc
+import sys
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -12,6 +14,10 @@ from orderack.temporal.ending import end
 
 # Each client without a context of its own reads all certificate authorities: 25 ms in most of these tests.
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
+
+# And each request in the same process looks through every folder of `sys.path` for a module that is not there.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # how Python is told that there is none
 
 pytest_plugins = ["tests.postgres", "tests.ledger_fixture"]
 
