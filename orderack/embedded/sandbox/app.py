@@ -1,10 +1,12 @@
 """The sandbox as one ASGI application."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
+from starlette.types import Receive, Scope, Send
 
 from orderack.embedded.sandbox import vendors
 from orderack.embedded.sandbox.control import Control, invalid
@@ -43,7 +45,21 @@ def sandbox_app(state: SandboxState, vendors: Sequence[LookAlike]) -> Starlette:
     return Starlette(
         routes=[
             *(route for room in rooms for route in room.routes()),
-            *(Mount(f"/{vendor.target}", routes=list(vendor.routes())) for vendor in vendors),
+            *(Mount(f"/{vendor.target}", app=_Counter(vendor)) for vendor in vendors),
         ],
         exception_handlers={ValidationError: invalid},
     )
+
+
+class _Counter:
+    """A vendor's routes, made when it is first asked: of forty vendors a run meets a few."""
+
+    def __init__(self, vendor: LookAlike) -> None:
+        self._vendor = vendor
+
+    @cached_property
+    def _router(self) -> Router:
+        return Router(routes=self._vendor.routes())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._router(scope, receive, send)

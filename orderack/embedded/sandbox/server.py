@@ -23,15 +23,38 @@ SHUTDOWN = 1
 
 
 class _Server(uvicorn.Server):
-    """uvicorn as a guest: signals belong to the program around it, which waits until it listens."""
+    """uvicorn as a guest: signals belong to the program around it, which waits until it listens and says when it ends.
+
+    uvicorn itself looks ten times a second whether it is to end, and again whether it has ended.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listens = asyncio.Event()
+        self.ends = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listens.set()
+
+    async def main_loop(self) -> None:
+        while not self.ends.is_set():
+            await self.on_tick(0)  # the date that answers carry
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.ends.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in tuple(self.server_state.connections):
+            # whoever still waits for a hanging or slow vendor learns that it is gone
+            if connection.transport is not None:
+                connection.transport.abort()
+        if under_way := tuple(self.server_state.tasks):
+            _, late = await asyncio.wait(under_way, timeout=SHUTDOWN)
+            for task in late:
+                task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,14 +91,12 @@ class Sandbox:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(state.courier.aclose)
             listening = stack.enter_context(socket.create_server((host, port)))
-            # asyncio sets it only on sockets that name their protocol; without it each answer waits 40 ms for an ACK
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stack.push_async_callback(postbox.stop)
             bound_smtp = await postbox.start(host, smtp_port)
             for vendor in vendors:
                 if isinstance(vendor, Listens):
                     await stack.enter_async_context(vendor.listening(host))
-            await stack.enter_async_context(_serving(sandbox_app(state, vendors), listening))
+            await stack.enter_async_context(serving(sandbox_app(state, vendors), listening))
             yield cls(state, vendors, host, listening.getsockname()[1], bound_smtp)
 
     @property
@@ -128,26 +149,17 @@ class Sandbox:
 
 
 @contextlib.asynccontextmanager
-async def _serving(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
+async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
+    """Answer what comes to this socket until the block ends, which drops what is connected."""
+    # asyncio sets it only on sockets that name their protocol; without it each answer waits 40 ms for an ACK
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(
-        uvicorn.Config(
-            app,
-            http=CuttableProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN,
-        )
+        uvicorn.Config(app, http=CuttableProtocol, ws="none", lifespan="off", log_config=None, access_log=False)
     )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await server.listens.wait()
         yield
     finally:
-        server.should_exit = True
-        for connection in tuple(server.server_state.connections):
-            # whoever still waits for a hanging or slow vendor learns that it is gone
-            if connection.transport is not None:
-                connection.transport.abort()
-        await serving
+        server.ends.set()
+        await running

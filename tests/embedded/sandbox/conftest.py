@@ -1,17 +1,15 @@
 """A sandbox, a gateway that records what is posted to it, and the vendors' own API descriptions."""
 
 import asyncio
-import contextlib
 import socket
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from starlette.applications import Starlette
@@ -20,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from orderack.embedded.sandbox import Behaviour, Sandbox, SandboxState
+from orderack.embedded.sandbox.server import serving
 
 SPECS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "messaging"
 
@@ -66,23 +65,14 @@ class Gateway:
         return found
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
     app = Starlette(routes=[Route("/{path:path}", gateway.take, methods=["GET", "HEAD", "POST"])])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         gateway.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield gateway
-        server.should_exit = True
-        await serving
+        async with serving(app, listening):
+            yield gateway
 
 
 @pytest.fixture
