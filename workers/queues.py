@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from activities import (
     Acknowledge,
@@ -28,6 +28,7 @@ from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
 from orderack.settings import Settings
 from orderack.temporal.orders import Orders
+from workers.ahead import InTimeRunner
 from workers.versions import MovesOn, deployment
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
@@ -39,9 +40,9 @@ STICKY = timedelta(seconds=1.5)
 """How long a dead worker's orders wait before another takes them over (10 s by default)."""
 
 
-def runner() -> SandboxedWorkflowRunner:
+def runner() -> InTimeRunner:
     """The sandbox's call restrictions, without re-importing every module per order (a quarter of the memory)."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
+    return InTimeRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
 
 
 def orders_worker(client: Client, parts: Parts) -> Worker:

@@ -48,7 +48,7 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.value import Value
 from orderack.errors import OrderNotOpen, OrderUnknown
 from orderack.temporal.open_orders import OpenOrder, OpenOrders
-from orderack.temporal.rpc import bounded
+from orderack.temporal.rpc import answered, bounded
 
 WITHIN = timedelta(seconds=8)
 """How long a caller waits for a worker's answer before it is told to come back."""
@@ -274,7 +274,8 @@ class Orders:
 
     async def _query(self, ref: OrderRef, name: str, answer: type[Q]) -> Q:
         try:
-            found: Q = await bounded(self._handle(ref).query(name, result_type=answer), self._within)
+            order = self._handle(ref)
+            found: Q = await bounded(answered(lambda: order.query(name, result_type=answer)), self._within)
         except OrderNotOpen:
             raise OrderUnknown(f"no order {ref}") from None
         return found

@@ -1,7 +1,7 @@
 """Calls to Temporal: bounded in time, their failures in our words."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,6 +17,12 @@ from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused,
 R = TypeVar("R")
 
 RETRY_AFTER = timedelta(seconds=5)
+
+AHEAD = "the order has news to take first: ask again"
+"""What a worker answers to a question that overtook an order's task (`workers.ahead`)."""
+
+_AGAIN = 0.2
+"""Seconds until such a question is asked again; the task is about to run."""
 
 _AWAY = frozenset(
     {
@@ -55,6 +61,17 @@ async def bounded(call: Awaitable[R], within: timedelta) -> R:
         if "connect" not in str(error):
             raise
         raise Unavailable("Temporal does not answer", RETRY_AFTER) from error
+
+
+async def answered(ask: Callable[[], Awaitable[R]]) -> R:
+    """Ask a running order until it is not ahead of its task. Not bounded: for `bounded`."""
+    while True:
+        try:
+            return await ask()
+        except WorkflowQueryFailedError as error:
+            if AHEAD not in error.message:
+                raise
+        await asyncio.sleep(_AGAIN)
 
 
 def _told(error: RPCError) -> OrderAckError:
