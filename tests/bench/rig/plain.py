@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import aiosqlite
 import httpx
@@ -89,14 +90,12 @@ class Vendors:
         (await self._http.post(url, json=body, headers=dict(headers))).raise_for_status()
 
 
-class Told:
+class Told(Protocol):
     """What the vendors report back: what is believed of it, and to whom it is passed on."""
 
-    async def receipt(self, number: str, body: str) -> None:
-        raise NotImplementedError
+    async def receipt(self, number: str, body: str) -> None: ...
 
-    async def delivered(self, number: str, body: str) -> None:
-        raise NotImplementedError
+    async def delivered(self, number: str, body: str) -> None: ...
 
 
 def receiver(rows: Rows, told: Told) -> Starlette:
