@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,20 @@ async def postgres_ledger_url(postgres: Postgres) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test has its own SQLite ledger, under one name: engines are made once for a URL."""
+    return tmp_path_factory.mktemp("ledger")
+
+
 @pytest.fixture(params=DATABASES)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def ledger_url(request: pytest.FixtureRequest, sqlite_folder: Path) -> Iterator[str]:
     """The URL of a migrated database with nothing in it."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
-        yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), sqlite_folder / "ledger.db")
+        yield f"sqlite+aiosqlite:///{sqlite_folder}/ledger.db"
+        for file in sqlite_folder.glob("ledger.db*"):
+            file.unlink()
         return
     url: str = request.getfixturevalue("postgres_ledger_url")
     server: Postgres = request.getfixturevalue("postgres")
@@ -57,9 +66,13 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.empty(url, [table.name for table in reversed(Table.metadata.sorted_tables)])
 
 
+engine_of = cache(make_engine)
+"""It keeps the statements it has compiled: half of what most of these tests would compute."""
+
+
 @pytest_asyncio.fixture
 async def ledger(ledger_url: str) -> AsyncIterator[SqlLedger]:
-    """A ledger of the test's own."""
-    found = SqlLedger(Database(make_engine(ledger_url)))
+    """A ledger of the test's own, with connections of its own."""
+    found = SqlLedger(Database(engine_of(ledger_url)))
     yield found
     await found.aclose()

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
-from sqlalchemy import Column, ColumnElement, Executable, select, text
+from sqlalchemy import Column, ColumnElement, Engine, Executable, NullPool, create_engine, select, text
 from sqlalchemy import Table as SqlTable
 
 from orderack.contracts.activities import HandOffRequest
@@ -12,7 +13,6 @@ from orderack.contracts.journal import ClockName, Event
 from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
 from orderack.domain.evidence import Assurance, Provenance
 from orderack.domain.order import OrderRef
-from orderack.ledger.database import make_engine
 from orderack.ledger.repository import SqlLedger
 from orderack.ledger.tables import Table
 from tests.ledger.samples import LEASE, NOW, REF, clock_entry, entry, fact, journal, key, message, outcome, stored
@@ -53,25 +53,25 @@ def handoff() -> HandOffRequest:
     )
 
 
+@cache
+def hands(url: str) -> Engine:
+    """Without the driver's thread, and with no connection kept: this is most of what tampering tests do."""
+    return create_engine(url.replace("+aiosqlite", ""), hide_parameters=True, poolclass=NullPool)
+
+
 async def run(url: str, *statements: Executable) -> None:
     """Past every constraint, as somebody who owns the database can."""
-    engine = make_engine(url, foreign_keys=False)
-    try:
-        async with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                await connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for statement in statements:
-                await connection.execute(statement)
-    finally:
-        await engine.dispose()
+    with hands(url).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for statement in statements:
+            connection.execute(statement)
 
 
 async def rows(url: str, table: str) -> list[Row]:
     target = Table.metadata.tables[table]
-    engine = make_engine(url)
-    async with engine.connect() as connection:
-        found = (await connection.execute(select(target).order_by(*target.primary_key))).mappings().all()
-    await engine.dispose()
+    with hands(url).connect() as connection:
+        found = connection.execute(select(target).order_by(*target.primary_key)).mappings().all()
     return [dict(row) for row in found]
 
 

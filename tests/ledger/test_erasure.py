@@ -131,9 +131,9 @@ async def test_a_revision_told_again_after_the_erasure_brings_nothing_back(
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
-async def test_sqlite_keeps_no_trace_in_its_file_or_its_log(recorded: SqlLedger, tmp_path: Path) -> None:
+async def test_sqlite_keeps_no_trace_in_its_file_or_its_log(recorded: SqlLedger, sqlite_folder: Path) -> None:
     def held() -> bytes:
-        return b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+        return b"".join(path.read_bytes() for path in sqlite_folder.glob("ledger.db*"))
 
     assert b"ada@example.com" in held().lower()
     await recorded.erase(REF, "grace", "asked by the buyer", LATER)

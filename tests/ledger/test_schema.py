@@ -1,8 +1,5 @@
 """The schema: migrations and models agree, up and down, on both databases."""
 
-import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from orderack.ledger import schema
 from orderack.ledger.database import make_engine
 from orderack.ledger.repository import open_ledger
 from orderack.ledger.tables import Table
+from tests.ledger.at_once import at_once
 
 
 async def _tables(url: str) -> set[str]:
@@ -50,12 +48,16 @@ async def test_the_schema_goes_up_down_and_up_again(empty_url: str) -> None:
     assert await _tables(empty_url) == set(Table.metadata.tables)
 
 
+UPGRADE = """
+from orderack.ledger import schema
+
+async def main(number, url):
+    await schema.upgrade(url)
+"""
+
+
 async def test_processes_that_upgrade_at_once_all_succeed(empty_url: str) -> None:
-    script = "import asyncio, sys; from orderack.ledger import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
-    command = [sys.executable, "-c", script, empty_url]
-    started = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE) for _ in range(4)]
-    ended = [await process.communicate() for process in started]
-    assert [(process.returncode, errors) for process, (_, errors) in zip(started, ended, strict=True)] == [(0, b"")] * 4
+    assert await at_once(4, UPGRADE, empty_url) == ([0] * 4, "")
     assert await schema.current(empty_url) == schema.head()
 
 

@@ -1,8 +1,6 @@
 """A database that is locked, gone or contended: Unavailable in plain words, and no lost or half-written work."""
 
 import asyncio
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +10,9 @@ from orderack.errors import Unavailable
 from orderack.ledger import database
 from orderack.ledger.database import Database, make_engine
 from orderack.ledger.repository import SqlLedger, open_ledger
+from tests.ledger.at_once import at_once
 from tests.ledger.samples import LEASE, NOW, REF, entry, journal, key, message, stored
 from tests.postgres import Postgres
-
-ROOT = Path(__file__).parents[2]
 
 
 async def test_a_locked_file_is_unavailable_and_says_neither_sql_nor_data(
@@ -93,18 +90,15 @@ async def test_a_ledger_that_is_closed_waits_for_the_calls_under_way(ledger: Sql
 
 
 WRITER = """
-import asyncio, sys
-from tests.ledger.samples import NOW, entry, journal
+from tests.ledger.samples import entry, journal
 from orderack.ledger.database import Database, make_engine
 from orderack.ledger.repository import SqlLedger
 
-async def main(url, writer, count):
+async def main(writer, url, count):
     ledger = SqlLedger(Database(make_engine(url)))
-    for n in range(count):
-        await ledger.write(journal([entry(writer * count + n + 1)]))
+    for n in range(int(count)):
+        await ledger.write(journal([entry(writer * int(count) + n + 1)]))
     await ledger.aclose()
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
 """
 
 
@@ -112,10 +106,7 @@ async def test_four_processes_that_read_then_write_never_fail_and_never_fork_the
     ledger: SqlLedger, ledger_url: str
 ) -> None:
     count = 40
-    commands = [[sys.executable, "-c", WRITER, ledger_url, str(writer), str(count)] for writer in range(4)]
-    started = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE, cwd=ROOT) for command in commands]
-    ended = [await process.communicate() for process in started]
-    assert [errors.decode() for _, errors in ended] == [""] * 4
+    assert await at_once(4, WRITER, ledger_url, str(count)) == ([0] * 4, "")
     assert [found.seq for found in await ledger.entries(REF)] == list(range(1, 4 * count + 1))
     assert await ledger.verify_chain(REF) == []
 
