@@ -10,16 +10,19 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker._command_aware_visitor import CommandInfo
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
 from orderack.temporal.rpc import AHEAD
 
 
-class InTimeRunner(SandboxedWorkflowRunner):
-    """The sandbox, its orders refusing what runs ahead of their task."""
+class InTimeRunner(UnsandboxedWorkflowRunner):
+    """Orders that refuse what runs ahead of their task.
+
+    Without the SDK's sandbox, which forbids clocks, chance and files while an order runs and costs time at each step:
+    the stories, the recorded histories and their fingerprints run inside it (tests/workflows, tests/replay).
+    """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         return _InTime(super().create_instance(det))

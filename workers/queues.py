@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from activities import (
     Acknowledge,
@@ -40,11 +39,6 @@ STICKY = timedelta(seconds=1.5)
 """How long a dead worker's orders wait before another takes them over (10 s by default)."""
 
 
-def runner() -> InTimeRunner:
-    """The sandbox's call restrictions, without re-importing every module per order (a quarter of the memory)."""
-    return InTimeRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
-
-
 def orders_worker(client: Client, parts: Parts) -> Worker:
     """Workflows, their assessments and our own ledger. The only one with versions (`workers.versions`)."""
     settings = parts.settings
@@ -54,7 +48,7 @@ def orders_worker(client: Client, parts: Parts) -> Worker:
         task_queue=names.ORDERS_QUEUE,
         workflows=WORKFLOWS,
         activities=for_orders(assess, HandOff(parts.ledger, utc_now), Record(parts.ledger)),
-        workflow_runner=runner(),
+        workflow_runner=InTimeRunner(),
         interceptors=INTERCEPTORS,
         deployment_config=deployment(settings),
         max_cached_workflows=settings.worker_cached_orders,

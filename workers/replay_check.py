@@ -16,7 +16,8 @@ from orderack.domain.value import Value
 from orderack.errors import OrderAckError, Unavailable
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
-from workers.queues import INTERCEPTORS, runner
+from workers.ahead import InTimeRunner
+from workers.queues import INTERCEPTORS
 from workflows import WORKFLOWS
 
 PATIENCE_SECONDS = 20.0
@@ -50,7 +51,7 @@ async def replayed(client: Client, last: int) -> Replayed:
         workflows=WORKFLOWS,
         data_converter=client.data_converter,
         interceptors=INTERCEPTORS,
-        workflow_runner=runner(),
+        workflow_runner=InTimeRunner(),
     )
     counts, misfits = {True: 0, False: 0}, []
     for is_open in (True, False):

@@ -23,7 +23,8 @@ from tests.deploy.installation import made_namespace, said
 from tests.temporal.server import Temporal
 from tests.workflows.orders import a_receipt, an_order
 from tests.workflows.world import World, a_number
-from workers.queues import INTERCEPTORS, runner
+from workers.ahead import InTimeRunner
+from workers.queues import INTERCEPTORS
 from workers.replay_check import replayed
 from workers.versions import deployment
 from workflows import WORKFLOWS, _steps
@@ -53,7 +54,7 @@ class Shop:
             task_queue=names.ORDERS_QUEUE,
             workflows=WORKFLOWS,
             activities=self.world.activities,
-            workflow_runner=runner(),
+            workflow_runner=InTimeRunner(),
             interceptors=INTERCEPTORS,
             deployment_config=deployment(settings),
             identity=build,

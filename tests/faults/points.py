@@ -18,8 +18,7 @@ from aiosmtplib.response import SMTPResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.ledger import sends
@@ -148,9 +147,9 @@ def _smtp(patches: ExitStack, strike: Strike) -> None:
 
 
 def _workflow(patches: ExitStack, strike: Strike) -> None:
-    create = SandboxedWorkflowRunner.create_instance
+    create = UnsandboxedWorkflowRunner.create_instance
 
-    def create_instance(self: SandboxedWorkflowRunner, det: WorkflowInstanceDetails) -> WorkflowInstance:
+    def create_instance(self: UnsandboxedWorkflowRunner, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = create(self, det)
         activate, results = instance.activate, count(1)
 
@@ -164,4 +163,4 @@ def _workflow(patches: ExitStack, strike: Strike) -> None:
         vars(instance)["activate"] = told
         return instance
 
-    patches.enter_context(patch.object(SandboxedWorkflowRunner, "create_instance", create_instance))
+    patches.enter_context(patch.object(UnsandboxedWorkflowRunner, "create_instance", create_instance))

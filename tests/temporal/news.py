@@ -1,4 +1,4 @@
-"""A workflow that writes down when each of its news came; `runner()` is the worker's own."""
+"""A workflow that writes down when each of its news came."""
 
 import asyncio
 from datetime import timedelta

@@ -10,14 +10,14 @@ from temporalio.worker import Replayer, Worker
 from orderack.temporal.rpc import AHEAD, answered, bounded
 from tests.temporal.news import NAP, News
 from tests.temporal.server import Temporal
-from workers.queues import runner
+from workers.ahead import InTimeRunner
 
 Handle = WorkflowHandle[News, list[tuple[str, str]]]
 PATIENCE = timedelta(seconds=60)
 
 
 def worker(client: Client, queue: str) -> Worker:
-    return Worker(client, task_queue=queue, workflows=[News], workflow_runner=runner())
+    return Worker(client, task_queue=queue, workflows=[News], workflow_runner=InTimeRunner())
 
 
 async def asked(order: Handle) -> str:
@@ -59,7 +59,9 @@ async def test_an_order_asked_while_no_worker_ran_takes_its_news_at_their_own_ti
             began, *news = [(what, datetime.fromisoformat(at)) for what, at in await order.result()]
             assert {what for what, _ in news} == {"told", "awake"}
             assert all(at - began[1] >= NAP for _, at in news), f"{news} at the time of the task before"
-            await Replayer(workflows=[News], workflow_runner=runner()).replay_workflow(await order.fetch_history())
+            await Replayer(workflows=[News], workflow_runner=InTimeRunner()).replay_workflow(
+                await order.fetch_history()
+            )
         assert set(numbers) <= {1, 2, 3}, "our own client asks until it is answered"
         if any(AHEAD in answer for answer in answers):
             return

@@ -12,7 +12,7 @@ from orderack.contracts import names
 from orderack.contracts.looks import ErpLook, LookRequest, LookResult, SourceLook
 from orderack.temporal.schedules import PREFIX, id_of, keep_schedules
 from tests.temporal.server import LOOKS, Temporal, temporal
-from workers.queues import runner
+from workers.ahead import InTimeRunner
 from workflows import WORKFLOWS
 
 __all__ = ["temporal"]
@@ -89,7 +89,7 @@ async def test_looks_go_on_by_themselves_and_one_that_fails_is_tried_again(tempo
         (names.ERP_QUEUE, [], [looker.at_erp]),
     )
     workers = [
-        Worker(client, task_queue=queue, workflows=workflows, activities=activities, workflow_runner=runner())
+        Worker(client, task_queue=queue, workflows=workflows, activities=activities, workflow_runner=InTimeRunner())
         for queue, workflows, activities in kinds
     ]
     async with workers[0], workers[1], workers[2]:

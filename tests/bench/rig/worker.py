@@ -33,7 +33,8 @@ from tests.bench.rig.empty import EmptyForFloor, EmptyForOrder, Work, World, by_
 from tests.bench.rig.floor import Floor
 from tests.bench.rig.plain import Rows, Told, Vendors, receiver
 from tests.bench.rig.tally import Tally
-from workers.queues import STICKY, runner
+from workers.ahead import InTimeRunner
+from workers.queues import STICKY
 from workflows import WORKFLOWS
 from workflows.interceptor import OneArgument
 
@@ -50,7 +51,7 @@ def workers(client: Client, workflows: Sequence[type], work: Mapping[str, Sequen
             task_queue=queue,
             workflows=workflows if queue == names.ORDERS_QUEUE else [],
             activities=activities,
-            workflow_runner=runner(),
+            workflow_runner=InTimeRunner(),
             interceptors=[OneArgument()],
             max_cached_workflows=own.worker_cached_orders if queue == names.ORDERS_QUEUE else 0,
             max_concurrent_workflow_tasks=own.worker_order_tasks if queue == names.ORDERS_QUEUE else None,
