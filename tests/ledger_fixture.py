@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -51,14 +52,21 @@ def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ledger")
 
 
+@contextmanager
+def own_file(template: Path, folder: Path) -> Iterator[str]:
+    """The URL of a copy of the template, gone afterwards with its log."""
+    shutil.copy(template, folder / "ledger.db")
+    yield f"sqlite+aiosqlite:///{folder}/ledger.db"
+    for file in folder.glob("ledger.db*"):
+        file.unlink()
+
+
 @pytest.fixture(params=DATABASES)
 def ledger_url(request: pytest.FixtureRequest, sqlite_folder: Path) -> Iterator[str]:
     """The URL of a migrated database with nothing in it."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), sqlite_folder / "ledger.db")
-        yield f"sqlite+aiosqlite:///{sqlite_folder}/ledger.db"
-        for file in sqlite_folder.glob("ledger.db*"):
-            file.unlink()
+        with own_file(request.getfixturevalue("sqlite_template"), sqlite_folder) as made:
+            yield made
         return
     url: str = request.getfixturevalue("postgres_ledger_url")
     server: Postgres = request.getfixturevalue("postgres")

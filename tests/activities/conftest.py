@@ -1,16 +1,16 @@
 """A world of its own for each test, over a real SQLite ledger."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from orderack.ledger.database import Database, make_engine
+from orderack.ledger.database import Database
 from orderack.ledger.repository import SqlLedger
 from orderack.messages import MessageRenderer
 from tests.activities.world import World
+from tests.ledger_fixture import engine_of, own_file
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +19,11 @@ def renderer() -> MessageRenderer:
 
 
 @pytest_asyncio.fixture
-async def own_ledger(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[SqlLedger]:
-    file = shutil.copy(sqlite_template, tmp_path / "ledger.db")
-    ledger = SqlLedger(Database(make_engine(f"sqlite+aiosqlite:///{file}")))
-    yield ledger
-    await ledger.aclose()
+async def own_ledger(sqlite_template: Path, sqlite_folder: Path) -> AsyncIterator[SqlLedger]:
+    with own_file(sqlite_template, sqlite_folder) as url:
+        ledger = SqlLedger(Database(engine_of(url)))
+        yield ledger
+        await ledger.aclose()
 
 
 @pytest_asyncio.fixture

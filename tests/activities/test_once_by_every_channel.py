@@ -4,7 +4,7 @@ The judge is the vendor's own account of what it took (`tests.activities.vendors
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import httpx
@@ -18,7 +18,7 @@ from orderack.embedded.sandbox import Action, Behaviour, Sandbox, SandboxState
 from orderack.ledger.repository import SqlLedger
 from orderack.ports import Idempotency, Message, Sent
 from tests.activities.fakes import Killed
-from tests.activities.vendors import CHANNELS, Vendor, traits_of, vendor
+from tests.activities.vendors import CHANNELS, Vendor, one_of_each, traits_of, vendor
 from tests.activities.world import LEASE, World
 
 SURE = {Idempotency.KEY, Idempotency.LOOKUP}
@@ -43,6 +43,21 @@ SEVERAL_REQUESTS = (
 MOST_REQUESTS = 12
 
 every_channel = pytest.mark.parametrize("name", CHANNELS)
+by_one_of_each = one_of_each()
+BROKEN = (("before", 1), ("after", 2), ("down", 1))
+"""How a request is struck, and how many after one another are."""
+
+
+def one_way_each(names: Sequence[str], *, all_of: str) -> pytest.MarkDecorator:
+    """Every channel with each of the ways; in the short run with one, in turn, but `all_of` with all."""
+    cells = [
+        (place % len(BROKEN) == way, name, *how) for place, name in enumerate(names) for way, how in enumerate(BROKEN)
+    ]
+    marked = [
+        pytest.param(name, how, times, marks=() if short or name == all_of else pytest.mark.long)
+        for short, name, how, times in cells
+    ]
+    return pytest.mark.parametrize(("name", "how", "times"), marked)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -74,7 +89,7 @@ async def test_taken_it_is_accepted_once_however_slow_the_answer(at: Vendor) -> 
     has_its_id(at, outcome)
 
 
-@every_channel
+@by_one_of_each
 @pytest.mark.parametrize("action", [Action.CUT_OFF_BEFORE, Action.HANG, Action.FAIL])
 async def test_a_doubt_about_what_was_not_taken_is_sent_where_the_vendor_says_so(
     at: Vendor, action: Action, monkeypatch: pytest.MonkeyPatch
@@ -127,7 +142,7 @@ async def test_throttled_it_is_tried_when_the_vendor_said_and_that_is_no_doubt(a
     has_its_id(at, outcome)
 
 
-@every_channel
+@by_one_of_each
 async def test_a_vendor_that_asks_for_more_patience_than_the_policy_has_leaves_the_fallback_its_time(
     at: Vendor,
 ) -> None:
@@ -145,7 +160,7 @@ async def test_a_vendor_that_asks_for_more_patience_than_the_policy_has_leaves_t
 # -- faults that do not end ---------------------------------------------------------------------------------------
 
 
-@every_channel
+@by_one_of_each
 async def test_taken_and_then_refused_it_is_not_said_to_be_refused(at: Vendor) -> None:
     """The vendor may look at the recipient before it looks at the key."""
     at.strikes(Action.CUT_OFF_AFTER_ACCEPT)
@@ -155,7 +170,7 @@ async def test_taken_and_then_refused_it_is_not_said_to_be_refused(at: Vendor) -
     assert outcome.state in {SendState.ACCEPTED, SendState.UNKNOWN}
 
 
-@every_channel
+@by_one_of_each
 async def test_taken_and_then_limited_or_down_it_is_not_said_to_be_unavailable(at: Vendor) -> None:
     at.strikes(Action.CUT_OFF_AFTER_ACCEPT)
     await at.attempt()
@@ -195,8 +210,7 @@ class Line:
         monkeypatch.setattr(httpx.AsyncClient, "send", over)
 
 
-@pytest.mark.parametrize("name", SEVERAL_REQUESTS)
-@pytest.mark.parametrize(("how", "times"), [("before", 1), ("after", 2), ("down", 1)])
+@one_way_each(SEVERAL_REQUESTS, all_of="gmail")
 async def test_whichever_of_its_requests_is_struck_it_goes_out_once(
     name: str, how: str, times: int, sandbox: Sandbox, world: World
 ) -> None:
@@ -236,7 +250,7 @@ async def test_a_comment_on_the_orders_ticket_goes_out_once_whichever_request_is
 # -- workers that die, and workers that meet ----------------------------------------------------------------------
 
 
-@every_channel
+@by_one_of_each
 @pytest.mark.parametrize("moment", ["before it is sent", "before it is recorded"])
 async def test_a_worker_that_dies_leaves_a_doubt_and_no_second_message(
     at: Vendor, moment: str, monkeypatch: pytest.MonkeyPatch
@@ -270,7 +284,7 @@ async def test_a_worker_that_dies_leaves_a_doubt_and_no_second_message(
     assert outcome.state is (SendState.ACCEPTED if at.traits.idempotency in SURE else SendState.UNKNOWN)
 
 
-@every_channel
+@by_one_of_each
 async def test_two_workers_that_meet_send_one_message(at: Vendor) -> None:
     ended = await asyncio.gather(*(at.attempt() for _ in range(3)))
     assert len(at.taken()) == 1
@@ -278,7 +292,7 @@ async def test_two_workers_that_meet_send_one_message(at: Vendor) -> None:
     assert (await at.judged()).state is SendState.ACCEPTED
 
 
-@pytest.mark.parametrize("name", [name for name in CHANNELS if traits_of(name).idempotency is Idempotency.KEY])
+@one_of_each([name for name in CHANNELS if traits_of(name).idempotency is Idempotency.KEY])
 async def test_two_attempts_at_once_with_one_key_are_one_message(at: Vendor) -> None:
     """A zombie whose lease ran out, and its successor: the vendor's key keeps them apart."""
     first = await at.judged()

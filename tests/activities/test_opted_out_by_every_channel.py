@@ -11,12 +11,10 @@ from orderack.domain.acknowledgement import Audience, Reason, SendOutcome, SendS
 from orderack.domain.address import address_sha256
 from orderack.embedded.sandbox import Action, Behaviour, Sandbox, SandboxState
 from orderack.ports import Idempotency, Medium, Message, Pause
-from tests.activities.vendors import CHANNELS, Vendor, an_order, traits_of, vendor
+from tests.activities.vendors import CHANNELS, ONE_OF_EACH, Vendor, an_order, one_of_each, traits_of, vendor
 from tests.activities.world import LEASE, World
 
 BUYERS = tuple(name for name in CHANNELS if traits_of(name).audience is Audience.BUYER)
-ONE_OF_EACH = ("line", "gmail", "twilio_sms", "telegram")
-"""A key, a look-up, an echo, nothing."""
 DAY = timedelta(days=1)
 
 
@@ -57,7 +55,7 @@ async def ended(at: Vendor) -> SendOutcome:
 # -- opt-outs -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BUYERS)
+@one_of_each(BUYERS)
 async def test_who_opted_out_gets_nothing_by_that_channel_until_they_opt_in(at: Vendor) -> None:
     to = await address(at)
     await opts(at, to.upper() if "@" in to else to.removeprefix("+"), out=True)
@@ -152,7 +150,7 @@ async def test_a_pause_during_a_doubt_sends_nothing_and_the_end_is_true(at: Vend
     assert (await at.judged()).state is not SendState.UNAVAILABLE
 
 
-@pytest.mark.parametrize("name", [name for name in CHANNELS if traits_of(name).medium is not Medium.PAGE])
+@one_of_each([name for name in CHANNELS if traits_of(name).medium is not Medium.PAGE])
 async def test_paused_while_it_waits_for_its_turn_it_is_not_sent(at: Vendor) -> None:
     kind = type(at.world.channels[at.name])
     with pytest.MonkeyPatch.context() as patch:
@@ -173,7 +171,7 @@ async def test_paused_while_it_waits_for_its_turn_it_is_not_sent(at: Vendor) -> 
 # -- keys that are forgotten --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in CHANNELS if traits_of(name).key_lasts])
+@one_of_each([name for name in CHANNELS if traits_of(name).key_lasts])
 @pytest.mark.parametrize("action", [Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT])
 @pytest.mark.parametrize("late", [False, True])
 async def test_a_doubt_is_sent_again_only_while_the_vendor_surely_knows_the_key(

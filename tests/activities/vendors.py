@@ -1,7 +1,7 @@
 """Every channel at its vendor's look-alike: the real adapter, activity and ledger, and what was taken."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,17 @@ from tests.ledger.samples import order
 
 CHANNELS = tuple(name for name in sorted(load()) if name != "portal")
 """All that have a vendor."""
+ONE_OF_EACH = ("line", "gmail", "twilio_sms", "telegram")
+"""A key, a look-up, an echo, nothing."""
+
+
+def one_of_each(names: Sequence[str] = CHANNELS) -> pytest.MarkDecorator:
+    """A test by these channels; one of each class of idempotency is enough for what differs by class alone."""
+    short = [name for name in names if name in ONE_OF_EACH] or names[:1]
+    marked = [pytest.param(name, marks=() if name in short else pytest.mark.long) for name in names]
+    return pytest.mark.parametrize("name", marked)
+
+
 CHATS = {
     "whatsapp": "+15005550006",
     "line": "U" + "0123456789abcdef" * 2,
