@@ -1,7 +1,8 @@
 """The four pairings of shop and ERP on the embedded run: the shop's webhook in, booked in the ERP, confirmed to the
 buyer once its receipt is there, and written back beside the order in the shop; whatever goes wrong on the way.
 
-One run for all of it: starting it is what costs. Each store has its own shop and its own ERP.
+One run for all of it: starting it is what costs. Each store has its own shop and its own ERP. The short form lets every
+pairing book, and every mishap befall one of them.
 """
 
 import asyncio
@@ -92,10 +93,15 @@ async def driver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Driv
             yield made
 
 
-@pytest.fixture(params=PAIRS, ids=lambda pair: f"{pair.shop}+{pair.erp}")
-def pair(request: pytest.FixtureRequest) -> Pair:
-    found: Pair = request.param
-    return found
+def in_short(*shops: str) -> pytest.MarkDecorator:
+    """With every pairing; those of other shops in the long form only."""
+    return pytest.mark.parametrize(
+        "pair",
+        [
+            pytest.param(pair, id=f"{pair.shop}+{pair.erp}", marks=[] if pair.shop in shops else [pytest.mark.long])
+            for pair in PAIRS
+        ],
+    )
 
 
 def order_of(driver: Driver, pair: Pair, place: int, **more: str) -> Order:
@@ -147,6 +153,7 @@ async def fired(driver: Driver, target: str) -> None:
     assert all(standing["fired"] for standing in mine), mine
 
 
+@in_short("shopify", "woocommerce", "bigcommerce", "magento")
 async def test_an_order_of_the_shop_is_booked_once_confirmed_and_written_back(driver: Driver, pair: Pair) -> None:
     order = order_of(driver, pair, 1)
     await happens(driver, pair, "place", order)
@@ -163,6 +170,7 @@ async def test_an_order_of_the_shop_is_booked_once_confirmed_and_written_back(dr
     assert kinds == [Kind.CONFIRMATION]
 
 
+@in_short("shopify")
 async def test_a_change_in_the_shop_is_a_confirmation_of_its_own_in_the_same_document(
     driver: Driver, pair: Pair
 ) -> None:
@@ -175,6 +183,7 @@ async def test_a_change_in_the_shop_is_a_confirmation_of_its_own_in_the_same_doc
     await written_back(driver, order, 2)
 
 
+@in_short("woocommerce")
 async def test_a_cancellation_in_the_shop_reaches_the_buyer_and_the_erp(driver: Driver, pair: Pair) -> None:
     order = order_of(driver, pair, 3)
     await happens(driver, pair, "place", order)
@@ -188,6 +197,7 @@ async def test_a_cancellation_in_the_shop_reaches_the_buyer_and_the_erp(driver: 
     await until(driver, order, told, "be cancelled")
 
 
+@in_short("bigcommerce")
 async def test_an_erp_that_was_cut_off_after_it_had_booked_has_the_order_once(driver: Driver, pair: Pair) -> None:
     order = order_of(driver, pair, 4)
     before = {entry.provider_id for entry in await accepted(driver, pair.erp)}
@@ -203,6 +213,7 @@ async def test_an_erp_that_was_cut_off_after_it_had_booked_has_the_order_once(dr
     assert len(after) <= 2, after  # a document, and for some its second half
 
 
+@in_short("magento")
 async def test_an_erp_that_is_down_for_a_while_books_once_it_is_back(driver: Driver, pair: Pair) -> None:
     order = order_of(driver, pair, 5)
     await driver.fault(pair.erp, "fail", "", times=3, operation="any", status=503)
@@ -211,6 +222,7 @@ async def test_an_erp_that_is_down_for_a_while_books_once_it_is_back(driver: Dri
     await fired(driver, pair.erp)
 
 
+@in_short("bigcommerce")
 async def test_an_erp_that_is_slow_is_waited_for_and_nothing_is_confirmed_before(driver: Driver, pair: Pair) -> None:
     order = order_of(driver, pair, 6)
     await driver.erp_takes(4.0)
@@ -223,6 +235,7 @@ async def test_an_erp_that_is_slow_is_waited_for_and_nothing_is_confirmed_before
         await driver.erp_takes(0.2)
 
 
+@in_short("woocommerce")
 async def test_a_line_that_the_erp_has_not_is_a_persons_to_decide_and_then_told_line_by_line(
     driver: Driver, pair: Pair
 ) -> None:

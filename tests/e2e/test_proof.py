@@ -161,6 +161,7 @@ async def others_are_told_once_though_their_endpoint_failed(driver: Driver) -> N
     assert fault["fired"] == 1
 
 
+@pytest.mark.long
 async def test_evidence_is_what_it_is_and_moves_what_it_may_move(driver: Driver) -> None:
     await asyncio.gather(
         machines_prove_nothing(driver),
@@ -171,6 +172,7 @@ async def test_evidence_is_what_it_is_and_moves_what_it_may_move(driver: Driver)
     )
 
 
+@pytest.mark.long
 async def test_a_question_whose_gateway_died_before_it_was_told_is_told_by_the_sweep_once(driver: Driver) -> None:
     order = an_order("P-KILLED", 6)
     await confirmed(driver, order)

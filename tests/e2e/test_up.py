@@ -46,6 +46,7 @@ def kill(stack: Stack, *names: str) -> None:
         os.kill(stack.processes[name].pid, SIGKILL)
 
 
+@pytest.mark.long
 async def test_an_order_survives_kill_nine_of_the_worker_of_the_server_and_of_everything(home: Path) -> None:
     async with httpx.AsyncClient(timeout=30) as http:
         async with running(home, ANY_PORTS, extra=FAST) as stack:

@@ -19,7 +19,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         yield made
 
 
-@pytest.mark.parametrize("name", ["F4-B", "F7-C"])
+@pytest.mark.parametrize("name", [pytest.param("F4-B", marks=pytest.mark.long), "F7-C"])
 async def test_a_killed_workers_order_ends_as_it_should(name: str, rig: Rig) -> None:
     outcome = await FAULTS[name].run(rig)
     late = [wrong for wrong in outcome.wrong if "taken over" in wrong]  # a busy machine may miss the aim of 6 s
