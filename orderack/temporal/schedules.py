@@ -1,6 +1,8 @@
 """The schedules of looks: one for each connection that is polled and each ERP that is asked for receipts."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio.client import (
@@ -15,7 +17,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from orderack.contracts import names
 from orderack.contracts.looks import LookRequest
@@ -30,6 +32,12 @@ LONGEST = timedelta(minutes=5)
 CATCH_UP = timedelta(seconds=10)
 """After an outage one look is enough: it begins where the last one ended."""
 
+SETTLES = 30
+"""Seconds within which a schedule that another worker has just made can be read: its own first step is to come."""
+
+_PASSING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+"""It was dropped since it was listed, and is to be made; it was made a moment ago, and is to be read a little later."""
+
 
 async def keep_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]) -> None:
     """Have exactly these looks run, each in its own interval. Repeating it, from several workers, changes nothing.
@@ -42,7 +50,7 @@ async def keep_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]
         for id_, (request, every) in by_id.items():
             await _keep(client, id_, _schedule(id_, request, every), known=id_ in known)
         for id_ in known - by_id.keys():
-            await client.get_schedule_handle(id_).delete()
+            await _drop(client, id_)
     except RPCError as error:
         raise Unavailable(f"Temporal does not keep our schedules ({error.status.name.lower()})") from None
 
@@ -70,12 +78,7 @@ def _schedule(id_: str, request: LookRequest, every: timedelta) -> Schedule:
 
 
 async def _keep(client: Client, id_: str, schedule: Schedule, *, known: bool) -> None:
-    if not known:
-        try:
-            await client.create_schedule(id_, schedule)
-            return
-        except ScheduleAlreadyRunningError:
-            pass  # another worker was first, or the list lagged behind
+    """Others do this at the same time, and the list lags: what it names may be gone, what it lacks may be there."""
 
     def update(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
         """What an operator paused stays paused."""
@@ -84,4 +87,24 @@ async def _keep(client: Client, id_: str, schedule: Schedule, *, known: bool) ->
         found.description.schedule.action = schedule.action
         return ScheduleUpdate(found.description.schedule)
 
-    await client.get_schedule_handle(id_).update(update)
+    for left in reversed(range(SETTLES)):
+        with suppress(ScheduleAlreadyRunningError):
+            if not known:
+                await client.create_schedule(id_, schedule)
+                return
+        try:
+            await client.get_schedule_handle(id_).update(update)
+            return
+        except RPCError as error:
+            if error.status not in _PASSING or not left:
+                raise
+            known = error.status is not RPCStatusCode.NOT_FOUND
+        await asyncio.sleep(1)
+
+
+async def _drop(client: Client, id_: str) -> None:
+    try:
+        await client.get_schedule_handle(id_).delete()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # another worker was first
+            raise
