@@ -25,7 +25,7 @@ from tests.simulation.storm import CALM
 from tests.simulation.story import Story
 
 SEED = 5
-ORDERS = 14
+ORDERS = 8
 NEAR = 30 * SECOND
 """Of simulated time: the test server's clock goes on while it works."""
 

@@ -195,6 +195,6 @@ def test_any_sequence_keeps_the_rules() -> None:
     run_state_machine_as_test(
         OneOrder,
         settings=settings(
-            max_examples=6, stateful_step_count=8, deadline=None, derandomize=True, suppress_health_check=quiet
+            max_examples=3, stateful_step_count=8, deadline=None, derandomize=True, suppress_health_check=quiet
         ),
     )
