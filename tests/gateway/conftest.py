@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -17,12 +18,15 @@ from orderack.domain.store import StoreProfile
 from orderack.gateway.app import create_app
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.parts import GatewayParts
-from orderack.ledger.database import Database, make_engine
+from orderack.ledger.database import Database
 from orderack.ledger.repository import SqlLedger
 from orderack.links import PageLinks
+from orderack.messages.page_labels import PageWording
 from orderack.ports import InboxEvent, Message, Rendered
+from orderack.settings import Settings
 from orderack.touch_links import TouchLinks
 from tests.gateway.fakes import AlertChannel, ChatChannel, ScriptedOrders, SigningChannel, SigningErp, TextChannel
+from tests.ledger_fixture import engine_of
 from tests.temporal.server import orders as real_orders
 from tests.temporal.server import temporal, world
 
@@ -78,9 +82,29 @@ class Gateway:
         return key
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test has a ledger of its own, under one name: the engine for that name is made once."""
+    return tmp_path_factory.mktemp("gateway") / "shelf"
+
+
 @pytest.fixture
-def database(sqlite_template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(sqlite_template, tmp_path / "ledger.db"))
+def database(sqlite_template: Path, shelf: Path) -> Path:
+    return new_ledger(sqlite_template, shelf)
+
+
+def new_ledger(template: Path, shelf: Path) -> Path:
+    """A ledger with nothing in it, in the place of the last one."""
+    if shelf.exists():
+        shutil.rmtree(shelf)
+    shelf.mkdir()
+    return Path(shutil.copy(template, shelf / "ledger.db"))
+
+
+@cache
+def wording() -> PageWording:
+    """The words of the policy in this repository, read once."""
+    return PageWording(Settings().policy_dir / "messages")
 
 
 def parts_with(ledger: SqlLedger, orders: ScriptedOrders, clock: Clock) -> GatewayParts:
@@ -97,6 +121,7 @@ def parts_with(ledger: SqlLedger, orders: ScriptedOrders, clock: Clock) -> Gatew
         links=PageLinks("a secret that signs buyers' links", PUBLIC),
         touch_links=TouchLinks("a secret that signs buyers' links", PUBLIC),
         public_url=PUBLIC,
+        wording=wording(),
         now=clock,
         sweep_every=timedelta(milliseconds=50),
     )
@@ -104,7 +129,7 @@ def parts_with(ledger: SqlLedger, orders: ScriptedOrders, clock: Clock) -> Gatew
 
 @pytest_asyncio.fixture
 async def gateway(database: Path) -> AsyncIterator[Gateway]:
-    ledger = SqlLedger(Database(make_engine(f"sqlite+aiosqlite:///{database}")))
+    ledger = SqlLedger(Database(engine_of(f"sqlite+aiosqlite:///{database}")))
     orders, clock = ScriptedOrders(), Clock()
     parts = parts_with(ledger, orders, clock)
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)

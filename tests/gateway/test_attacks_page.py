@@ -35,24 +35,27 @@ async def buyer(gateway: Gateway) -> AsyncIterator[Buyer]:
 # -- floods -----------------------------------------------------------------------------------------------------------
 
 
-async def test_hundreds_of_posts_of_one_form_are_one_request_and_one_signal(buyer: Buyer) -> None:
-    answers = await asyncio.gather(*(buyer.sends("affirm", form="the one") for _ in range(300)))
+@pytest.mark.parametrize("posts", [50, pytest.param(300, marks=pytest.mark.long)])
+async def test_many_posts_of_one_form_are_one_request_and_one_signal(buyer: Buyer, posts: int) -> None:
+    answers = await asyncio.gather(*(buyer.sends("affirm", form="the one") for _ in range(posts)))
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.headers["location"] for answer in answers}) == 1
     assert len(buyer.gateway.orders.facts) == 1
     assert len(await buyer.facts()) == 1
 
 
-async def test_a_question_that_is_sent_many_times_at_once_is_asked_once(buyer: Buyer) -> None:
+@pytest.mark.parametrize("posts", [30, pytest.param(100, marks=pytest.mark.long)])
+async def test_a_question_that_is_sent_many_times_at_once_is_asked_once(buyer: Buyer, posts: int) -> None:
     async with watched() as watch:
-        await asyncio.gather(*(buyer.sends("question", form="the one", text="When?") for _ in range(100)))
+        await asyncio.gather(*(buyer.sends("question", form="the one", text="When?") for _ in range(posts)))
     assert [question.text for question in buyer.gateway.orders.questions] == ["When?"]
     assert watch.longest < TOO_LONG
 
 
-async def test_a_thousand_opens_change_nothing_and_hold_up_nobody(buyer: Buyer) -> None:
+@pytest.mark.parametrize("opens", [100, pytest.param(1_000, marks=pytest.mark.long)])
+async def test_many_opens_change_nothing_and_hold_up_nobody(buyer: Buyer, opens: int) -> None:
     slowest = 0.0
-    opening = asyncio.gather(*(buyer.opens() for _ in range(1_000)))
+    opening = asyncio.gather(*(buyer.opens() for _ in range(opens)))
     while not opening.done():
         before = time.perf_counter()
         assert (await buyer.gateway.http.get("/healthz")).status_code == 200

@@ -5,7 +5,6 @@ The events are the vendors' own, as each channel's conformance suite has them; e
 
 import importlib
 import random
-import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,12 +23,13 @@ from orderack.domain.proof import Proof, prove
 from orderack.gateway.announce import GRACE, announce_stragglers
 from orderack.gateway.parts import GatewayParts
 from orderack.gateway.webhooks import Taken, take
-from orderack.ledger.database import Database, make_engine
+from orderack.ledger.database import Database
 from orderack.ledger.repository import SqlLedger
 from orderack.ports import Channel, ChannelEvent, Idempotency, Message, Rendered
 from tests.conformance.channel import NOW, WEBHOOK_KEY, WebhookConformance
-from tests.gateway.conftest import Clock, parts_with
+from tests.gateway.conftest import Clock, new_ledger, parts_with
 from tests.gateway.fakes import ScriptedOrders
+from tests.ledger_fixture import engine_of
 
 REF = OrderRef(store="demo", number="A-1001")
 SENT_AT = NOW - timedelta(hours=1)
@@ -49,6 +49,13 @@ def _suites(name: str) -> list[type[WebhookConformance]]:
 POSTING = {suite.name: suite for name in load() for suite in _suites(name)}
 
 every_channel = pytest.mark.parametrize("name", sorted(POSTING))
+
+WORDY = {"line", "mailgun_email", "sendgrid_email", "telegram", "twilio_sms", "webhook"}
+"""Channels with many words, each like one of fewer words: the same medium, or the same way to know a message again."""
+
+in_all_orders = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name in WORDY)) for name in sorted(POSTING)]
+)
 
 
 @dataclass
@@ -128,9 +135,8 @@ class House:
 
 
 @asynccontextmanager
-async def house(name: str, template: Path, folder: Path) -> AsyncIterator[House]:
-    file = shutil.copy(template, folder / f"{random.getrandbits(64):x}.db")
-    ledger = SqlLedger(Database(make_engine(f"sqlite+aiosqlite:///{file}")))
+async def house(name: str, template: Path, shelf: Path) -> AsyncIterator[House]:
+    ledger = SqlLedger(Database(engine_of(f"sqlite+aiosqlite:///{new_ledger(template, shelf)}")))
     orders, clock = ScriptedOrders(), Moment()
     suite = POSTING[name]()
     channel = suite.make(NOWHERE)
@@ -159,16 +165,16 @@ def arrivals(events: Sequence[ChannelEvent]) -> Iterable[Sequence[ChannelEvent]]
     yield mixed
 
 
-@every_channel
+@in_all_orders
 async def test_in_whatever_order_and_however_often_they_come_the_record_is_the_same(
-    name: str, sqlite_template: Path, tmp_path: Path
+    name: str, sqlite_template: Path, shelf: Path
 ) -> None:
     records: list[Record] = []
-    async with house(name, sqlite_template, tmp_path) as plain:
+    async with house(name, sqlite_template, shelf) as plain:
         events = plain.events()
         ceiling = plain.channel.traits.evidence_ceiling
     for order in arrivals(events):
-        async with house(name, sqlite_template, tmp_path) as at:
+        async with house(name, sqlite_template, shelf) as at:
             await at.claimed(id_in(events))
             for event in order:
                 await take(at.parts, name, event)
@@ -196,9 +202,9 @@ def _names(event: ChannelEvent) -> bool:
 
 @every_channel
 async def test_a_report_that_overtakes_our_own_record_is_kept_until_it_finds_its_message(
-    name: str, sqlite_template: Path, tmp_path: Path
+    name: str, sqlite_template: Path, shelf: Path
 ) -> None:
-    async with house(name, sqlite_template, tmp_path) as at:
+    async with house(name, sqlite_template, shelf) as at:
         events = [event for event in at.events() if event.grade and event.grade.rank >= Grade.E1.rank]
         await at.claimed()
         taken = [await take(at.parts, name, event) for event in events]
@@ -222,10 +228,10 @@ async def test_a_report_that_overtakes_our_own_record_is_kept_until_it_finds_its
 )
 @pytest.mark.parametrize("state", [SendState.UNKNOWN, SendState.UNAVAILABLE, None])
 async def test_a_report_that_carries_our_key_settles_a_doubt_and_no_straggler_unsettles_it(
-    name: str, state: SendState | None, sqlite_template: Path, tmp_path: Path
+    name: str, state: SendState | None, sqlite_template: Path, shelf: Path
 ) -> None:
     """None: the doubtful attempt's worker has died, and its lease has run out."""
-    async with house(name, sqlite_template, tmp_path) as at:
+    async with house(name, sqlite_template, shelf) as at:
         event = next(event for event in at.events() if event.grade and event.key)
         await at.claimed()
         if state:
@@ -248,9 +254,9 @@ def _stored(at: House) -> Message:
 
 @every_channel
 async def test_what_somebody_else_reports_or_says_is_no_evidence_of_our_message(
-    name: str, sqlite_template: Path, tmp_path: Path
+    name: str, sqlite_template: Path, shelf: Path
 ) -> None:
-    async with house(name, sqlite_template, tmp_path) as at:
+    async with house(name, sqlite_template, shelf) as at:
         await at.claimed("another-id")
         strange = {"key": None, "provider_id": "nobody-knows-it", "sender": None}
         for event in at.events():
@@ -264,9 +270,9 @@ async def test_what_somebody_else_reports_or_says_is_no_evidence_of_our_message(
     [name for name, suite in sorted(POSTING.items()) if suite().make(NOWHERE).traits.idempotency is Idempotency.ECHO],
 )
 async def test_a_bounce_after_a_reading_takes_nothing_from_it_and_is_told(
-    name: str, sqlite_template: Path, tmp_path: Path
+    name: str, sqlite_template: Path, shelf: Path
 ) -> None:
-    async with house(name, sqlite_template, tmp_path) as at:
+    async with house(name, sqlite_template, shelf) as at:
         events = at.events()
         bounced = [event for event in events if event.event is EvidenceEvent.BOUNCED]
         best = max((event for event in events if event.grade), key=lambda one: one.grade.rank if one.grade else 0)

@@ -233,11 +233,14 @@ async def test_a_repeat_that_bears_a_new_time_is_a_repeat(gateway: Gateway) -> N
     assert len(await gateway.ledger.evidence(REF)) == 1
 
 
-async def test_a_full_batch_of_a_provider_is_taken_and_only_more_than_that_refused(gateway: Gateway) -> None:
+@pytest.mark.parametrize("ours", [10, pytest.param(350, marks=pytest.mark.long)])
+async def test_a_full_batch_of_a_provider_is_taken_and_only_more_than_that_refused(gateway: Gateway, ours: int) -> None:
+    """Some of it is about a message of ours: each of those is weighed against all that is known of its order."""
     await gateway.accepted_send(REF)
-    batch = [an_event(f"e{n}").model_copy(update={"raw": "x" * 1_900}) for n in range(350)]
-    answer = await report(gateway, *batch)
-    assert (answer.status_code, answer.json()["events"]) == (200, 350)
+    about = [an_event(f"e{n}", provider_id="p-1001" if n < ours else "not-recorded-yet") for n in range(350)]
+    answer = await report(gateway, *(event.model_copy(update={"raw": "x" * 1_900}) for event in about))
+    assert (answer.status_code, answer.json()) == (200, {"events": 350, "waiting": 350 - ours})
+    assert len(await gateway.ledger.evidence(REF)) == ours
     padded = b"[" + b" " * (1024 * 1024) + b"]"
     refused = await gateway.http.post("/webhooks/email", content=padded, headers=signed(padded, URL))
     assert refused.status_code == 413
