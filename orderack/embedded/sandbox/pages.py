@@ -21,6 +21,13 @@ MESSAGE_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 """Runs and loads nothing; its button opens in a tab of its own."""
+TEMPLATES = Environment(
+    loader=PackageLoader("orderack.embedded.sandbox"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 SHOWN = 200
 """Messages on one page."""
 
@@ -62,13 +69,6 @@ class Pages:
     def __init__(self, state: SandboxState) -> None:
         self._outbox = state.outbox
         self._hooks = state.hooks
-        self._templates = Environment(
-            loader=PackageLoader("orderack.embedded.sandbox"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
 
     def routes(self) -> Sequence[BaseRoute]:
         return (
@@ -84,7 +84,7 @@ class Pages:
         return RedirectResponse("/mailbox")
 
     async def _style(self, request: Request) -> Response:
-        source, _, _ = self._templates.loader.get_source(self._templates, "style.css")  # type: ignore[union-attr]
+        source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, "style.css")  # type: ignore[union-attr]
         return Response(source, media_type="text/css")
 
     async def _list(self, request: Request) -> Response:
@@ -120,7 +120,7 @@ class Pages:
         return self._page("hooks.html", events=newest[:SHOWN], total=len(events), refused=sum(refused.values()))
 
     def _page(self, template: str, **values: object) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(values), headers=_headers(PAGE_POLICY))
+        return HTMLResponse(TEMPLATES.get_template(template).render(values), headers=_headers(PAGE_POLICY))
 
 
 def _headers(policy: str) -> dict[str, str]:

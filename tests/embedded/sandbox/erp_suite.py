@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import date
 from decimal import Decimal
+from itertools import cycle
 from typing import ClassVar
 
 import pytest
@@ -26,6 +27,14 @@ from tests.conformance.erp import an_order
 HOME = Address(
     name="Ada Example", street="1 Main Street", city="Springfield", region="IL", postal_code="62701", country="US"
 )
+SHORT = {
+    Action.CUT_OFF_BEFORE: 1,
+    Action.CUT_OFF_AFTER_ACCEPT: 2,
+    Action.FAIL: 1,
+    Action.NONSENSE: 1,
+    Action.THROTTLE: 1,
+}
+"""Each fault, and the revision that it strikes in the short run."""
 ENOUGH = 30
 """Requests of a submission; the last of them is found by a fault that no longer strikes."""
 
@@ -34,6 +43,15 @@ def the_order(number: str = "A-1001") -> Order:
     """Two lines for Ada Example: a KETTLE, five CUPs."""
     order = an_order(OrderRef(store="shop", number=number))
     return order.model_copy(update={"delivery_address": HOME, "billing_address": HOME})
+
+
+def each_lost(steps: Sequence[tuple[Operation, int]]) -> Sequence[pytest.ParameterSet]:
+    """`operation`, `nth`, `action`: every request with every fault; in the short run the writes, and each with one."""
+    actions = (Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT, Action.FAIL, Action.NONSENSE)
+    short = {(*step, action) for step, action in zip(steps, cycle(actions), strict=False)}
+    short |= {(*step, action) for step in steps if step[0] is Operation.SEND for action in actions}
+    every = [(*step, action) for step in steps for action in actions]
+    return [pytest.param(*cell, marks=[] if cell in short else [pytest.mark.long]) for cell in every]
 
 
 class ErpSandboxSuite(ABC):
@@ -106,9 +124,13 @@ class ErpSandboxSuite(ABC):
         assert len(sandbox.state.log.entries(self.target)) == 1
 
     @pytest.mark.parametrize(
-        "action", [Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT, Action.FAIL, Action.NONSENSE, Action.THROTTLE]
+        ("action", "revision"),
+        [
+            pytest.param(action, revision, marks=[] if revision == first else [pytest.mark.long])
+            for action, first in SHORT.items()
+            for revision in (1, 2)
+        ],
     )
-    @pytest.mark.parametrize("revision", [1, 2])
     async def test_a_fault_at_any_request_of_a_submission_leaves_one_document(self, sandbox, action, revision) -> None:
         vendor = self.vendor(sandbox)
         wait = {"retry_after": 1} if action is Action.THROTTLE else {}
@@ -130,7 +152,7 @@ class ErpSandboxSuite(ABC):
                     return
         raise AssertionError("a submission of thirty requests")
 
-    @pytest.mark.parametrize("action", [Action.SLOW, Action.HANG])
+    @pytest.mark.parametrize("action", [pytest.param(Action.SLOW, marks=pytest.mark.long), Action.HANG])
     async def test_a_process_that_dies_at_any_request_leaves_one_document(
         self, sandbox, until, action, monkeypatch
     ) -> None:

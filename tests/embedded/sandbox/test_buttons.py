@@ -26,10 +26,15 @@ SHOWN = {
 }
 
 
-def changed_order(name: str) -> Message:
+@pytest.fixture(scope="module")
+def renderer() -> MessageRenderer:
+    return MessageRenderer(ROOT / "policy" / "messages")
+
+
+def changed_order(name: str, renderer: MessageRenderer) -> Message:
     """The confirmation of a changed order, in German: it asks for the buyer's word."""
     content = list(samples(Kind.CONFIRMATION, "de"))[-1]
-    rendered = MessageRenderer(ROOT / "policy" / "messages").render(content)
+    rendered = renderer.render(content)
     return Message(
         key=SendKey(ref=content.order.ref, revision=2, kind=Kind.CONFIRMATION, n=1, channel=name),
         recipient=address(name),
@@ -44,7 +49,7 @@ def changed_order(name: str) -> Message:
 
 @pytest.mark.parametrize("name", sorted(SHOWN))
 async def test_the_page_of_a_chats_message_shows_its_buttons_in_the_messages_language(
-    sandbox: Sandbox, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, name: str
+    sandbox: Sandbox, http: httpx.AsyncClient, renderer: MessageRenderer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for variable, value in sandbox.environment().items():
         monkeypatch.setenv(variable, value)
@@ -53,7 +58,7 @@ async def test_the_page_of_a_chats_message_shows_its_buttons_in_the_messages_lan
         vendor._heard[address(name)] = datetime.now(UTC).timestamp()
     channel = channels.build([name])[name]
     try:
-        await channel.send(changed_order(name))
+        await channel.send(changed_order(name, renderer))
     finally:
         await channel.aclose()
     (shown,) = sandbox.state.outbox.find()

@@ -16,6 +16,7 @@ from orderack.erps.cin7_core import make
 from orderack.errors import BadSignature, InDoubt, InvalidInput, Misconfigured, Refused, Unavailable
 from orderack.ports import Awaited, RawRequest
 from tests.conformance.erp import LINES, REF, an_order
+from tests.embedded.sandbox.erp_suite import each_lost
 
 ORDER = an_order()
 PREFIX = "ORDERACK_ERP_CIN7_CORE_"
@@ -106,8 +107,7 @@ STEPS = [(Operation.SEND, 0), (Operation.SEND, 1), *((Operation.LOOKUP, nth) for
 """The sale, its order; looking, looking again, reading back."""
 
 
-@pytest.mark.parametrize("action", [Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT, Action.FAIL, Action.NONSENSE])
-@pytest.mark.parametrize(("operation", "nth"), STEPS)
+@pytest.mark.parametrize(("operation", "nth", "action"), each_lost(STEPS))
 async def test_whatever_request_of_a_submission_is_lost_it_is_booked_once(
     built, sandbox, account, action, operation, nth
 ):

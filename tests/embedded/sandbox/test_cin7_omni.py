@@ -16,6 +16,7 @@ from orderack.erps.cin7_omni import make
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Awaited
 from tests.conformance.erp import LINES, NOW, REF, an_order
+from tests.embedded.sandbox.erp_suite import each_lost
 
 ORDER = an_order()
 PREFIX = "ORDERACK_ERP_CIN7_OMNI_"
@@ -126,9 +127,8 @@ STEPS = [(Operation.SEND, 0), (Operation.LOOKUP, 0), (Operation.LOOKUP, 1), (Ope
 """The order; looking, reading back; its stock."""
 
 
-@pytest.mark.parametrize("action", [Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT, Action.FAIL, Action.NONSENSE])
-@pytest.mark.parametrize(("operation", "nth"), STEPS)
-@pytest.mark.parametrize("revision", [1, 2])
+@pytest.mark.parametrize(("operation", "nth", "action"), each_lost(STEPS))
+@pytest.mark.parametrize("revision", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_whatever_request_of_a_submission_is_lost_it_is_booked_once(
     built, sandbox, account, action, operation, nth, revision
 ):

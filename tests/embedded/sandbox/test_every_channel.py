@@ -23,6 +23,11 @@ KIND = {"activecampaign": Kind.CONFIRMATION}
 """It takes finished orders only."""
 
 
+@pytest.fixture(scope="module")
+def renderer() -> MessageRenderer:
+    return MessageRenderer(ROOT / "policy" / "messages")
+
+
 def address(name: str) -> str:
     traits = load()[name].adapter.traits
     if traits.audience is Audience.INTERNAL:
@@ -32,14 +37,13 @@ def address(name: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(load()))
 async def test_every_channel_is_set_up_by_the_sandbox_checked_and_sends(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+    sandbox: Sandbox, renderer: MessageRenderer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for variable, value in sandbox.environment().items():
         monkeypatch.setenv(variable, value)
     channel = channels.build([name])[name]
     on = ExternalId(system=name.removesuffix("_note"), id=ON[name]) if name in ON else None
     wanted = Wanted(to=address(name), kind=KIND.get(name, Kind.RECEIVED), language="en", on=on)
-    renderer = MessageRenderer(ROOT / "policy" / "messages")
     message = trial(name, channel.traits, wanted, renderer, "https://acks.example.com")
     try:
         if isinstance(channel, Checks):

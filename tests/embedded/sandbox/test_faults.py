@@ -103,12 +103,12 @@ async def test_hanging_neither_answers_nor_accepts_nor_closes(sandbox, http, tar
 
 @pytest.mark.parametrize("target", VENDORS)
 async def test_slow_accepts_at_once_and_answers_late(sandbox, http, target):
-    sandbox.state.faults.add(Fault(target=target, action=Action.SLOW, seconds=0.3))
+    sandbox.state.faults.add(Fault(target=target, action=Action.SLOW, seconds=30))
     began = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         await httpx.AsyncClient.send(http, with_timeout(good(http, sandbox, target), 0.1))
     assert len(sandbox.state.log.entries(target)) == 1
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 30
     sandbox.state.faults.add(Fault(target=target, action=Action.SLOW, seconds=0.2))
     began = time.monotonic()
     assert (await http.send(good(http, sandbox, target))).is_success

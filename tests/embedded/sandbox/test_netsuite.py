@@ -16,6 +16,7 @@ from orderack.erps.netsuite import NetsuiteErp, NetsuiteSettings, make
 from orderack.errors import Misconfigured, Refused, Unavailable
 from orderack.ports import Awaited, RawRequest
 from tests.conformance.erp import LINES, NOW, REF, an_order
+from tests.embedded.sandbox.erp_suite import each_lost
 
 ORDER = an_order()
 PREFIX = "ORDERACK_ERP_NETSUITE_"
@@ -118,8 +119,7 @@ EVERY_REQUEST = [
 """Look, customer, currency, items, write, read back."""
 
 
-@pytest.mark.parametrize("action", [Action.CUT_OFF_BEFORE, Action.CUT_OFF_AFTER_ACCEPT, Action.FAIL, Action.NONSENSE])
-@pytest.mark.parametrize(("operation", "nth"), EVERY_REQUEST)
+@pytest.mark.parametrize(("operation", "nth", "action"), each_lost(EVERY_REQUEST))
 async def test_whatever_request_of_a_submission_is_lost_it_is_booked_once(built, sandbox, action, operation, nth):
     sandbox.state.behaviour = Behaviour(books_after=0)
     sandbox.state.faults.add(Fault(target=Target.NETSUITE, action=action, operation=operation, after=nth))
