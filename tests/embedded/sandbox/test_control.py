@@ -9,7 +9,9 @@ import sys
 
 import httpx
 import pytest
+import typer
 
+from orderack.cli import sandbox_command
 from orderack.embedded.sandbox import Sandbox, SandboxState
 from orderack.embedded.sandbox.credentials import Credentials
 
@@ -135,9 +137,8 @@ async def test_the_command_prints_lines_that_a_shell_can_take_in():
     assert process.returncode == 0
 
 
-async def test_the_command_says_that_a_port_is_taken():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = await run("--port", str(taken.getsockname()[1]), "--smtp-port", "0")
-        _, stderr = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode == 1
-    assert b"choose another --port" in stderr
+def test_the_command_says_that_a_port_is_taken(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(typer.Exit) as ended:
+        sandbox_command.sandbox(port=taken.getsockname()[1], smtp_port=0)
+    assert ended.value.exit_code == 1
+    assert "choose another --port" in capsys.readouterr().err
