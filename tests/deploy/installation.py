@@ -18,6 +18,7 @@ from orderack.domain.order import Order, OrderRef
 from orderack.errors import OrderAckError
 from orderack.temporal.connect import connect
 from orderack.temporal.orders import Orders
+from tests.cli import warm
 from tests.temporal.server import binary
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +26,8 @@ API_KEY = "a-key-of-the-tests"
 PATIENCE = 240.0
 """Seconds: the machine may be busy with other tests."""
 
-PROGRAM = "from orderack.cli.main import main; main()"
-"""As the console script."""
+PROGRAMS = "import orderack.embedded.sandbox, orderack.gateway.app, workers.queues"
+"""What the processes of an installation import when they start."""
 
 
 def free_port() -> int:
@@ -44,14 +45,39 @@ class Installation:
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     @property
+    def warm(self) -> Path:
+        """The socket of the process that has the commands imported (`tests.cli.warm`)."""
+        return self.folder / "warm"
+
+    async def warms_up(self, first: str) -> None:
+        """Have the commands imported, and what a test plants in them."""
+        process = await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-c",
+                f"{PROGRAMS}\n{first}\nfrom tests.cli.warm import serve; serve({str(self.warm)!r})",
+            ),
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        self.processes["warm"] = process
+        assert process.stdout
+        assert await process.stdout.readline() == b"warm\n"
+
+    @property
     def gateway(self) -> str:
         return self.environment["ORDERACK_PUBLIC_URL"]
+
+    def _command(self, *arguments: str) -> tuple[str, ...]:
+        """Ends as the command ends, and takes it along when it is killed."""
+        return (sys.executable, "-I", "-S", warm.__file__, str(self.warm), *arguments)
 
     async def start(self, name: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         """`orderack ARGUMENTS` in the background."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", PROGRAM, *arguments),
+                *self._command(*arguments),
                 cwd=self.folder,
                 env=self.environment | environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -64,7 +90,7 @@ class Installation:
     async def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """`orderack ARGUMENTS` to its end: exit code, standard output, standard error."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", PROGRAM, *arguments),
+            *self._command(*arguments),
             cwd=self.folder,
             env=self.environment | environment,
             stdin=asyncio.subprocess.DEVNULL,
@@ -169,8 +195,11 @@ async def made_namespace(address: str, name: str) -> str:
 
 
 @asynccontextmanager
-async def installed(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Installation]:
-    """An installation with the look-alikes of vendors and an ERP, and nothing else running yet."""
+async def installed(folder: Path, settings: Mapping[str, str], first: str = "") -> AsyncIterator[Installation]:
+    """An installation with the look-alikes of vendors and an ERP, and nothing else running yet.
+
+    `first`: what a test plants in the commands that are run to their end.
+    """
     port = free_port()
     keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     digest = hashlib.sha256(API_KEY.encode()).hexdigest()
@@ -192,6 +221,7 @@ async def installed(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[
         | dict(settings),
     )
     try:
+        await made.warms_up(first)
         await made.start("sandbox", "sandbox", "--json", "--port", "0", "--smtp-port", "0", "--callback", made.gateway)
         await made.until(lambda: made.log("sandbox").endswith("}\n"), lambda: made.log("sandbox")[-2000:])
         told = json.loads(made.log("sandbox"))

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 import pytest
@@ -36,15 +35,24 @@ def handed_off(status: OrderStatus) -> bool:
     return status.stage is Stage.HANDED_OFF
 
 
-@pytest_asyncio.fixture
-async def shop(temporal: Temporal, tmp_path: Path) -> AsyncIterator[Installation]:
-    """A ledger that is a file, one worker for everything, the gateway, the look-alikes."""
+AT_ONCE = """
+from datetime import timedelta
+from orderack.cli import doctor_orders
+doctor_orders.SETTLING = -timedelta(hours=1)
+"""
+"""Nobody waits a minute here: the commands take every order for an old one."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shop(temporal: Temporal, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    """A ledger that is a file, one worker for everything, the gateway, the look-alikes. Each story has its orders."""
+    folder = tmp_path_factory.mktemp("drill")
     settings = {
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": NAMESPACE,
-        "ORDERACK_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/ledger.db",
+        "ORDERACK_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/ledger.db",
     }
-    async with installed(tmp_path, settings) as made:
+    async with installed(folder, settings, AT_ONCE) as made:
         assert (await made.run("ledger", "migrate"))[0] == 0
         await made_namespace(temporal.address, NAMESPACE)
         assert (await made.run("temporal", "setup"))[0] == 0
@@ -103,21 +111,6 @@ async def forget(client: Client, order: Order) -> None:
         except RPCError:
             return
         await asyncio.sleep(0.1)
-
-
-@pytest.fixture(autouse=True)
-def settles_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits a minute here: the processes that are asked take every order for an old one."""
-    monkeypatch.setattr("tests.deploy.installation.PROGRAM", AT_ONCE)
-
-
-AT_ONCE = """
-from datetime import timedelta
-from orderack.cli import doctor_orders
-doctor_orders.SETTLING = -timedelta(hours=1)
-from orderack.cli.main import main
-main()
-"""
 
 
 async def test_a_ledger_that_is_older_than_temporal_is_told_what_it_lost_and_nobody_hears_twice(
