@@ -82,15 +82,15 @@ class Gateway:
         return key
 
 
-@pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def shelf(sqlite_folder: Path) -> Path:
     """Where each test has a ledger of its own, under one name: the engine for that name is made once."""
-    return tmp_path_factory.mktemp("gateway") / "shelf"
+    return sqlite_folder / "gateway"
 
 
 @pytest.fixture
-def database(sqlite_template: Path, shelf: Path) -> Path:
-    return new_ledger(sqlite_template, shelf)
+def database(sqlite_template: Path, sqlite_folder: Path) -> Path:
+    return new_ledger(sqlite_template, sqlite_folder / "gateway")
 
 
 def new_ledger(template: Path, shelf: Path) -> Path:
