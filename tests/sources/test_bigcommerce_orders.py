@@ -12,7 +12,7 @@ from orderack.errors import InvalidInput, Unavailable
 from orderack.ports import Delivery, Skipped, Standing
 from orderack.sources._bigcommerce_order import PAYMENT, STATUSES
 from tests.conformance.peer import Answer, json_answer, running_peer
-from tests.sources.test_bigcommerce import COUPONS, HEAD, LINES, ORDER, REFUND, bigcommerce, like, snapshot
+from tests.sources.bigcommerce_bodies import COUPONS, HEAD, LINES, ORDER, REFUND, bigcommerce, like, snapshot
 
 API = "https://api.bigcommerce.com/stores/abc123/v2"
 

@@ -12,9 +12,9 @@ from orderack.sources._shopify_order import ShopOrder as ShopifyOrder
 from orderack.sources._shopify_reading import reading_of as shopify_reading
 from orderack.sources._woocommerce_order import ShopOrder as WooOrder
 from orderack.sources._woocommerce_reading import reading_of as woocommerce_reading
+from tests.sources import bigcommerce_bodies as bigcommerce
 from tests.sources import magento_bodies as magento
 from tests.sources import shopify_bodies as shopify
-from tests.sources import test_bigcommerce as bigcommerce
 from tests.sources import woocommerce_bodies as woocommerce
 
 DAY = "2026-11-24"

@@ -8,8 +8,8 @@ from orderack.errors import InvalidInput
 from orderack.ports import Hint, Skipped, Snapshot
 from tests.conformance.peer import Answer, running_peer
 from tests.conformance.source import NOW
+from tests.sources import bigcommerce_bodies as bigcommerce
 from tests.sources import magento_bodies as magento
-from tests.sources import test_bigcommerce as bigcommerce
 
 ODD = [None, 7, "x", [], {}, {"id": {}, "entity_id": {}}, {"id": True}, {"id": "9" * 300, "entity_id": None}]
 
