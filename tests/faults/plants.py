@@ -12,7 +12,7 @@ from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
 from orderack.errors import InDoubt, Unavailable
 from orderack.ledger.database import Database
 from orderack.ledger.repository import SqlLedger
-from orderack.ports import Channel, ClaimResult, Message, Sent
+from orderack.ports import Channel, ClaimResult, Message, Sent, Terms
 
 
 def _accepted(key: SendKey, sent: Sent) -> SendOutcome:
@@ -88,8 +88,10 @@ def missing_lease() -> Iterator[None]:
     """A claim holds nobody off."""
     usual = SqlLedger.claim
 
-    async def claim(self: SqlLedger, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
-        return await usual(self, key, message, now, timedelta(0))
+    async def claim(
+        self: SqlLedger, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
+    ) -> ClaimResult:
+        return await usual(self, key, message, now, timedelta(0), terms)
 
     with patch.object(SqlLedger, "claim", claim):
         yield

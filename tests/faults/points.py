@@ -23,7 +23,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, Workf
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.ledger import sends
 from orderack.ledger.repository import SqlLedger
-from orderack.ports import ClaimResult, Message, StoredSend
+from orderack.ports import ClaimResult, Message, StoredSend, Terms
 
 
 class Point(StrEnum):
@@ -67,16 +67,23 @@ def _claim(patches: ExitStack, strike: Strike) -> None:
     written, committed = sends.claim, SqlLedger.claim
 
     async def write(
-        session: AsyncSession, key: SendKey, message: Message, now: datetime, lease: timedelta
+        session: AsyncSession,
+        key: SendKey,
+        message: Message,
+        now: datetime,
+        lease: timedelta,
+        terms: Terms | None = None,
     ) -> ClaimResult:
-        result = await written(session, key, message, now, lease)
+        result = await written(session, key, message, now, lease, terms)
         await session.flush()
         strike(Point.BEFORE_CLAIM, str(key))
         return result
 
-    async def commit(self: SqlLedger, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+    async def commit(
+        self: SqlLedger, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
+    ) -> ClaimResult:
         _sending.set(str(key))
-        result = await committed(self, key, message, now, lease)
+        result = await committed(self, key, message, now, lease, terms)
         if result.mine:
             strike(Point.CLAIMED, str(key))
         return result
