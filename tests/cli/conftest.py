@@ -43,15 +43,6 @@ from workflows import WORKFLOWS
 __all__ = ["temporal"]
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from orderack.cli.main import main
-main()
-"""
-"""As the console script; a shell's background job, and so perhaps this test run, starts with Ctrl-C ignored."""
-
-
 WARM = Path(__file__).with_name("warm.py")
 
 
@@ -130,11 +121,14 @@ class Terminal:
     """The socket of the process that has the commands imported (`warm.py`)."""
     environment: dict[str, str] = field(default_factory=dict)
 
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """What to start for the command: it ends as the command ends."""
+        return (sys.executable, "-I", "-S", str(WARM), self.warm, *arguments)
+
     async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         """The command's process, on its way."""
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(WARM), self.warm),
-            *arguments,
+            *self.command(*arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ from orderack.cli.phone_dialogue import Cancelled, Dialogue, from_answers
 from orderack.cli.phone_order import order_of, read_back
 from orderack.cli.phone_questions import Desk, line_in, number_in, window_in
 from orderack.domain.order import Order, Relation
-from tests.cli.conftest import PROGRAM, KeptWorld, Terminal
+from tests.cli.conftest import KeptWorld, Terminal
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 DESK = Desk(
@@ -343,7 +342,7 @@ async def at_a_terminal(bare: Terminal, *typed: bytes, interrupt: bool = False) 
     """What `orderack phone` shows at a terminal where this is typed, and how it ends."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, "phone", "--wait", "0"),
+        *bare.command("phone", "--wait", "0"),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ PRODUCT = [name for name in NAMES if not name.startswith("orderack/embedded/")]
 """The look-alikes and the embedded run are not reached by strangers."""
 
 
+@cache
 def tree(name: str) -> ast.Module:
     return ast.parse((ROOT / name).read_text())
 
@@ -84,12 +86,13 @@ WAYS_OUT = {
 """Where connections are opened, and who names the other end: never an order, a message or a request."""
 
 
-def calls(module: ast.Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(module) if isinstance(node, ast.Call))
+@cache
+def calls(name: str) -> list[ast.Call]:
+    return [node for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
 
 
 def test_connections_are_opened_only_where_somebody_of_ours_names_the_other_end() -> None:
-    found = {name for name in PRODUCT if any(OPENS.match(ast.unparse(call.func)) for call in calls(tree(name)))}
+    found = {name for name in PRODUCT if any(OPENS.match(ast.unparse(call.func)) for call in calls(name))}
     assert found == set(WAYS_OUT), found ^ set(WAYS_OUT)
 
 
@@ -98,7 +101,7 @@ def test_no_call_follows_a_redirect_skips_a_certificate_or_asks_a_shell(word: st
     found = [
         name
         for name in PRODUCT
-        for call in calls(tree(name))
+        for call in calls(name)
         for keyword in call.keywords
         if keyword.arg == word and isinstance(keyword.value, ast.Constant) and keyword.value.value is bad
     ]

@@ -1,4 +1,7 @@
-"""One embedded run, scraped, read and traced: every figure that the page names is there, and says what happened."""
+"""One embedded run, scraped, read and traced: every figure that the page names is there, and says what happened.
+
+Long: each figure is fed, and each span and line looked at, in the tests beside this one.
+"""
 
 import asyncio
 import json
@@ -125,6 +128,7 @@ async def story(driver: Driver, http: httpx.AsyncClient) -> list[str]:
     return [order.number for order in (plain, another, waits)]
 
 
+@pytest.mark.long
 def test_every_documented_figure_is_there_with_a_value_that_can_be(ran: Ran) -> None:
     for name, one in documented().items():
         if name.startswith("temporal_") or name in ELSEWHERE:
@@ -141,6 +145,7 @@ def test_what_this_run_has_nothing_of_is_fed_elsewhere() -> None:
     assert documented().keys() >= ELSEWHERE | NOUGHT
 
 
+@pytest.mark.long
 def test_the_figures_say_what_happened(ran: Ran) -> None:
     assert ran.of("orderack_acknowledgement_seconds_count", kind="confirmation", store="demo") == 3
     assert 0 < ran.of("orderack_acknowledgement_seconds_sum", kind="confirmation") < 200
@@ -167,11 +172,13 @@ def test_the_figures_say_what_happened(ran: Ran) -> None:
         assert ran.of("temporal_worker_task_slots_available", task_queue=queue) > 0
 
 
+@pytest.mark.long
 def test_no_figure_names_an_order_or_a_buyer(ran: Ran) -> None:
     for secret in (*ran.numbers, *CANARY):
         assert secret not in ran.text
 
 
+@pytest.mark.long
 def test_the_log_is_json_and_names_orders_and_runs_and_nobody(ran: Ran) -> None:
     assert len(ran.lines) > 5
     others = [line for line in ran.log.splitlines() if line and not line.startswith("{")]
@@ -182,6 +189,7 @@ def test_the_log_is_json_and_names_orders_and_runs_and_nobody(ran: Ran) -> None:
         assert secret not in ran.log
 
 
+@pytest.mark.long
 def test_a_trace_goes_from_the_request_to_the_providers_call(ran: Ran) -> None:
     assert ran.traces.services == {"orderack-gateway", "orderack-worker"}
     paths = {tuple(ran.traces.path_to(span)) for span in ran.traces.spans}
