@@ -232,5 +232,5 @@ def terminal(bare: Terminal, temporal: Temporal, kept: KeptWorld) -> Terminal:
 @pytest.fixture
 def idle(terminal: Terminal) -> Terminal:
     """A terminal on a namespace where no worker answers."""
-    terminal.environment["TEMPORAL_NAMESPACE"] = IDLE
+    terminal.environment |= {"TEMPORAL_NAMESPACE": IDLE, "WARM_WITHIN": "3"}
     return terminal

@@ -15,6 +15,9 @@ import socket
 import sys
 import time
 
+WITHIN = "WARM_WITHIN"
+"""In a command's environment: after how many seconds it takes it that no worker answers."""
+
 
 def ask(path: str, arguments: list[str]) -> int:
     """Have a command run on this process's own streams; its exit code."""
@@ -98,6 +101,12 @@ def _become(wanted: dict[str, object], streams: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    if soon := environment.get(WITHIN):
+        from datetime import timedelta
+
+        from orderack.temporal.orders import Orders
+
+        Orders.__init__.__defaults__ = (timedelta(seconds=float(soon)),)
     sys.argv = ["orderack", *map(str, arguments)]
     main()
     os._exit(0)
