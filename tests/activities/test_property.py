@@ -1,6 +1,7 @@
 """Whatever a provider answers and however often we try, each class lets one message through at most."""
 
 import itertools
+import os
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +29,7 @@ from tests.activities.world import GIVE_UP, LEASE, NOW, World, key
 from tests.ledger.samples import order
 
 STEPS = (ACCEPTED, CUT_OFF, LOST, DOWN, REFUSED, KILLED_AFTER, KILLED_BEFORE)
+EXAMPLES = int(os.environ.get("ORDERACK_FUZZ_EXAMPLES", "20"))
 WAITS = (LEASE / 3, LEASE, GIVE_UP)
 _numbers = itertools.count(1)
 
@@ -55,7 +57,7 @@ async def _attempt(world: World, channel: str, ref: OrderRef) -> SendState | Non
     waits=st.lists(st.sampled_from(WAITS), min_size=8, max_size=8),
     echoes=st.booleans(),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_one_message_at_most_and_an_outcome_that_is_true(
     world: World, kind: type[NoneChannel], steps: list[Step], waits: list[timedelta], echoes: bool
 ) -> None:

@@ -134,7 +134,9 @@ def graded(status: OrderStatus) -> bool:
     return any(said.grade is Grade.E2 for said in status.acknowledgements if said.kind is Kind.RECEIVED)
 
 
-@pytest.mark.parametrize("poor", ["", NEW], ids=["no-key", "another-key"])
+@pytest.mark.parametrize(
+    "poor", [pytest.param("", id="no-key"), pytest.param(NEW, id="another-key", marks=pytest.mark.long)]
+)
 async def test_what_a_worker_cannot_open_waits_for_one_that_can(temporal: Temporal, poor: str) -> None:
     """Requests, facts before their order, and facts for an order that was open before: none is dropped."""
     early, opened, asked = (an_order(a_number(), now()) for _ in range(3))
