@@ -133,7 +133,7 @@ async def test_while_another_holds_the_ledgers_lock_nothing_is_answered_2xx(
 
 
 async def test_a_migration_that_dies_is_whole_before_or_whole_after(tmp_path: Path) -> None:
-    deaths, wrong = await killed_at_each_statement(f"sqlite+aiosqlite:///{tmp_path}/migrated.db", step=12)
+    deaths, wrong = await killed_at_each_statement(f"sqlite+aiosqlite:///{tmp_path}/migrated.db", step=8)
     assert deaths >= 2
     assert wrong == []
 
