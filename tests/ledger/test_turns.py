@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count, pairwise
@@ -223,8 +223,8 @@ class Direct:
         self._session = session
         self.add, self.get_bind, self.expunge_all = session.add, session.get_bind, session.expunge_all
 
-    async def execute(self, statement: Executable) -> Result[tuple[object, ...]]:
-        return self._session.execute(statement)
+    async def execute(self, statement: Executable, *of: Mapping[str, object]) -> Result[tuple[object, ...]]:
+        return self._session.execute(statement, *of)
 
     async def flush(self) -> None:
         self._session.flush()
