@@ -7,29 +7,28 @@ away, left behind. Both may happen to one event: update ids, receipt ids and evi
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
 
 from orderack.contracts.queries import OrderStatus
 from orderack.contracts.updates import BuyerQuestion, SubmitReply
-from orderack.domain.acknowledgement import SendKey, SendState
-from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from orderack.domain.acknowledgement import SendKey
+from orderack.domain.evidence import EvidenceEvent, EvidenceFact
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
-from orderack.domain.proof import proves_reading
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import Misconfigured, OrderAckError, OrderNotOpen, Refused, Unavailable
-from orderack.gateway.binding import bind, find_send, provenance_of
 from orderack.gateway.buyer_requests import BuyerRequest, tell
 from orderack.gateway.parts import GatewayParts
 from orderack.gateway.remember import remember
 from orderack.gateway.rests import Rests
 from orderack.gateway.watermarks import spread
+from orderack.gateway.weighing import Weighed, weighed
 from orderack.intake.deliveries import KIND
 from orderack.messages.page_labels import Taken
-from orderack.ports import ChannelEvent, InboxEvent, StoredSend
+from orderack.ports import ChannelEvent, InboxEvent
 from orderack.telemetry import logs
 from orderack.temporal.orders import Told
 
@@ -114,7 +113,11 @@ async def announce_channel_event(
     await remember(parts, row, channel, event)
     outcome: str | None = None
     for one in await spread(parts, channel, event):
-        outcome = await _tell(parts, row, channel, one, weigh=weigh) or outcome
+        found = await weighed(parts, channel, one, row.received_at, weigh=weigh)
+        if found is not None:
+            report = found.report
+            await parts.ledger.record_evidence(found.key.ref, report.fact, report.raw, report.provenance)
+            outcome = await _tell(parts, found)
     if outcome is None:
         if parts.now() - row.received_at < PATIENCE:
             return Outcome.WAITING
@@ -123,39 +126,21 @@ async def announce_channel_event(
     return outcome
 
 
-async def _tell(parts: GatewayParts, row: InboxEvent, channel: str, event: ChannelEvent, *, weigh: bool) -> str | None:
-    """What became of one event about one message; None: it is about none that we know (yet)."""
-    event = await bind(parts, channel, event)
-    send = await find_send(parts, channel, event)
-    if send is None:
-        return None
-    key = send.identity
-    fact = EvidenceFact(
-        id=event.id,
-        event=event.event,
-        grade=event.grade or Grade.E0,
-        channel=channel,
-        revision=key.revision,
-        kind=key.kind,
-        n=key.n,
-        occurred_at=_when(event, row, send),
-        basis=event.basis,
-    )
-    news = fact.event not in _NEVER_NEWS and (not weigh or await is_news(parts, key, fact, send))
-    await parts.ledger.record_evidence(key.ref, fact, event.raw, provenance_of(parts, channel, event, send))
-    outcome: str = await parts.orders.evidence(key.ref, fact) if news else Outcome.NO_NEWS
-    if event.text and event.event in _FOR_A_PERSON:
-        outcome = await _ask(parts, key, event)
+async def announce_report(parts: GatewayParts, row: InboxEvent, channel: str, found: Weighed) -> str:
+    """Tell what was recorded together with its event."""
+    await remember(parts, row, channel, found.event)
+    outcome = await _tell(parts, found)
+    await _announced(parts, row, outcome)
     return outcome
 
 
-def _when(event: ChannelEvent, row: InboxEvent, send: StoredSend) -> datetime:
-    """Not before the send was begun, and in no case after we heard of it: providers' clocks are not ours, and a
-    worker's may be ahead of the gateway's.
-
-    A time from the future would be the buyer's last word for ever. What the provider wrote stands in the raw event.
-    """
-    return min(row.received_at, max(send.claimed_at, event.occurred_at))
+async def _tell(parts: GatewayParts, found: Weighed) -> str:
+    """What became of one report about one message."""
+    ref, fact = found.key.ref, found.report.fact
+    outcome: str = await parts.orders.evidence(ref, fact) if found.news else Outcome.NO_NEWS
+    if found.event.text and found.event.event in _FOR_A_PERSON:
+        outcome = await _ask(parts, found.key, found.event)
+    return outcome
 
 
 _FOR_A_PERSON = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.OPTED_OUT})
@@ -171,34 +156,6 @@ async def _ask(parts: GatewayParts, key: SendKey, event: ChannelEvent) -> str:
     except OrderNotOpen:
         return Told.LATE
     return Outcome.ASKED if reply.accepted else Outcome.REFUSED
-
-
-_NEVER_NEWS = frozenset({EvidenceEvent.OPTED_IN})
-"""It is about the next message; no workflow acts on it."""
-
-_ALWAYS_NEWS = frozenset(
-    {
-        *(EvidenceEvent.BOUNCED, EvidenceEvent.AFFIRMED, EvidenceEvent.ASSENTED, EvidenceEvent.DECLINED),
-        *(EvidenceEvent.DISPUTED, EvidenceEvent.OPTED_OUT),
-    }
-)
-
-
-async def is_news(parts: GatewayParts, key: SendKey, fact: EvidenceFact, send: StoredSend) -> bool:
-    """Whether the workflow would act on it: each signal is a billed Action and four events of history.
-
-    A stronger grade, or a reading where an attested arrival had the strongest and proved none.
-    """
-    if fact.event in _ALWAYS_NEWS or send.state is not SendState.ACCEPTED:
-        return True
-    known = [
-        other
-        for other in await parts.ledger.evidence(key.ref)
-        if other.id != fact.id and (other.revision, other.kind, other.n) == (fact.revision, fact.kind, fact.n)
-    ]
-    if proves_reading(fact):
-        known = [other for other in known if proves_reading(other)]
-    return fact.grade.rank > max([Grade.E1.rank, *(other.grade.rank for other in known)])
 
 
 async def _announced(parts: GatewayParts, row: InboxEvent, outcome: str) -> None:

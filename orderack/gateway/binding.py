@@ -15,7 +15,7 @@ from orderack.domain.evidence import Assurance, EvidenceEvent, Grade, Provenance
 from orderack.domain.order import OrderRef
 from orderack.domain.replies import affirms, names
 from orderack.gateway.parts import GatewayParts
-from orderack.ports import ChannelEvent, Message, StoredSend
+from orderack.ports import ChannelEvent, Message, Reported, StoredSend
 
 ANSWERS = timedelta(days=30)
 """How long after a message a reply is taken for an answer to it."""
@@ -35,29 +35,28 @@ BUYERS_WORD = frozenset({EvidenceEvent.REPLIED, EvidenceEvent.AFFIRMED, Evidence
 """Events that are worth what the address is worth from which they came."""
 
 
-async def bind(parts: GatewayParts, channel: str, event: ChannelEvent) -> ChannelEvent:
-    """The event with its message's key, and worth no more than its sender vouches for. Binding it again is harmless.
+async def bind(parts: GatewayParts, channel: str, event: ChannelEvent) -> tuple[ChannelEvent, Reported | None]:
+    """The event with its message's key, and worth no more than its sender vouches for; and the message.
 
-    One whose message we do not know (yet) comes back as it is.
+    One whose message we do not know (yet) comes back as it is. Binding it again is harmless.
     """
     if event.sender and not event.key and not event.provider_id:
-        return await _answering(parts, channel, event, event.sender)
-    send = await find_send(parts, channel, event)
-    if send is None:
-        return event
-    if _counts(parts, channel, event, send):
-        return _in_a_word(parts, channel, event, send)
+        event = await _answering(parts, channel, event, event.sender)
+    about = await find_send(parts, channel, event)
+    if about is None:
+        return event, None
+    if _counts(parts, channel, event, about.send):
+        return _in_a_word(parts, channel, event, about.send), about
     update = {"event": EvidenceEvent.UNKNOWN, "grade": None, "basis": f"{event.basis}:other_address"}
-    return event.model_copy(update=update)
+    return event.model_copy(update=update), about
 
 
-async def find_send(parts: GatewayParts, channel: str, event: ChannelEvent) -> StoredSend | None:
+async def find_send(parts: GatewayParts, channel: str, event: ChannelEvent) -> Reported | None:
     """The send an event is about: by our own key where the provider gives it back, else by the provider's id."""
-    if event.key and (send := await parts.ledger.send(event.key)) is not None:
-        return send if send.channel == channel else None
-    if event.provider_id:
-        return await parts.ledger.send_by_provider_id(channel, event.provider_id)
-    return None
+    if not event.key and not event.provider_id:
+        return None
+    about = await parts.ledger.reported(event.key, channel, event.provider_id)
+    return about if about and about.send.channel == channel else None
 
 
 def provenance_of(parts: GatewayParts, channel: str, event: ChannelEvent, send: StoredSend) -> Provenance:

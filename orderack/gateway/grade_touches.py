@@ -7,8 +7,9 @@ import structlog
 from orderack.domain.acknowledgement import SendKey
 from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Provenance
 from orderack.errors import OrderAckError
-from orderack.gateway.announce import InboxKind, announce_evidence, is_news
+from orderack.gateway.announce import InboxKind, announce_evidence
 from orderack.gateway.parts import GatewayParts
+from orderack.gateway.weighing import is_news
 from orderack.ports import StoredSend
 from orderack.touches import SETTLED, GradedTouch, SettledTouch, Touch, Verdict, classify
 
@@ -33,12 +34,13 @@ async def forget_touches(parts: GatewayParts) -> int:
 
 
 async def _grade(parts: GatewayParts, settled: SettledTouch) -> None:
-    send = await parts.ledger.send(settled.touch.send_key)
-    if send is None:
+    about = await parts.ledger.reported(settled.touch.send_key, "", None)
+    if about is None:
         raise LookupError("a touch without its send")
+    send = about.send
     key, verdict = send.identity, classify(settled.touch, settled.others, settled.arrived_at)
     fact = _fact(settled.touch, key, verdict)
-    news = await is_news(parts, key, fact, send)
+    news = is_news(fact, about)
     graded = GradedTouch(
         touch_id=settled.touch.id,
         verdict=verdict,

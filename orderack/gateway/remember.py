@@ -36,7 +36,7 @@ async def _address(parts: GatewayParts, channel: str, event: ChannelEvent) -> st
     """The sender's, or that which the message went to; nobody knows that once the order's data is erased."""
     if event.sender:
         return address_sha256(event.sender)
-    send = await find_send(parts, channel, event)
-    if send is None or not send.message_json:
+    about = await find_send(parts, channel, event)
+    if about is None or not about.send.message_json:
         return None
-    return address_sha256(Message.model_validate_json(send.message_json).recipient)
+    return address_sha256(Message.model_validate_json(about.send.message_json).recipient)

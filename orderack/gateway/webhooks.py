@@ -1,6 +1,7 @@
 """`/webhooks/{channel}`: what a provider reports about messages: delivered, bounced, read, replied."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,13 +12,14 @@ from pydantic import ValidationError
 from orderack.domain.validation import problems_of
 from orderack.domain.value import Value
 from orderack.errors import InvalidInput, OrderAckError
-from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event
-from orderack.gateway.binding import bind, find_send
+from orderack.gateway.announce import InboxKind, Outcome, announce_channel_event, announce_report
 from orderack.gateway.failures import Denied, errors
 from orderack.gateway.limits import PROVED
 from orderack.gateway.parts import GatewayParts, Parts
+from orderack.gateway.remember import SPEAKS
 from orderack.gateway.requests import MAX_BATCH, raw_request, read_body
-from orderack.ports import Channel, ChannelEvent, Greeting, Greets, Polls, RawRequest
+from orderack.gateway.weighing import Weighed, weighed
+from orderack.ports import Channel, ChannelEvent, Greeting, Greets, InboxEvent, Polls, RawRequest
 
 log = structlog.get_logger(__name__)
 
@@ -115,26 +117,41 @@ async def take(parts: GatewayParts, channel: str, event: ChannelEvent) -> Taken:
 
     Whoever calls holds the event's lock (`GatewayParts.turns`). Raises Unavailable where it could not be recorded.
     """
-    bound = event if event.watermark else await bind(parts, channel, event)
-    send = await find_send(parts, channel, bound)
-    ref = send.identity.ref if send else None
-    row = await parts.ledger.receive(
-        f"webhooks/{channel}", event.id, InboxKind.CHANNEL_EVENT, ref, bound.model_dump_json(), parts.now()
-    )
+    heard_at = parts.now()
+    found = None if event.watermark else await weighed(parts, channel, event, heard_at, weigh=True)
+    row = await _record(parts, channel, event, found, heard_at)
     if not row.body:
         return Taken.TOLD  # told long ago, and erased with its order
-    first = ChannelEvent.model_validate_json(row.body)
+    first = event if row.new else ChannelEvent.model_validate_json(row.body)
     if not _repeats(first, event):
         log.error("an event's id came again with another content", channel=channel, row=row.id)
         return Taken.CONFLICT
     if row.announced_at is not None:
         return Taken.TOLD
     try:
-        outcome = await announce_channel_event(parts, row, channel, first, weigh=True)
+        if row.new and found is not None:
+            outcome = await announce_report(parts, row, channel, found)
+        else:
+            outcome = await announce_channel_event(parts, row, channel, first, weigh=True)
     except OrderAckError as error:
         log.info("event left to the sweep", row=row.id, channel=channel, why=type(error).__name__)
         return Taken.WAITING
     return Taken.WAITING if outcome == Outcome.WAITING else Taken.TOLD
+
+
+async def _record(
+    parts: GatewayParts, channel: str, event: ChannelEvent, found: Weighed | None, heard_at: datetime
+) -> InboxEvent:
+    """The event with what it proves; and where nobody has to hear of it, that this is so."""
+    ref, report = None, None
+    if found is not None:
+        event, ref, report = found.event, found.key.ref, found.report
+        if not found.news and event.event not in SPEAKS:
+            report = report.model_copy(update={"outcome": Outcome.NO_NEWS})
+    body = event.model_dump_json()
+    return await parts.ledger.receive(
+        f"webhooks/{channel}", event.id, InboxKind.CHANNEL_EVENT, ref, body, heard_at, report
+    )
 
 
 def _repeats(first: ChannelEvent, event: ChannelEvent) -> bool:

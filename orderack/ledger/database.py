@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from functools import wraps
+from functools import cache, wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.sql.dml import ReturningInsert
 
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import counts
@@ -188,15 +189,21 @@ def translated() -> Generator[None]:
 
 async def insert_new(session: AsyncSession, table: type[Table], row: Mapping[str, object]) -> bool:
     """Insert the row unless its key is taken; whether it went in. A concurrent insert of the key is waited for."""
-    statement = _insert(session, table).values(row).on_conflict_do_nothing().returning(*sql_table(table).primary_key)
-    return (await session.execute(statement)).first() is not None
+    return (await session.execute(_new(table, _dialect(session)), row)).first() is not None
+
+
+async def inserted(session: AsyncSession, table: type[Table], row: Mapping[str, object]) -> dict[str, object] | None:
+    """Insert the row as `insert_new` does; as it is stored, or None."""
+    statement = _new(table, _dialect(session), whole=True)
+    stored = (await session.execute(statement, row)).mappings().one_or_none()
+    return None if stored is None else {str(name): value for name, value in stored.items()}
 
 
 async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:
     """Insert the rows; where a primary key is taken, replace the columns that the rows name."""
     if not rows:
         return
-    statement = _insert(session, table)
+    statement = _insert(table, _dialect(session))
     keys = [column.name for column in sql_table(table).primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
@@ -207,9 +214,19 @@ async def row_count(session: AsyncSession, statement: Executable) -> int:
     return cast("CursorResult[tuple[()]]", await session.execute(statement)).rowcount
 
 
-def _insert(session: AsyncSession, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return insert(sql_table(table))
+@cache
+def _new(table: type[Table], dialect: str, *, whole: bool = False) -> ReturningInsert[tuple[object, ...]]:
+    """Made once: it costs more than what it does."""
+    columns = sql_table(table).c if whole else sql_table(table).primary_key
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*columns)
+
+
+def _insert(table: type[Table], dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(sql_table(table))
+
+
+def _dialect(session: AsyncSession) -> str:
+    return session.get_bind().dialect.name
 
 
 def sql_table(table: type[Table]) -> SqlTable:

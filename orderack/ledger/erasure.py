@@ -8,16 +8,31 @@ to "forget me" to write again. When it last wrote to us is forgotten.
 """
 
 from datetime import datetime
+from functools import cache
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Update, and_, case, exists, func, literal, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.domain.order import OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ledger import audit
-from orderack.ledger.database import row_count
+from orderack.ledger.database import row_count, sql_table
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Erasures, Evidence, Inbox, Orders, Reaches, Revisions, Sends, Touches
 
@@ -77,14 +92,21 @@ async def is_erased(session: AsyncSession, ref: OrderRef) -> bool:
 
 async def forget_event(session: AsyncSession, event_id: int) -> None:
     """Empty an announced event of an erased order; that it came is still known, so a repeat is still a repeat."""
+    await session.execute(_forget_event(), {"event": event_id})
+
+
+@cache
+def _forget_event() -> Update:
     named = exists().where(col(Erasures.store) == col(Inbox.store), col(Erasures.number) == col(Inbox.number))
     became = exists().where(
         *_made_of_event(),
         col(Erasures.store) == col(Evidence.store),
         col(Erasures.number) == col(Evidence.number),
     )
-    event = update(Inbox).where(col(Inbox.id) == event_id, col(Inbox.body) != "", or_(named, became))
-    await session.execute(event.values(body="").execution_options(synchronize_session=False))
+    event = update(sql_table(Inbox)).where(
+        col(Inbox.id) == bindparam("event"), col(Inbox.body) != "", or_(named, became)
+    )
+    return event.values(body="")
 
 
 def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:

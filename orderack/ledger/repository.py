@@ -46,6 +46,8 @@ from orderack.ports import (
     PastOrder,
     Pause,
     Reach,
+    Report,
+    Reported,
     StoredRevision,
     StoredSend,
     Subscription,
@@ -100,9 +102,9 @@ class SqlLedger:
         async with self._database.read() as session:
             return await sends.sends(session, ref)
 
-    async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None:
+    async def reported(self, key: str | None, channel: str, provider_id: str | None) -> Reported | None:
         async with self._database.read() as session:
-            return await sends.send_by_provider_id(session, channel, provider_id)
+            return await sends.reported(session, key, channel, provider_id)
 
     async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
         async with self._database.read() as session:
@@ -155,10 +157,18 @@ class SqlLedger:
             return await record.evidence_records(session, ref)
 
     async def receive(
-        self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
+        self,
+        source: str,
+        external_id: str,
+        kind: str,
+        ref: OrderRef | None,
+        body: str,
+        now: datetime,
+        report: Report | None = None,
     ) -> InboxEvent:
         async with self._database.write() as session:
-            return await inbox.receive(session, source, external_id, kind, ref, body, now)
+            event = await inbox.receive(session, source, external_id, kind, ref, body, now)
+            return await inbox.reported(session, event, report, now) if report and event.new else event
 
     async def announced(self, event_id: int, outcome: str, now: datetime, ref: OrderRef | None = None) -> None:
         async with self._database.write() as session:

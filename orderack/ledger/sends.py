@@ -16,10 +16,10 @@ from orderack.domain.order import OrderRef
 from orderack.domain.proof import Mark, Proof, prove
 from orderack.ledger import audit, counts, erasure
 from orderack.ledger.audit import ENDS_VOUCHED_FOR
-from orderack.ledger.database import insert_new
+from orderack.ledger.database import insert_new, sql_table
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Acknowledgements, Evidence, Orders, Sends
-from orderack.ports import ClaimResult, Message, StoredSend
+from orderack.ports import ClaimResult, Message, Reported, StoredSend
 
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 """Not to be claimed again. `unknown` ends when it is settled; `unavailable` was certainly not sent, so it may be."""
@@ -151,11 +151,17 @@ async def record_evidence(
     await audit.append(session, order, "graded_evidence", row)
     key = SendKey(ref=ref, revision=fact.revision, kind=fact.kind, n=fact.n, channel=fact.channel)
     await _prove(session, key)
-    send = await _row(session, key)
-    if send is not None and fact.event in PROVES_SENT and send.state not in (SendState.ACCEPTED, SendState.REJECTED):
+    if fact.event in PROVES_SENT and (send := await _in_doubt(session, key)) is not None:
         outcome = SendOutcome(channel=fact.channel, state=SendState.ACCEPTED, detail=f"by its echo: {fact.event}")
         await _accept(session, order, send, outcome, fact.occurred_at)
     return True
+
+
+async def _in_doubt(session: AsyncSession, key: SendKey) -> Sends | None:
+    """The send, unless it is known how it ended."""
+    settled = (SendState.ACCEPTED, SendState.REJECTED)
+    query = select(Sends).filter_by(**_identity(key)).where(col(Sends.state).not_in(settled))
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def _prove(session: AsyncSession, key: SendKey) -> None:
@@ -164,7 +170,7 @@ async def _prove(session: AsyncSession, key: SendKey) -> None:
     row = await session.get(Acknowledgements, tuple(message.values()))
     if row is None:
         return
-    facts = [_fact(found) for found in (await session.execute(select(Evidence).filter_by(**message))).scalars()]
+    facts = await _facts(session, message)
     proof = prove(facts)
     row.grade = reduce(stronger, (fact.grade for fact in facts))
     for name, value in marks(proof).items():
@@ -187,12 +193,20 @@ def marks(proof: Proof) -> Mapping[str, datetime | str | None]:
 
 async def evidence(session: AsyncSession, ref: OrderRef) -> Sequence[EvidenceFact]:
     """Every fact about the order, in the order in which it was recorded."""
-    query = select(Evidence).filter_by(store=ref.store, number=ref.number).order_by(col(Evidence.id))
-    return [_fact(row) for row in (await session.execute(query)).scalars()]
+    return await _facts(session, {"store": ref.store, "number": ref.number})
 
 
-def _fact(row: Evidence) -> EvidenceFact:
-    return EvidenceFact.model_validate(row.model_dump(exclude={"id"}) | {"id": row.event_id})
+_FACT = sql_table(Evidence).c
+_FACTS = select(
+    _FACT.event_id.label("id"),
+    *(_FACT[name] for name in EvidenceFact.model_fields if name != "id"),
+).order_by(_FACT.id)
+
+
+async def _facts(session: AsyncSession, of: Mapping[str, object]) -> list[EvidenceFact]:
+    """Those whose columns are so; as columns and not as rows of the ORM, which cost several times as much."""
+    query = _FACTS.where(*(_FACT[name] == value for name, value in of.items()))
+    return [EvidenceFact.model_validate(dict(row)) for row in (await session.execute(query)).mappings()]
 
 
 async def sends(session: AsyncSession, ref: OrderRef) -> Sequence[StoredSend]:
@@ -211,8 +225,19 @@ async def send(session: AsyncSession, key: str) -> StoredSend | None:
     return _stored(row) if row else None
 
 
-async def send_by_provider_id(session: AsyncSession, channel: str, provider_id: str) -> StoredSend | None:
-    """The latest send that this provider knows by that id."""
+async def reported(session: AsyncSession, key: str | None, channel: str, provider_id: str | None) -> Reported | None:
+    """See `orderack.ports.Ledger.reported`."""
+    found = await send(session, key) if key else None
+    if found is None and provider_id:
+        found = await _by_provider_id(session, channel, provider_id)
+    if found is None:
+        return None
+    message = {"store": found.identity.ref.store, "number": found.identity.ref.number}
+    facts = await _facts(session, message | found.identity.model_dump(include={"revision", "kind", "n"}))
+    return Reported(send=found, facts=tuple(facts))
+
+
+async def _by_provider_id(session: AsyncSession, channel: str, provider_id: str) -> StoredSend | None:
     query = select(Sends).filter_by(channel=channel, provider_id=provider_id).order_by(col(Sends.claimed_at).desc())
     row = (await session.execute(query.limit(1))).scalar_one_or_none()
     return _stored(row) if row else None

@@ -78,6 +78,8 @@ async def settled(session: AsyncSession, before: datetime, limit: int) -> Sequen
     """See `orderack.ports.TouchBook.settled_touches`."""
     query = select(Touches).where(col(Touches.graded_at).is_(None), col(Touches.first_at) <= before)
     rows = (await session.execute(query.order_by(col(Touches.first_at)).limit(limit))).scalars().all()
+    if not rows:
+        return ()
     of_rows = select(Sends).where(col(Sends.key).in_({row.send_key for row in rows}))
     found = (await session.execute(of_rows)).scalars().all()
     company = {send.key: await _rows(session, send) for send in found}

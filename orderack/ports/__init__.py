@@ -21,7 +21,7 @@ from orderack.ports.channel import (
 )
 from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
 from orderack.ports.erp import Booking, Erp, FindsSeveral, Invoices, Stock
-from orderack.ports.inbox_event import InboxEvent
+from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.ledger import (
     UNSAID,
     ClaimResult,
@@ -29,6 +29,7 @@ from orderack.ports.ledger import (
     Ledger,
     OrderRow,
     PastOrder,
+    Reported,
     StoredRevision,
     StoredSend,
 )
@@ -118,6 +119,8 @@ __all__ = [
     "Recalls",
     "Rendered",
     "Renderer",
+    "Report",
+    "Reported",
     "Responds",
     "Sent",
     "Skipped",

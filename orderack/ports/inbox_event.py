@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 
@@ -18,3 +19,16 @@ class InboxEvent(Value):
     received_at: datetime
     announced_at: datetime | None
     outcome: Text = ""
+    new: bool = False
+    """The call that returned this has recorded it: it did not come before."""
+
+
+class Report(Value):
+    """What an inbound event proves of a message, to be recorded with the event itself."""
+
+    fact: EvidenceFact
+    raw: str
+    """The event as its sender wrote it."""
+    provenance: Provenance
+    outcome: Text | None = None
+    """The event's own outcome where nobody has to be told of it; None: it is announced later."""

@@ -14,7 +14,7 @@ from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
 from orderack.ports.channel_book import ChannelBook
-from orderack.ports.inbox_event import InboxEvent
+from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.source_book import SourceBook
 
 
@@ -48,6 +48,13 @@ class StoredSend(Value):
     in_doubt_since: datetime | None = None
     turn_at: datetime | None = None
     """When the channel's rate let it go out, or lets it."""
+
+
+class Reported(Value):
+    """A send that somebody reports on, and every fact that is known of its message so far, by whichever channel."""
+
+    send: StoredSend
+    facts: tuple[EvidenceFact, ...]
 
 
 class ClaimResult(Value):
@@ -134,7 +141,9 @@ class Ledger(ChannelBook, SourceBook, Protocol):
 
     async def sends(self, ref: OrderRef) -> Sequence[StoredSend]: ...
 
-    async def send_by_provider_id(self, channel: str, provider_id: str) -> StoredSend | None: ...
+    async def reported(self, key: str | None, channel: str, provider_id: str | None) -> Reported | None:
+        """The send with this key; where there is none, the latest that this channel's provider knows by its id."""
+        ...
 
     async def sends_to(self, channel: str, recipient_sha256: str, since: datetime) -> Sequence[StoredSend]:
         """Sends by this channel to this address (`orderack.domain.address`) claimed since then, the latest first."""
@@ -153,9 +162,19 @@ class Ledger(ChannelBook, SourceBook, Protocol):
         ...
 
     async def receive(
-        self, source: str, external_id: str, kind: str, ref: OrderRef | None, body: str, now: datetime
+        self,
+        source: str,
+        external_id: str,
+        kind: str,
+        ref: OrderRef | None,
+        body: str,
+        now: datetime,
+        report: Report | None = None,
     ) -> InboxEvent:
-        """Record an inbound event once. A repeat returns the first row (compare `body` to see a collision)."""
+        """Record an inbound event once. A repeat returns the first row (compare `body` to see a collision).
+
+        `report`: what a new event proves of a message of order `ref` is recorded in the same transaction.
+        """
         ...
 
     async def announced(self, event_id: int, outcome: str, now: datetime, ref: OrderRef | None = None) -> None:

@@ -79,6 +79,16 @@ async def test_an_opt_in_is_evidence_of_nothing_and_no_news_for_the_order(gatewa
     assert gateway.orders.facts == []
 
 
+async def test_an_opt_in_about_a_message_is_remembered_though_no_order_hears_of_it(gateway: Gateway) -> None:
+    key = await out(gateway)
+    await report(gateway, opt(True, "o1", key=str(key), at=now() - timedelta(minutes=2)))
+    await report(gateway, opt(False, "o2", key=str(key)))
+    held = await reach(gateway)
+    assert (held.opted_out, held.basis) == (False, "text:o2")
+    assert [fact.id for fact in gateway.orders.facts] == ["o1"]
+    assert await gateway.inbox() == []
+
+
 async def test_an_opt_in_that_the_sweep_tells_is_no_news_either(gateway: Gateway) -> None:
     await report(gateway, opt(False, provider_id="p-1"))
     await gateway.ledger.finish(

@@ -1,16 +1,19 @@
 """What providers report: bound to its message, kept as evidence, and signalled only where it is news."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import OrderRef
 from orderack.gateway.announce import PATIENCE, announce_stragglers
+from orderack.ledger.database import Database
 from orderack.ports import ChannelEvent, Message, Rendered
 from tests.gateway.conftest import PUBLIC, Gateway
 from tests.gateway.fakes import signed
@@ -244,3 +247,48 @@ async def test_a_full_batch_of_a_provider_is_taken_and_only_more_than_that_refus
     padded = b"[" + b" " * (1024 * 1024) + b"]"
     refused = await gateway.http.post("/webhooks/email", content=padded, headers=signed(padded, URL))
     assert refused.status_code == 413
+
+
+class Calls:
+    """Transactions of a ledger, as they are begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reads, self.writes = 0, 0
+        read, write = Database.read, Database.write
+
+        def reading(database: Database) -> AbstractAsyncContextManager[AsyncSession]:
+            self.reads += 1
+            return read(database)
+
+        def writing(database: Database) -> AbstractAsyncContextManager[AsyncSession]:
+            self.writes += 1
+            return write(database)
+
+        monkeypatch.setattr(Database, "read", reading)
+        monkeypatch.setattr(Database, "write", writing)
+
+    def since_last(self) -> tuple[int, int]:
+        found, self.reads, self.writes = (self.reads, self.writes), 0, 0
+        return found
+
+
+async def test_a_report_costs_one_look_and_two_writes_and_one_where_it_is_no_news(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await gateway.accepted_send(REF)
+    calls = Calls(monkeypatch)
+    await report(gateway, an_event("e1"))
+    assert calls.since_last() == (1, 2)
+    await report(gateway, an_event("e2", key=key))
+    assert calls.since_last() == (1, 1)
+    assert [fact.id for fact in gateway.orders.facts] == ["e1"]
+    assert [fact.id for fact in await gateway.ledger.evidence(REF)] == ["e1", "e2"]
+    assert await gateway.inbox() == []
+
+
+async def test_what_a_report_proves_is_in_the_record_before_its_order_is_told(gateway: Gateway) -> None:
+    await gateway.accepted_send(REF)
+    gateway.orders.away = True
+    assert (await report(gateway, an_event("e1"))).json() == {"events": 1, "waiting": 1}
+    assert [fact.id for fact in await gateway.ledger.evidence(REF)] == ["e1"]
+    assert [row.external_id for row in await gateway.inbox()] == ["e1"]

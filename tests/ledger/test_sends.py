@@ -142,8 +142,9 @@ async def test_the_providers_id_that_comes_after_its_echo_is_kept(ledger: SqlLed
     await ledger.record_evidence(REF, fact(), "{}")
     ended = await ledger.finish(key(), outcome(SendState.ACCEPTED, "p-9"), LATER)
     assert ended.provider_id == "p-9"
-    assert await ledger.send_by_provider_id("smtp_email", "p-9") == ended
-    assert await ledger.send_by_provider_id("twilio_sms", "p-9") is None
+    assert (found := await ledger.reported(None, "smtp_email", "p-9"))
+    assert found.send == ended
+    assert await ledger.reported(None, "twilio_sms", "p-9") is None
     assert await ledger.verify_chain(REF) == []
 
 

@@ -178,7 +178,7 @@ async def test_what_is_news_waits_in_the_inbox_until_it_is_announced(sent: SqlLe
     assert event.kind == "evidence"
     assert event.ref == REF
     assert EvidenceFact.model_validate_json(event.body) == graded(touch()).fact
-    assert list(await sent.unannounced(NOW + timedelta(days=1))) == [event]
+    assert list(await sent.unannounced(NOW + timedelta(days=1))) == [event.model_copy(update={"new": False})]
 
 
 async def test_a_touch_that_is_not_there_gets_no_verdict(sent: SqlLedger) -> None:
