@@ -65,16 +65,18 @@ class Acknowledge:
     @boundary
     async def acknowledge(self, request: AcknowledgeRequest) -> AcknowledgeResult:
         """One outcome per dispatch, or the ERP's receipt instead. Raises Unavailable while one is worth a retry."""
-        await self._ledger.write(request.journal)
-        if request.ask_erp and (receipt := await self._ask(request.ask_erp, request.ref, request.revision)):
+        receipt = await self._ask(request.ask_erp, request.ref, request.revision) if request.ask_erp else None
+        contacts_of, before = request.contacts_of, request.facts.changed_from
+        wanted = {revision for revision in (request.revision, contacts_of, before) if revision}
+        kept = await self._ledger.write_and_read(request.journal, () if receipt else wanted)
+        if receipt:
             return AcknowledgeResult(receipt=receipt)
-        stored = await self._ledger.revision(request.ref, request.revision)
+        stored = kept.get(request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
-        if request.contacts_of:
-            stored = _for(stored, await self._ledger.revision(request.ref, request.contacts_of))
-        before = request.facts.changed_from
-        previous = await self._ledger.revision(request.ref, before) if before else None
+        if contacts_of:
+            stored = _for(stored, kept.get(contacts_of))
+        previous = kept.get(before) if before else None
         results = await _whole(
             asyncio.gather(*(self._one(request, stored, previous, dispatch) for dispatch in request.dispatches))
         )

@@ -41,12 +41,12 @@ class AnswerSource:
     @boundary
     async def answer_source(self, request: AnswerSourceRequest) -> Answered:
         """Accepted or refused. Raises Unavailable to be tried again, also while the partner has not said which."""
-        await self._ledger.write(request.journal)
+        kept = await self._ledger.write_and_read(request.journal, [request.revision])
         key = AnswerKey(ref=request.ref, revision=request.revision, stage=request.stage)
         stands = await self._ledger.answered(key)
         if stands is not None and stands.state is not AnswerState.PENDING:
             return stands
-        stored = await self._ledger.revision(request.ref, request.revision)
+        stored = kept.get(request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
         try:

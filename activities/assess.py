@@ -21,7 +21,7 @@ from orderack.policy.gate import Latency, measure
 from orderack.policy.holidays import holidays_of
 from orderack.policy.model import Policy
 from orderack.policy.traits import channel_facts
-from orderack.ports import Erp, Ledger, PastOrder, StoredRevision, Traits
+from orderack.ports import Erp, Ledger, PastAsked, PastOrder, StoredRevision, Traits
 from orderack.telemetry.logs import place_of
 
 STOCK_TIMEOUT = timedelta(seconds=2)
@@ -68,7 +68,7 @@ class Assess:
             await self._ledger.write(request.journal)
             return _known(stored, request)
         assessed = await self._look(request)
-        await self._ledger.save_revision(
+        kept = await self._ledger.save_revision(
             StoredRevision(
                 order=order,
                 revision=revision,
@@ -80,13 +80,11 @@ class Assess:
             request.journal,
         )
         # An attempt that timed out may have stored its own in the meantime; the first writer's assessment holds.
-        kept = await self._ledger.revision(order.ref, revision)
         return _known(kept, request) if kept else assessed.assessment
 
     async def _look(self, request: AssessRequest) -> Assessed:
         policy, order = self._policy(), request.order
-        found = await self._find(policy, request)
-        latency = await self._latency(policy, order)
+        found, latency = await self._find(policy, request)
         around = Circumstances(channels=self._channels, answers=self._answers, latency=latency, waived=request.waived)
         try:
             return assess_order(policy, order, request.revision, found, around, self._holidays)
@@ -96,23 +94,31 @@ class Assess:
             why = f"The rules failed on this order ({type(error).__name__}): look at it by hand and report it."
             return failed(order, request.revision, policy.version, why)
 
-    async def _find(self, policy: Policy, request: AssessRequest) -> Findings:
+    async def _find(self, policy: Policy, request: AssessRequest) -> tuple[Findings, Latency]:
         order, now, store = request.order, request.now, policy.stores.get(request.order.store)
         if store is None:
-            return Findings(now=now, stock_note="not asked: the store has no row in the policy")
-        customer = order.customer.id
-        history = await self._ledger.past_orders(order.store, customer, now - HISTORY) if customer else ()
-        since = order.trigger_at - store.thresholds.duplicate_window
-        lookalikes = await self._ledger.orders_by_fingerprint(fingerprint(order), since)
-        stock, note = await self._stock(store.erp.name if store.erp else None, order)
-        return Findings(
+            return Findings(now=now, stock_note="not asked: the store has no row in the policy"), Latency()
+        erp = store.erp.name if store.erp else None
+        asked = PastAsked(
+            store=order.store,
+            customer_id=order.customer.id,
+            since=now - HISTORY,
+            fingerprint=fingerprint(order),
+            alike_since=order.trigger_at - store.thresholds.duplicate_window,
+            erp=erp,
+            latencies=LATENCIES,
+        )
+        past = await self._ledger.past(asked)
+        stock, note = await self._stock(erp, order)
+        findings = Findings(
             now=now,
-            history=_earlier(history),
-            lookalikes=_earlier(lookalikes),
+            history=_earlier(past.orders),
+            lookalikes=_earlier(past.alike),
             stock=stock,
             stock_note=note,
-            queue_depth=await self._ledger.queue_depth(order.store),
+            queue_depth=past.queue_depth,
         )
+        return findings, measure(past.latencies) if erp else Latency()
 
     async def _stock(self, name: str | None, order: Order) -> tuple[tuple[LineStock, ...] | None, str]:
         """Live stock; None with the reason when there is no answer in time. Never an error of the order."""
@@ -133,12 +139,6 @@ class Assess:
             log.error("availability failed", erp=name, **_of(error))
             return None, f"{name} gave no answer ({type(error).__name__})"
         return tuple(LineStock(**dict(line)) for line in answer), ""
-
-    async def _latency(self, policy: Policy, order: Order) -> Latency:
-        store = policy.stores.get(order.store)
-        if store is None or store.erp is None:
-            return Latency()
-        return measure(await self._ledger.receipt_latencies(store.erp.name, LATENCIES))
 
 
 def _of(error: Exception) -> Mapping[str, str]:

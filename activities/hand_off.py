@@ -20,5 +20,4 @@ class HandOff:
     @boundary
     async def hand_off(self, request: HandOffRequest) -> HandOffResult:
         """Stored once by order and revision; offered twice, it is the same handoff."""
-        await self._ledger.write(request.journal)
         return HandOffResult(handoff_id=await self._ledger.offer_handoff(request, self._now()))

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from activities._measured import provider_call
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
-from orderack.domain.address import address_sha256
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
 from orderack.ports import (
     SOON,
@@ -25,9 +24,9 @@ from orderack.ports import (
     Medium,
     Message,
     MessageLinks,
-    Reach,
     Sent,
     StoredSend,
+    Terms,
     Traits,
 )
 from orderack.telemetry import metrics
@@ -74,25 +73,23 @@ class Sender:
     ) -> SendOutcome:
         """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend."""
         key, traits = message.key, channel.traits
-        paused = key.channel in await self._ledger.paused()
-        reach = await self._reach(message, traits)
-        if traits.window:
-            message = message.model_copy(update={"heard_at": reach.heard_at})
-        claim = await self._ledger.claim(key, message, self._now(), self._lease(traits))
+        claim = await self._ledger.claim(
+            key, message, self._now(), self._lease(traits), self._terms(key.channel, traits)
+        )
         if not claim.mine:
             return await self._elsewhere(channel, claim.send)
         if fallback and claim.send.attempts == 1:
             metrics.FALLBACKS.labels(key.channel).inc()
         message = Message.model_validate_json(claim.send.message_json)
         # Only a key lets us send while a doubt stands; nobody has then said that the first attempt was lost.
-        doubtful = not claim.first and self._key_holds(traits, claim) and not reach.opted_out
+        doubtful = not claim.first and self._key_holds(traits, claim) and not claim.reach.opted_out
         if not claim.first and not doubtful and (settled := await self._settle(channel, message, claim)):
             return settled
-        if paused:
+        if claim.paused:
             return await self._held_back(key, doubtful)
-        if reach.opted_out:
-            return await self._finish(key, _rejected(key, Reason.OPTED_OUT, reach.basis))
-        wait = await self._turn(key, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
+        if claim.reach.opted_out:
+            return await self._finish(key, _rejected(key, Reason.OPTED_OUT, claim.reach.basis))
+        wait = await self._turn(claim, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
         if self._in_flight[key.channel] >= self._sending.at_once:
             await self._release(key, doubtful)
             metrics.TURN_WAITS.labels(key.channel, "places").inc()
@@ -128,11 +125,12 @@ class Sender:
                     return await self._finish(message.key, _accepted(message.key, found))
         return self.finished(send)
 
-    async def _reach(self, message: Message, traits: Traits) -> Reach:
-        """What is known of a buyer's address. Nobody inside the house is remembered, and no page."""
-        if traits.audience is not Audience.BUYER or traits.medium is Medium.PAGE:
-            return Reach()
-        return await self._ledger.reach(message.key.channel, address_sha256(message.recipient))
+    def _terms(self, channel: str, traits: Traits) -> Terms:
+        return Terms(
+            reach=traits.audience is Audience.BUYER and traits.medium is not Medium.PAGE,
+            window=traits.window is not None,
+            rate_per_second=self._rate(channel, traits) if _is_paced(traits) else None,
+        )
 
     def _key_holds(self, traits: Traits, claim: ClaimResult) -> bool:
         """Whether the vendor will still know our key when this attempt reaches it, so that sending again is the same
@@ -165,16 +163,16 @@ class Sender:
         outcome = SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
         return await self._finish(key, outcome)
 
-    async def _turn(self, key: SendKey, traits: Traits, doubtful: bool, give_up_at: datetime) -> timedelta:
+    async def _turn(self, claim: ClaimResult, traits: Traits, doubtful: bool, give_up_at: datetime) -> timedelta:
         """How long to wait for its turn. Raises NotYet when that is too far away to wait here."""
-        now = self._now()
+        key, now = claim.send.identity, self._now()
         try:
-            at = await self._ledger.turn(key, self._rate(key.channel, traits), now)
+            at = claim.turn_at or await self._ledger.turn(key, self._rate(key.channel, traits), now)
         except Unavailable:
             await self._release(key, doubtful)
             raise
         if at <= now + SOON:
-            return at - now
+            return max(at - now, timedelta(0))
         await self._release(key, doubtful)
         metrics.TURN_WAITS.labels(key.channel, "rate").inc()
         back = at if now >= give_up_at else min(at, give_up_at)  # then the fallback has its turn

@@ -26,8 +26,8 @@ class SubmitToErp:
     @boundary
     async def submit_to_erp(self, request: SubmitToErpRequest) -> ErpSubmission:
         """Submitted, refused with the ERP's reason, or booked on the spot. Raises Unavailable to be tried again."""
-        await self._ledger.write(request.journal)
-        stored = await self._ledger.revision(request.ref, request.revision)
+        kept = await self._ledger.write_and_read(request.journal, [request.revision])
+        stored = kept.get(request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
         erp = self._erps.get(request.erp)

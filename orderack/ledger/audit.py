@@ -9,7 +9,7 @@ for again; its last row counts. Erasable content is vouched for by its SHA-256, 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.evidence import Assurance
 from orderack.ledger.columns import storable
+from orderack.ledger.database import insert_all
 from orderack.ledger.tables import Audit, Erasures, Evidence, Handoffs, Orders, Revisions, Sends, Table, Timeline
 
 
@@ -120,21 +121,30 @@ def sha256(text: str) -> str:
 
 async def append(session: AsyncSession, order: Orders, subject: str, fact: Table) -> None:
     """Vouch for the fact. The caller holds the order's row lock."""
+    await append_all(session, order, subject, [fact.model_dump()])
+
+
+async def append_all(session: AsyncSession, order: Orders, subject: str, facts: Sequence[Mapping[str, object]]) -> None:
+    """Vouch for these facts of one kind, by their columns, in this order. The caller holds the order's row lock."""
+    await insert_all(session, Audit, [_linked(order, subject, fact) for fact in facts])
+
+
+def _linked(order: Orders, subject: str, fact: Mapping[str, object]) -> Mapping[str, object]:
+    """The chain's next row; the order's head moves on to it."""
     order.chain_length += 1
-    kind, columns = SUBJECTS[subject], fact.model_dump()
-    row = Audit(
-        store=order.store,
-        number=order.number,
-        position=order.chain_length,
-        recorded_at=datetime.now(UTC),
-        subject=subject,
-        subject_id=identity(kind, columns),
-        content_hash=content_hash(kind, columns),
-        prev_hash=order.chain_head,
-        hash="",
-    )
-    row.hash = order.chain_head = row_hash(row.model_dump())
-    session.add(row)
+    kind = SUBJECTS[subject]
+    row: dict[str, object] = {
+        "store": order.store,
+        "number": order.number,
+        "position": order.chain_length,
+        "recorded_at": datetime.now(UTC),
+        "subject": subject,
+        "subject_id": identity(kind, fact),
+        "content_hash": content_hash(kind, fact),
+        "prev_hash": order.chain_head,
+    }
+    order.chain_head = row_hash(row)
+    return row | {"hash": order.chain_head}
 
 
 def identity(subject: Subject, fact: Mapping[str, object]) -> str:

@@ -91,10 +91,29 @@ async def resume(session: AsyncSession, channel: str) -> bool:
 async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
     """See `orderack.ports.ChannelBook.turn`. Raises LookupError for a send that was never claimed."""
     lanes = await _lanes(session, key, now)
-    own, lane = lanes[CHANNELS_OWN], lanes[key.ref.store]
     send = (await session.execute(select(Sends).filter_by(key=str(key)).options(_TURN_ONLY))).scalar_one_or_none()
     if send is None:
         raise LookupError("a send must be claimed before it has a turn")
+    return await _turn(session, key, lanes, send, rate_per_second, now)
+
+
+async def take_turn(
+    session: AsyncSession, key: SendKey, send: Sends, rate_per_second: float, now: datetime
+) -> datetime:
+    """The same in the transaction of its claim, which holds the send's row and has not written it yet."""
+    with session.no_autoflush:
+        return await _turn(session, key, await _lanes(session, key, now), send, rate_per_second, now)
+
+
+async def _turn(
+    session: AsyncSession,
+    key: SendKey,
+    lanes: Mapping[str, Lanes],
+    send: Sends,
+    rate_per_second: float,
+    now: datetime,
+) -> datetime:
+    own, lane = lanes[CHANNELS_OWN], lanes[key.ref.store]
     if send.turn_at is not None and send.turn_at > now + SOON:
         return send.turn_at
     interval, free = timedelta(seconds=1 / rate_per_second), max(own.next_at, now)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import DateTime, Dialect, Numeric, Text
 from sqlalchemy.types import TypeDecorator
 
-_UNSTORABLE = str.maketrans({"\x00": "\ufffd"})
+_NUL, _INSTEAD = "\x00", "\ufffd"
 
 
 class Words(TypeDecorator[str]):
@@ -21,7 +21,11 @@ class Words(TypeDecorator[str]):
 
 def storable(value: str) -> str:
     """The text as both databases can hold it, so that one hostile character never blocks an order."""
-    return value.translate(_UNSTORABLE).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if _NUL in value:
+        value = value.replace(_NUL, _INSTEAD)
+    if value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Moment(TypeDecorator[datetime]):

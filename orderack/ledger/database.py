@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
-from sqlalchemy import CursorResult, Executable, event, inspect
+from sqlalchemy import CursorResult, Executable, event, insert, inspect
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
@@ -114,10 +114,14 @@ class Database:
                 yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
-        """One transaction, committed at the end or not at all."""
+    async def write(self, *, autoflush: bool = True) -> AsyncGenerator[AsyncSession]:
+        """One transaction, committed at the end or not at all.
+
+        `autoflush` off: what was changed by the ORM is written at the end, once, and not before each statement.
+        """
         with translated(), self._in_use(), _WRITE.time():
-            async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+            made = AsyncSession(self._writing, expire_on_commit=False, autoflush=autoflush)
+            async with self._turn, made as session, session.begin():
                 yield session
         counts.committed(session)
 
@@ -197,6 +201,12 @@ async def inserted(session: AsyncSession, table: type[Table], row: Mapping[str, 
     statement = _new(table, _dialect(session), whole=True)
     stored = (await session.execute(statement, row)).mappings().one_or_none()
     return None if stored is None else {str(name): value for name, value in stored.items()}
+
+
+async def insert_all(session: AsyncSession, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows, all of the same columns, in one go. None of their keys may be taken."""
+    if rows:
+        await session.execute(insert(sql_table(table)), rows)
 
 
 async def upsert(session: AsyncSession, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:

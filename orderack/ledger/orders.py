@@ -6,21 +6,21 @@ the lock hold, locks are taken in one order, and the audit chain cannot fork.
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.activities import HandOffRequest
-from orderack.contracts.journal import Entry, Journal, Stage
+from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.order import Order, OrderRef
 from orderack.ledger import audit, counts, outbox
-from orderack.ledger.database import insert_new, upsert
-from orderack.ledger.projection import PROJECTED, Projection, project
+from orderack.ledger.database import insert_all, insert_new, sql_table, upsert
+from orderack.ledger.projection import PROJECTED, REVISION_MARKS, Projection, project, touched
 from orderack.ledger.tables import Deadlines, Handoffs, OrderIds, Orders, Reviews, Revisions, Timeline
 from orderack.ports import StoredRevision
 
@@ -42,74 +42,85 @@ async def lock_order(session: AsyncSession, ref: OrderRef) -> Orders:
     return order
 
 
-async def write_journal(session: AsyncSession, order: Orders, journal: Journal, *, new_row: bool = False) -> None:
+async def write_journal(
+    session: AsyncSession, order: Orders, journal: Journal, marks: Collection[Event] = frozenset()
+) -> None:
     """Append the entries not yet there, and move the order's standing on unless a later journal already has.
 
-    `new_row`: the caller made a row that the timeline, perhaps written earlier, has something to say about.
+    `marks`: entries, perhaps written earlier, that have something to say about a row which the caller made.
     """
-    known = await _known_seqs(session, order, journal)
-    fresh = {entry.seq: entry for entry in journal.entries if entry.seq not in known}
-    for _, entry in sorted(fresh.items()):
-        row = Timeline(store=order.store, number=order.number, **entry.model_dump())
-        session.add(row)
-        await audit.append(session, order, "entry", row)
-        await outbox.publish(session, journal, entry)
+    earlier = await _earlier(session, order, journal, marks)
+    known = {entry.seq for entry in earlier}
+    by_seq = {entry.seq: entry for entry in journal.entries if entry.seq not in known}
+    fresh = [entry for _, entry in sorted(by_seq.items())]
+    rows = [{"store": order.store, "number": order.number, **entry.model_dump()} for entry in fresh]
+    await insert_all(session, Timeline, rows)
+    await audit.append_all(session, order, "entry", rows)
+    timeline = [*earlier, *fresh]
+    await outbox.publish(session, journal, fresh, timeline)
     last = max((entry.seq for entry in journal.entries), default=0)
     if last >= order.journal_seq:
         order.journal_seq = last
         order.stage, order.revision = journal.stage, journal.revision
         order.owner, order.next_due_at = journal.owner, journal.next_due_at
     order.updated_at = datetime.now(UTC)
-    counts.entries(session, order.store, fresh.values(), len(journal.entries))
-    if new_row or any(entry.event in PROJECTED for entry in fresh.values()):
-        counts.receipts(session, fresh.values(), await _apply_projection(session, journal.ref))
+    counts.entries(session, order.store, fresh, len(journal.entries))
+    counts.receipts(session, fresh, timeline)
+    news = [*fresh, *(entry for entry in earlier if entry.event in marks)]
+    await _apply(session, journal.ref, touched(project(timeline), news))
 
 
-async def _known_seqs(session: AsyncSession, order: Orders, journal: Journal) -> set[int]:
-    seqs = [entry.seq for entry in journal.entries if entry.seq <= order.journal_seq]
-    if not seqs:
-        return set()
-    query = select(col(Timeline.seq)).filter_by(store=journal.ref.store, number=journal.ref.number)
-    return set((await session.execute(query.where(col(Timeline.seq).in_(seqs)))).scalars())
+async def _earlier(session: AsyncSession, order: Orders, journal: Journal, marks: Collection[Event]) -> Sequence[Entry]:
+    """The timeline as it is; empty also where nothing in it can matter to this journal."""
+    read = marks or any(entry.seq <= order.journal_seq or entry.event in _LOOKS_BACK for entry in journal.entries)
+    return await entries(session, journal.ref) if order.journal_seq and read else ()
+
+
+_LOOKS_BACK = PROJECTED | {Event.CONFIRMED}
+"""What these entries say depends on earlier ones: see `projection`, and `outbox` for the confirmation's document."""
+
+_TIMELINE = (
+    select(*sql_table(Timeline).c)
+    .where(col(Timeline.store) == bindparam("store"), col(Timeline.number) == bindparam("number"))
+    .order_by(col(Timeline.seq))
+)
 
 
 async def entries(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
     """The timeline, by seq."""
-    query = select(Timeline).filter_by(store=ref.store, number=ref.number).order_by(col(Timeline.seq))
-    return [Entry.model_validate(row.model_dump()) for row in (await session.execute(query)).scalars()]
+    rows = (await session.execute(_TIMELINE, {"store": ref.store, "number": ref.number})).mappings()
+    return [Entry.model_validate(dict(row)) for row in rows]
 
 
-async def _apply_projection(session: AsyncSession, ref: OrderRef) -> Sequence[Entry]:
-    """Bring deadlines, reviews, ERP times and acceptances in line with the timeline; the timeline."""
-    await session.flush()
-    timeline = await entries(session, ref)
-    told = project(timeline)
+async def _apply(session: AsyncSession, ref: OrderRef, told: Projection) -> None:
+    """Bring deadlines, reviews, ERP times and acceptances in line with what the timeline tells."""
     of = {"store": ref.store, "number": ref.number}
     await upsert(session, Deadlines, [of | row.model_dump() for row in told.deadlines])
     await upsert(session, Reviews, [of | row.model_dump() for row in told.reviews])
     await _mark_revisions(session, ref, told)
     for document_id in told.document_ids:
         await insert_new(session, OrderIds, of | {"system": ERP_SYSTEM, "id": document_id})
-    return timeline
 
 
 async def _mark_revisions(session: AsyncSession, ref: OrderRef, told: Projection) -> None:
     for times in told.erp_times:
         await session.execute(
-            update(Revisions)
+            update(sql_table(Revisions))
             .filter_by(store=ref.store, number=ref.number, revision=times.revision)
             .values(submitted_to_erp_at=times.submitted_to_erp_at, erp_receipt_at=times.erp_receipt_at)
         )
     for accepted in told.acceptances:
         await session.execute(
-            update(Handoffs)
+            update(sql_table(Handoffs))
             .filter_by(store=ref.store, number=ref.number, revision=accepted.revision, accepted_at=None)
             .values(accepted_at=accepted.accepted_at, accepted_by=accepted.accepted_by)
         )
 
 
-async def save_revision(session: AsyncSession, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
-    """Store the revision unless it is there, then its journal."""
+async def save_revision(
+    session: AsyncSession, stored: StoredRevision, fingerprint: str, journal: Journal
+) -> StoredRevision | None:
+    """See `orderack.ports.Ledger.save_revision`."""
     order = await lock_order(session, stored.order.ref)
     new = await session.get(Revisions, (order.store, order.number, stored.revision)) is None
     if new:
@@ -127,7 +138,7 @@ async def save_revision(session: AsyncSession, stored: StoredRevision, fingerpri
             fingerprint=fingerprint,
             erp=stored.assessment.decision.erp,
         )
-        session.add(row)
+        await insert_all(session, Revisions, [row.model_dump()])
         await audit.append(session, order, "revision", row)
         if stored.revision >= order.content_revision:
             for name, value in describe(stored.order, stored.revision, fingerprint).items():
@@ -135,7 +146,8 @@ async def save_revision(session: AsyncSession, stored: StoredRevision, fingerpri
         for external in stored.order.external_ids:
             ids = {"store": order.store, "number": order.number, "system": external.system, "id": external.id}
             await insert_new(session, OrderIds, ids)
-    await write_journal(session, order, journal, new_row=new)
+    await write_journal(session, order, journal, marks=REVISION_MARKS if new else ())
+    return stored if new else await revision(session, stored.order.ref, stored.revision)
 
 
 def describe(content: Order, revision: int, fingerprint: str) -> Mapping[str, object]:
@@ -198,12 +210,12 @@ async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: dat
             answers=answers,
             offered_at=now,
         )
-        session.add(row)
+        await insert_all(session, Handoffs, [row.model_dump()])
         await audit.append(session, order, "handoff", row)
         if request.document_id:
             ids = {"store": ref.store, "number": ref.number, "system": ERP_SYSTEM, "id": request.document_id}
             await insert_new(session, OrderIds, ids)
-    await write_journal(session, order, request.journal, new_row=new)
+    await write_journal(session, order, request.journal, marks=(Event.HANDOFF_ACCEPTED,) if new else ())
     return id_
 
 

@@ -5,7 +5,7 @@ A lease is an attempt's number and a time: whoever is killed while posting leave
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.journal import Entry, Event, Journal
-from orderack.contracts.outbound import ALL, PUBLISHED, Outbound, OutboundData
+from orderack.contracts.outbound import ALL, PUBLISHED, Outbound, OutboundData, Published
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ledger import counts
-from orderack.ledger.database import insert_new, row_count
-from orderack.ledger.tables import Deliveries, Outbox, Timeline
+from orderack.ledger.database import insert_all, insert_new, row_count
+from orderack.ledger.tables import Deliveries, Outbox
 from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
 
 
@@ -54,11 +54,13 @@ def event_id(ref: OrderRef, seq: int) -> str:
 # -- written with the timeline ------------------------------------------------------------------------------------
 
 
-async def publish(session: AsyncSession, journal: Journal, entry: Entry) -> None:
-    """Write the event of a new timeline entry, if others are told such."""
-    published = PUBLISHED.get(entry.event)
-    if published is None:
-        return
+async def publish(session: AsyncSession, journal: Journal, fresh: Sequence[Entry], timeline: Sequence[Entry]) -> None:
+    """Write the events of new timeline entries of which others are told; of a confirmation by the whole timeline."""
+    told = [(entry, PUBLISHED[entry.event]) for entry in fresh if entry.event in PUBLISHED]
+    await insert_all(session, Outbox, [_event(journal, entry, published, timeline) for entry, published in told])
+
+
+def _event(journal: Journal, entry: Entry, published: Published, timeline: Sequence[Entry]) -> Mapping[str, object]:
     ref = journal.ref
     data = OutboundData(
         store=ref.store,
@@ -69,31 +71,28 @@ async def publish(session: AsyncSession, journal: Journal, entry: Entry) -> None
         note=entry.note or None if published.note else None,
         clock=entry.clock,
         due_at=entry.due_at,
-        erp_document_id=await _document(session, ref, entry),
+        erp_document_id=_document(entry, timeline),
         status_path=f"/orders/{quote(ref.store, safe='')}/{quote(ref.number, safe='')}",
     )
     body = Outbound(type=published.type, timestamp=entry.at, data=data).model_dump_json(exclude_none=True)
-    session.add(
-        Outbox(
-            event_id=event_id(ref, entry.seq),
-            type=published.type,
-            store=ref.store,
-            number=ref.number,
-            body=body,
-            created_at=datetime.now(UTC),
-        )
-    )
+    return {
+        "event_id": event_id(ref, entry.seq),
+        "type": published.type,
+        "store": ref.store,
+        "number": ref.number,
+        "body": body,
+        "created_at": datetime.now(UTC),
+    }
 
 
-async def _document(session: AsyncSession, ref: OrderRef, entry: Entry) -> str | None:
+def _document(entry: Entry, timeline: Sequence[Entry]) -> str | None:
     """The ERP's document: a receipt's note is its id, and a confirmation stands on the latest receipt before it."""
     if entry.event is Event.ERP_RECEIPT:
         return entry.note or None
     if entry.event is not Event.CONFIRMED:
         return None
-    receipts = select(col(Timeline.note)).filter_by(store=ref.store, number=ref.number, event=Event.ERP_RECEIPT)
-    latest = receipts.where(col(Timeline.seq) < entry.seq).order_by(col(Timeline.seq).desc()).limit(1)
-    return (await session.execute(latest)).scalar_one_or_none() or None
+    receipts = [one for one in timeline if one.event is Event.ERP_RECEIPT and one.seq < entry.seq]
+    return max(receipts, key=lambda one: one.seq).note or None if receipts else None
 
 
 # -- fanned out ---------------------------------------------------------------------------------------------------

@@ -27,9 +27,8 @@ REVISION_MARKS: Mapping[Event, str] = {
 }
 """ERP entries → the revision's column; the first one counts. A receipt's note is the ERP's document id."""
 
-PROJECTED = frozenset(
-    {*CLOCK_MARKS, *REVISION_MARKS, Event.REVIEW_OPENED, Event.REVIEW_DECIDED, Event.HANDOFF_ACCEPTED}
-)
+REVIEWS = frozenset({Event.REVIEW_OPENED, Event.REVIEW_DECIDED})
+PROJECTED = frozenset({*CLOCK_MARKS, *REVISION_MARKS, *REVIEWS, Event.HANDOFF_ACCEPTED})
 
 
 class Deadline(Value):
@@ -96,6 +95,22 @@ def project(entries: Iterable[Entry]) -> Projection:
             for e in told
             if e.event is Event.HANDOFF_ACCEPTED
         ),
+    )
+
+
+def touched(told: Projection, by: Iterable[Entry]) -> Projection:
+    """Of all that is told the rows in which these entries have a word: no others change when they are new."""
+    by = tuple(by)
+    clocks = {(entry.clock, entry.due_at) for entry in by if entry.event in CLOCK_MARKS}
+    revisions = {entry.revision for entry in by if entry.event in REVISION_MARKS}
+    notes = {entry.note for entry in by if entry.event is Event.ERP_RECEIPT}
+    accepted = {entry.revision for entry in by if entry.event is Event.HANDOFF_ACCEPTED}
+    return Projection(
+        deadlines=tuple(row for row in told.deadlines if (row.clock, row.due_at) in clocks),
+        reviews=told.reviews if any(entry.event in REVIEWS for entry in by) else (),
+        erp_times=tuple(row for row in told.erp_times if row.revision in revisions),
+        document_ids=tuple(id_ for id_ in told.document_ids if id_ in notes),
+        acceptances=tuple(row for row in told.acceptances if row.revision in accepted),
     )
 
 

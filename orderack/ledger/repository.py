@@ -1,6 +1,6 @@
 """The ledger as the product sees it: each call is one short transaction."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text as sql
@@ -43,7 +43,8 @@ from orderack.ports import (
     KnownOrder,
     Message,
     OrderRow,
-    PastOrder,
+    Past,
+    PastAsked,
     Pause,
     Reach,
     Report,
@@ -51,6 +52,7 @@ from orderack.ports import (
     StoredRevision,
     StoredSend,
     Subscription,
+    Terms,
 )
 from orderack.telemetry.readings import Reading
 from orderack.touches import GradedTouch, SettledTouch, Touch
@@ -69,22 +71,31 @@ class SqlLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
-        async with self._database.write() as session:
-            await orders.save_revision(session, stored, fingerprint, journal)
+    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> StoredRevision | None:
+        async with self._database.write(autoflush=False) as session:
+            return await orders.save_revision(session, stored, fingerprint, journal)
 
     async def revision(self, ref: OrderRef, revision: int) -> StoredRevision | None:
         async with self._database.read() as session:
             return await orders.revision(session, ref, revision)
 
     async def write(self, journal: Journal) -> None:
-        async with self._database.write() as session:
+        async with self._database.write(autoflush=False) as session:
             order = await orders.lock_order(session, journal.ref)
             await orders.write_journal(session, order, journal)
 
-    async def claim(self, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+    async def write_and_read(self, journal: Journal, revisions: Collection[int]) -> Mapping[int, StoredRevision]:
+        async with self._database.write(autoflush=False) as session:
+            order = await orders.lock_order(session, journal.ref)
+            await orders.write_journal(session, order, journal)
+            found = [await orders.revision(session, journal.ref, revision) for revision in revisions]
+            return {stored.revision: stored for stored in found if stored}
+
+    async def claim(
+        self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
+    ) -> ClaimResult:
         async with self._database.write() as session:
-            return await sends.claim(session, key, message, now, lease)
+            return await sends.claim(session, key, message, now, lease, terms)
 
     async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         async with self._database.write() as session:
@@ -257,24 +268,12 @@ class SqlLedger:
         return forgotten
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
-        async with self._database.write() as session:
+        async with self._database.write(autoflush=False) as session:
             return await orders.offer_handoff(session, request, now)
 
-    async def past_orders(self, store: str, customer_id: str, since: datetime) -> Sequence[PastOrder]:
+    async def past(self, asked: PastAsked) -> Past:
         async with self._database.read() as session:
-            return await searches.past_orders(session, store, customer_id, since)
-
-    async def orders_by_fingerprint(self, fingerprint: str, since: datetime) -> Sequence[PastOrder]:
-        async with self._database.read() as session:
-            return await searches.orders_by_fingerprint(session, fingerprint, since)
-
-    async def receipt_latencies(self, erp: str, limit: int = 500) -> Sequence[float]:
-        async with self._database.read() as session:
-            return await searches.receipt_latencies(session, erp, limit)
-
-    async def queue_depth(self, store: str) -> int:
-        async with self._database.read() as session:
-            return await searches.queue_depth(session, store)
+            return await searches.past(session, asked)
 
     async def order(self, ref: OrderRef) -> OrderRow | None:
         async with self._database.read() as session:

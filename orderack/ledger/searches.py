@@ -14,7 +14,7 @@ from orderack.contracts.journal import Stage
 from orderack.domain.order import OrderRef
 from orderack.ledger.orders import digits, normal_email
 from orderack.ledger.tables import OrderIds, Orders, Revisions
-from orderack.ports import OrderRow, PastOrder
+from orderack.ports import OrderRow, Past, PastAsked, PastOrder
 
 NOT_QUEUED = (Stage.AWAITING_ORDER, Stage.HANDED_OFF, Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED)
 """Not yet accepted, handed off, or ended."""
@@ -71,19 +71,20 @@ def _conditions(wanted: str) -> Iterator[ColumnElement[bool]]:
     yield and_(col(Orders.store) == ref.store, col(Orders.number) == ref.number)
 
 
-async def past_orders(session: AsyncSession, store: str, customer_id: str, since: datetime) -> Sequence[PastOrder]:
-    """The customer's orders of this store since then, the latest first."""
-    return await _past(session, and_(col(Orders.store) == store, col(Orders.customer_id) == customer_id), since)
+async def past(session: AsyncSession, asked: PastAsked) -> Past:
+    """See `orderack.ports.Ledger.past`."""
+    of_customer = and_(col(Orders.store) == asked.store, col(Orders.customer_id) == asked.customer_id)
+    return Past(
+        orders=await _past(session, of_customer, asked.since) if asked.customer_id else (),
+        alike=await _past(session, col(Orders.fingerprint) == asked.fingerprint, asked.alike_since),
+        latencies=await _latencies(session, asked.erp, asked.latencies) if asked.erp else (),
+        queue_depth=await _queue_depth(session, asked.store),
+    )
 
 
-async def orders_by_fingerprint(session: AsyncSession, fingerprint: str, since: datetime) -> Sequence[PastOrder]:
-    """Orders that look the same, over all stores, the latest first."""
-    return await _past(session, col(Orders.fingerprint) == fingerprint, since)
-
-
-async def _past(session: AsyncSession, condition: ColumnElement[bool], since: datetime) -> Sequence[PastOrder]:
+async def _past(session: AsyncSession, condition: ColumnElement[bool], since: datetime) -> tuple[PastOrder, ...]:
     query = select(Orders).where(condition, col(Orders.trigger_at) >= since).order_by(col(Orders.trigger_at).desc())
-    return [
+    return tuple(
         PastOrder(
             ref=OrderRef(store=row.store, number=row.number),
             trigger_at=row.trigger_at or row.received_at,
@@ -93,19 +94,17 @@ async def _past(session: AsyncSession, condition: ColumnElement[bool], since: da
             quantities={sku: Decimal(quantity) for sku, quantity in json.loads(row.quantities).items()},
         )
         for row in (await session.execute(query)).scalars()
-    ]
+    )
 
 
-async def receipt_latencies(session: AsyncSession, erp: str, limit: int) -> Sequence[float]:
-    """Seconds from submission to receipt of this ERP's latest receipts, the latest first."""
+async def _latencies(session: AsyncSession, erp: str, limit: int) -> tuple[float, ...]:
     submitted, receipt = col(Revisions.submitted_to_erp_at), col(Revisions.erp_receipt_at)
     query = select(submitted, receipt).where(col(Revisions.erp) == erp, receipt >= submitted)
     rows = (await session.execute(query.order_by(receipt.desc()).limit(limit))).all()
-    return [(to - since).total_seconds() for since, to in rows if since and to]
+    return tuple((to - since).total_seconds() for since, to in rows if since and to)
 
 
-async def queue_depth(session: AsyncSession, store: str) -> int:
-    """See `orderack.ports.Ledger.queue_depth`."""
+async def _queue_depth(session: AsyncSession, store: str) -> int:
     query = select(func.count()).select_from(Orders).where(col(Orders.store) == store)
     return (await session.execute(query.where(col(Orders.stage).not_in(NOT_QUEUED)))).scalar_one()
 

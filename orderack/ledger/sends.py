@@ -14,12 +14,12 @@ from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
 from orderack.domain.proof import Mark, Proof, prove
-from orderack.ledger import audit, counts, erasure
+from orderack.ledger import audit, channel_book, counts, erasure
 from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new, sql_table
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Acknowledgements, Evidence, Orders, Sends
-from orderack.ports import ClaimResult, Message, Reported, StoredSend
+from orderack.ports import ClaimResult, Message, Reach, Reported, StoredSend, Terms
 
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 """Not to be claimed again. `unknown` ends when it is settled; `unavailable` was certainly not sent, so it may be."""
@@ -29,7 +29,14 @@ PROVES_SENT = frozenset(EvidenceEvent) - {EvidenceEvent.UNKNOWN, EvidenceEvent.O
 another one, or none."""
 
 
-async def claim(session: AsyncSession, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+async def claim(
+    session: AsyncSession,
+    key: SendKey,
+    message: Message,
+    now: datetime,
+    lease: timedelta,
+    terms: Terms | None = None,
+) -> ClaimResult:
     """See `orderack.ports.Ledger.claim`.
 
     `first` is also true after `unavailable`: nothing can be in doubt then. A lease that ran out is a doubt.
@@ -37,18 +44,34 @@ async def claim(session: AsyncSession, key: SendKey, message: Message, now: date
     """
     await lock_order(session, key.ref)
     row = await _row(session, key)
-    if row is None:
-        row = await _first_claim(session, key, message, now)
-    elif row.state in FINAL or (row.state == SendState.CLAIMED and row.lease_until > now):
+    if row is not None and (row.state in FINAL or (row.state == SendState.CLAIMED and row.lease_until > now)):
         counts.again(session, "send")
         return ClaimResult(mine=False, first=False, send=_stored(row))
+    paused, reach = await _in_the_way(session, message, terms)
+    if row is None:
+        heard_at = reach.heard_at if terms and terms.window else message.heard_at
+        row = await _first_claim(session, key, message.model_copy(update={"heard_at": heard_at}), now)
     elif row.state == SendState.CLAIMED:
         row.in_doubt_since = row.in_doubt_since or now
     row.state = SendState.CLAIMED
     row.reason = row.detail = ""
     row.attempts += 1
     row.lease_until, row.finished_at = now + lease, None
-    return ClaimResult(mine=True, first=row.in_doubt_since is None, send=_stored(row))
+    first, turn_at = row.in_doubt_since is None, None
+    if terms and terms.rate_per_second and first and not paused and not reach.opted_out:
+        turn_at = await channel_book.take_turn(session, key, row, terms.rate_per_second, now)
+    return ClaimResult(mine=True, first=first, send=_stored(row), paused=paused, reach=reach, turn_at=turn_at)
+
+
+async def _in_the_way(session: AsyncSession, message: Message, terms: Terms | None) -> tuple[bool, Reach]:
+    """Whether the channel is paused, and what is known of the address."""
+    if terms is None:
+        return False, Reach()
+    channel = message.key.channel
+    paused = channel in await channel_book.paused(session)
+    if not terms.reach:
+        return paused, Reach()
+    return paused, await channel_book.reach(session, channel, address_sha256(message.recipient))
 
 
 async def _first_claim(session: AsyncSession, key: SendKey, message: Message, now: datetime) -> Sends:

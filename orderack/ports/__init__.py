@@ -19,7 +19,7 @@ from orderack.ports.channel import (
     Sent,
     Traits,
 )
-from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach
+from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach, Terms
 from orderack.ports.erp import Booking, Erp, FindsSeveral, Invoices, Stock
 from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.ledger import (
@@ -28,6 +28,8 @@ from orderack.ports.ledger import (
     EvidenceRecord,
     Ledger,
     OrderRow,
+    Past,
+    PastAsked,
     PastOrder,
     Reported,
     StoredRevision,
@@ -110,6 +112,8 @@ __all__ = [
     "MessageLinks",
     "OrderRow",
     "Outbox",
+    "Past",
+    "PastAsked",
     "PastOrder",
     "Pause",
     "Polls",
@@ -136,6 +140,7 @@ __all__ = [
     "StoredRevision",
     "StoredSend",
     "Subscription",
+    "Terms",
     "TouchBook",
     "Traits",
 ]

@@ -41,6 +41,17 @@ class Pause(Value):
     reason: Text = ""
 
 
+class Terms(Value):
+    """What stands between a claim and its send, as far as the channel's traits make it matter."""
+
+    reach: bool = True
+    """The address may have opted out. Nobody inside the house is remembered, and no page."""
+    window: bool = False
+    """The message holds when they last wrote to us."""
+    rate_per_second: float | None = None
+    """A send takes its turn. None: there is no rate."""
+
+
 class Health(Value):
     """How a channel's sends ended lately."""
 
@@ -80,9 +91,9 @@ class ChannelBook(Protocol):
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         """When this claimed send may go out, so that the channel's sends keep to the rate whoever makes them.
 
-        Up to `SOON` from now it is booked: wait, and send. Later, it is the time to ask again. Each store has a lane of
-        its own; lanes that are in use share the rate. The same send asked about again keeps its turn, and takes a new
-        one when it did not come within its time.
+        Asked where its claim took no turn (`Ledger.claim`). Up to `SOON` from now it is booked: wait, and send. Later,
+        it is the time to ask again. Each store has a lane of its own; lanes that are in use share the rate. The same
+        send asked about again keeps its turn, and takes a new one when it did not come within its time.
         """
         ...
 

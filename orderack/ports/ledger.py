@@ -1,6 +1,6 @@
 """The record, as everyone but its own room sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -13,7 +13,7 @@ from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
-from orderack.ports.channel_book import ChannelBook
+from orderack.ports.channel_book import ChannelBook, Reach, Terms
 from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.source_book import SourceBook
 
@@ -64,6 +64,10 @@ class ClaimResult(Value):
     first: bool
     """No attempt was ever made before: nothing can be in doubt."""
     send: StoredSend
+    paused: bool = False
+    reach: Reach = Reach()
+    turn_at: datetime | None = None
+    """The turn that was taken with the claim; see `ChannelBook.turn`."""
 
 
 UNSAID = Provenance()
@@ -109,11 +113,41 @@ class PastOrder(Value):
     """Quantity per sku."""
 
 
+class PastAsked(Value):
+    """Of which past an assessment asks."""
+
+    store: Name
+    customer_id: Name | None
+    since: datetime
+    """Of the customer's orders."""
+    fingerprint: Name
+    alike_since: datetime
+    erp: Name | None
+    latencies: int = 500
+    """At most so many."""
+
+
+class Past(Value):
+    """What is found of it, the latest first."""
+
+    orders: tuple[PastOrder, ...] = ()
+    """The customer's, of this store."""
+    alike: tuple[PastOrder, ...] = ()
+    """Of the same fingerprint, over all stores."""
+    latencies: tuple[float, ...] = ()
+    """Seconds from submission to receipt of this ERP's receipts."""
+    queue_depth: int = 0
+    """Orders of the store that are accepted and neither handed off nor ended."""
+
+
 class Ledger(ChannelBook, SourceBook, Protocol):
     """The record (DESIGN §9). Every write is keyed and may be repeated."""
 
-    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
-        """Store a revision and its journal in one transaction; the first writer of (order, revision) wins."""
+    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> StoredRevision | None:
+        """Store a revision and its journal in one transaction; the first writer of (order, revision) wins.
+
+        The revision that stands: this one, or the first writer's; None where that has been erased.
+        """
         ...
 
     async def revision(self, ref: OrderRef, revision: int) -> StoredRevision | None: ...
@@ -122,10 +156,18 @@ class Ledger(ChannelBook, SourceBook, Protocol):
         """Append the journal's entries (unique by order and seq) and update the order's standing."""
         ...
 
-    async def claim(self, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+    async def write_and_read(self, journal: Journal, revisions: Collection[int]) -> Mapping[int, StoredRevision]:
+        """Write the journal and read these revisions of its order, as far as they are there, in one transaction."""
+        ...
+
+    async def claim(
+        self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
+    ) -> ClaimResult:
         """Claim a send (BEGIN IMMEDIATE / row lock). Stores the message on the first claim.
 
         A finished send, or one leased to another attempt, is returned with `mine` false; an expired lease is taken.
+        With `terms` a claim that is mine also tells whether the channel is paused and what is known of the address,
+        and takes its turn, if it has one and nothing is in its way: no doubt, no pause, no opt-out.
         """
         ...
 
@@ -203,16 +245,8 @@ class Ledger(ChannelBook, SourceBook, Protocol):
         """Store the offered handoff (unique by order and revision); returns its id."""
         ...
 
-    async def past_orders(self, store: str, customer_id: str, since: datetime) -> Sequence[PastOrder]: ...
-
-    async def orders_by_fingerprint(self, fingerprint: str, since: datetime) -> Sequence[PastOrder]: ...
-
-    async def receipt_latencies(self, erp: str, limit: int = 500) -> Sequence[float]:
-        """Seconds from submission to ERP receipt of the latest receipts of this ERP."""
-        ...
-
-    async def queue_depth(self, store: str) -> int:
-        """Orders of the store that are accepted and neither handed off nor ended."""
+    async def past(self, asked: PastAsked) -> Past:
+        """What an assessment asks of the past, in one look."""
         ...
 
     async def order(self, ref: OrderRef) -> OrderRow | None: ...

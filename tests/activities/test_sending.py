@@ -12,9 +12,10 @@ from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutco
 from orderack.domain.address import address_sha256
 from orderack.domain.order import OrderRef
 from orderack.errors import Unavailable
-from orderack.ports import Medium, Message, Pause, Sent
+from orderack.ledger import channel_book
+from orderack.ports import ClaimResult, Medium, Message, Pause, Sent, Terms
 from tests.activities.fakes import DOWN, LOST, THROTTLED, EchoChannel, KeyChannel, LookupChannel, NoneChannel, Step
-from tests.activities.world import ADDRESS, GIVE_UP, LEASE, NOW, World, request
+from tests.activities.world import ADDRESS, GIVE_UP, LEASE, NOW, World, key, request
 from tests.ledger.samples import order
 
 ADA = address_sha256(ADDRESS)
@@ -199,11 +200,13 @@ async def test_sends_that_a_busy_worker_is_late_with_go_one_after_the_other(
 ) -> None:
     """The ledger gave each its turn in time; the worker had no time for them, and now all are due at once."""
 
-    async def due(key: SendKey, rate: float, now: datetime) -> datetime:
-        return now
+    usual = world.ledger.claim
+
+    async def due(key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms) -> ClaimResult:
+        return (await usual(key, message, now, lease, terms)).model_copy(update={"turn_at": now})
 
     trait(monkeypatch, EchoChannel, rate_per_second=2.0)
-    monkeypatch.setattr(world.ledger, "turn", due)
+    monkeypatch.setattr(world.ledger, "claim", due)
     channel, worker = world.with_channel(EchoChannel()), world.activity
     for n in range(1, 5):
         made = request("echo")
@@ -272,15 +275,33 @@ async def test_our_own_page_has_no_rate(world: World, monkeypatch: pytest.Monkey
 async def test_a_ledger_that_fails_between_claim_and_send_makes_no_doubt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(key: SendKey, rate: float, now: object) -> None:
+    async def away(*_: object) -> None:
         raise Unavailable("the ledger does not answer")
 
     channel = world.with_channel(EchoChannel())
-    monkeypatch.setattr(world.ledger, "turn", away)
+    monkeypatch.setattr(channel_book, "_lanes", away)
     await world.fail("echo")
+    assert await world.ledger.send(str(key("echo"))) is None, "without its turn it is not claimed either"
     monkeypatch.undo()
     assert [outcome.state for outcome in await world.send("echo")] == [SendState.ACCEPTED]
     assert len(channel.attempts) == 1
+
+
+async def test_a_ledger_that_fails_between_a_doubt_settled_and_its_turn_makes_no_new_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("the ledger does not answer")
+
+    channel = world.with_channel(LookupChannel(LOST))
+    await world.fail("lookup")
+    world.clock.advance(LEASE)
+    monkeypatch.setattr(world.ledger, "turn", away)
+    await world.fail("lookup")
+    assert (await world.stored_send("lookup")).in_doubt_since is None
+    monkeypatch.undo()
+    assert [outcome.state for outcome in await world.send("lookup")] == [SendState.ACCEPTED]
+    assert len(channel.lookups) == 1
 
 
 async def test_the_turn_is_taken_again_for_each_try(world: World) -> None:

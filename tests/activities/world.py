@@ -142,12 +142,13 @@ def dispatch(channel: str, role: str = "buyer") -> Dispatch:
 
 def request(*channels: str, **more: object) -> AcknowledgeRequest:
     """`received` of revision 1 by each of these channels; `more` replaces fields of the request."""
+    ref = OrderRef.model_validate(more.get("ref", REF))
     made = AcknowledgeRequest(
-        ref=REF,
+        ref=ref,
         revision=1,
         dispatches=tuple(dispatch(channel) for channel in channels),
         facts=Facts(decided_by=NOW + timedelta(hours=4)),
         give_up_at=NOW + GIVE_UP,
-        journal=journal([entry(1, Event.ORDER_ACCEPTED)]),
+        journal=journal([entry(1, Event.ORDER_ACCEPTED)], ref=ref),
     )
     return AcknowledgeRequest.model_validate(made.model_dump() | more)

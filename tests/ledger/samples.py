@@ -9,7 +9,7 @@ from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendStat
 from orderack.domain.assessment import Assessment, Decision
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Contacts, Customer, ExternalId, Line, Order, OrderRef, Totals
-from orderack.ports import Message, Rendered, StoredRevision
+from orderack.ports import Message, PastAsked, Rendered, StoredRevision
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 REF = OrderRef(store="north", number="1001")
@@ -69,6 +69,12 @@ def journal(
         next_due_at=NOW + timedelta(hours=1),
         entries=tuple(entries),
     )
+
+
+def asked(store: str = "north", **more: object) -> PastAsked:
+    """Of no customer, no ERP and no fingerprint, since `NOW`; `more` replaces fields."""
+    nobody: dict[str, object] = {"customer_id": None, "since": NOW, "fingerprint": "-", "alike_since": NOW, "erp": None}
+    return PastAsked.model_validate({"store": store} | nobody | more)
 
 
 def key(kind: Kind = Kind.CONFIRMATION, *, n: int = 1, channel: str = "smtp_email", ref: OrderRef = REF) -> SendKey:

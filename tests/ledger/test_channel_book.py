@@ -10,7 +10,7 @@ from orderack.domain.acknowledgement import Reason, SendOutcome, SendState
 from orderack.domain.address import address_sha256
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
-from orderack.ports import Health, Pause, Reach
+from orderack.ports import Health, Message, Pause, Reach, Terms
 from tests.ledger.samples import LEASE, NOW, REF, key, message
 
 ADA = address_sha256("+15005550006")
@@ -112,3 +112,40 @@ async def test_what_waits_for_its_turn_or_for_a_paused_channel_has_not_failed(le
     await ledger.finish(send, SendOutcome(channel="sms", state=SendState.UNAVAILABLE), NOW)
     await _end(ledger, "sms", 9, SendState.UNAVAILABLE, reason=Reason.PAUSED)
     assert await ledger.health() == {"sms": Health()}
+
+
+# -- looked up and taken with the claim ---------------------------------------------------------------------------
+
+TERMS = Terms(window=True, rate_per_second=2)
+
+
+async def test_a_claim_takes_its_turn_and_knows_the_address(ledger: SqlLedger) -> None:
+    first, second = key(n=1), key(n=2)
+    await ledger.heard(first.channel, address_sha256("ada@example.com"), NOW)
+    claim = await ledger.claim(first, message(first), NOW, LEASE, TERMS)
+    assert (claim.mine, claim.paused, claim.reach.heard_at, claim.turn_at) == (True, False, NOW, NOW)
+    assert Message.model_validate_json(claim.send.message_json).heard_at == NOW
+    assert claim.send.turn_at == NOW
+    assert (await ledger.claim(second, message(second), NOW, LEASE, TERMS)).turn_at == NOW + timedelta(seconds=0.5)
+    stored = await ledger.send(str(second))
+    assert stored is not None
+    assert stored.turn_at == NOW + timedelta(seconds=0.5)
+    later = key(n=3)
+    await ledger.claim(later, message(later), NOW, LEASE)
+    assert await ledger.turn(later, 2, NOW) == NOW + timedelta(seconds=1), "asked for apart, it is the next"
+
+
+async def test_what_may_not_go_takes_no_turn(ledger: SqlLedger) -> None:
+    await ledger.pause(Pause(channel="smtp_email", at=NOW, by="grace"))
+    paused = await ledger.claim(key(n=1), message(key(n=1)), NOW, LEASE, TERMS)
+    assert (paused.mine, paused.paused, paused.turn_at) == (True, True, None)
+    await ledger.resume("smtp_email")
+    doubtful = await ledger.claim(key(n=1), message(key(n=1)), NOW + LEASE, LEASE, TERMS)
+    assert (doubtful.mine, doubtful.first, doubtful.turn_at) == (True, False, None)
+    await ledger.opted("smtp_email", address_sha256("ada@example.com"), out=True, at=NOW, basis="smtp_email:stop")
+    unwanted = await ledger.claim(key(n=2), message(key(n=2)), NOW, LEASE, TERMS)
+    assert (unwanted.reach.opted_out, unwanted.turn_at) == (True, None)
+    inside = await ledger.claim(key(n=3), message(key(n=3)), NOW, LEASE, TERMS.model_copy(update={"reach": False}))
+    assert (inside.reach, inside.turn_at) == (Reach(), NOW), "nobody before it has taken a turn"
+    held = await ledger.claim(key(n=3), message(key(n=3)), NOW, LEASE, TERMS)
+    assert (held.mine, held.turn_at) == (False, None)

@@ -12,7 +12,7 @@ from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
 from orderack.ledger.tables import Table
-from tests.ledger.samples import NOW, REF, fact, journal, stored
+from tests.ledger.samples import NOW, REF, asked, fact, journal, stored
 from tests.ledger.tampering import one_of_everything, rows, run
 
 PERSONAL = ("ada@example.com", "ada example", "5005550006", "c-7", "198.51.100.7", "mozilla", "21211")
@@ -114,8 +114,9 @@ async def test_an_erased_order_is_found_by_its_number_and_by_nothing_personal(re
     await recorded.erase(REF, "grace", "asked by the buyer", LATER)
     assert await recorded.find("ada@example.com") == await recorded.find("C-7") == []
     assert [row.ref for row in await recorded.find("gid-55")] == [REF]
-    assert await recorded.past_orders("north", "C-7", NOW - timedelta(days=1)) == []
-    assert await recorded.orders_by_fingerprint("f-1", NOW - timedelta(days=1)) == []
+    day_before = NOW - timedelta(days=1)
+    past = await recorded.past(asked(customer_id="C-7", since=day_before, fingerprint="f-1", alike_since=day_before))
+    assert (past.orders, past.alike) == ((), ())
     assert await recorded.revision(REF, 1) is None
     assert await recorded.order(REF)
 

@@ -16,7 +16,7 @@ from orderack.ledger.database import make_engine
 from orderack.ledger.projection import project
 from orderack.ledger.repository import SqlLedger
 from orderack.ledger.tables import Table
-from tests.ledger.samples import NOW, REF, clock_entry, entry, journal, order, stored
+from tests.ledger.samples import NOW, REF, asked, clock_entry, entry, journal, order, stored
 
 
 async def _rows(url: str, table: str, columns: str = "*") -> list[tuple[object, ...]]:
@@ -41,7 +41,7 @@ async def test_the_first_writer_of_a_revision_wins_and_its_journal_is_written_on
     await ledger.save_revision(stored(), "f-1", journal([entry(1)]))
     assert await ledger.revision(REF, 1) == stored()
     assert [found.seq for found in await ledger.entries(REF)] == [1, 2]
-    assert [past.fingerprint for past in await ledger.past_orders("north", "C-7", NOW)] == ["f-1"]
+    assert [past.fingerprint for past in (await ledger.past(asked(customer_id="C-7"))).orders] == ["f-1"]
     assert await ledger.verify_chain(REF) == []
 
 
@@ -199,3 +199,42 @@ async def test_foreign_keys_hold(ledger_url: str) -> None:
         async with engine.begin() as connection:
             await connection.execute(text(orphan))
     await engine.dispose()
+
+
+async def test_a_journal_is_written_and_its_orders_revisions_are_read_in_one_transaction(ledger: SqlLedger) -> None:
+    assert await ledger.write_and_read(journal([entry(1)]), [1]) == {}
+    assert await ledger.save_revision(stored(), "f-1", journal()) == stored()
+    assert await ledger.write_and_read(journal([entry(2)]), [1, 2]) == {1: stored()}
+    assert [found.seq for found in await ledger.entries(REF)] == [1, 2]
+
+
+async def test_whoever_comes_second_is_told_the_revision_that_stands(ledger: SqlLedger) -> None:
+    await ledger.save_revision(stored(), "f-1", journal())
+    assert await ledger.save_revision(stored(order(total="99.00")), "f-2", journal()) == stored()
+    await ledger.erase(REF, "grace", "asked by the buyer", NOW)
+    assert await ledger.save_revision(stored(), "f-1", journal()) is None
+    assert await ledger.write_and_read(journal(), [1]) == {}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_entries_that_come_one_by_one_in_any_order_leave_what_all_of_them_say(
+    ledger: SqlLedger, backwards: bool
+) -> None:
+    told = [
+        clock_entry(1, Event.CLOCK_STARTED, ClockName.REVIEW, 15),
+        entry(2, Event.REVIEW_OPENED, note="look", after=1),
+        clock_entry(3, Event.CLOCK_BREACHED, ClockName.REVIEW, 15, after=900),
+        clock_entry(4, Event.CLOCK_STARTED, ClockName.CLAIM, 30, after=2),
+        entry(5, Event.REVIEW_DECIDED, note="approve", after=1_000),
+        clock_entry(6, Event.CLOCK_MET, ClockName.REVIEW, 15, after=1_000),
+        entry(7, Event.SUBMITTED_TO_ERP, note="main", after=1_001),
+        entry(8, Event.ERP_RECEIPT, note="SO-1", after=1_002),
+        entry(9, Event.CONFIRMED, after=1_003),
+    ]
+    for place, one in enumerate(told[::-1] if backwards else told):
+        await ledger.write(journal([one]))
+        if place == len(told) // 2:
+            await ledger.save_revision(stored(), "f-1", journal())
+    assert await ledger.entries(REF) == told
+    assert await ledger.verify_chain(REF) == []
+    assert [row.ref for row in await ledger.find("SO-1")] == [REF]

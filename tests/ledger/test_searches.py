@@ -9,7 +9,7 @@ from orderack.contracts.ids import order_workflow_id
 from orderack.contracts.journal import Event, Stage
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
-from tests.ledger.samples import NOW, REF, entry, journal, order, stored
+from tests.ledger.samples import NOW, REF, asked, entry, journal, order, stored
 
 
 @pytest.mark.parametrize(
@@ -77,19 +77,22 @@ async def test_orders_are_listed_by_stage_and_store_with_the_next_due_first(ledg
 
 async def test_past_orders_tell_quantities_per_sku_since_a_time(ledger: SqlLedger) -> None:
     await ledger.save_revision(stored(), "f-1", journal())
-    (past,) = await ledger.past_orders("north", "C-7", NOW)
+    (past,) = (await ledger.past(asked(customer_id="C-7"))).orders
     assert (past.ref, past.total, past.currency, past.trigger_at) == (REF, Decimal("20.00"), "EUR", NOW)
     assert past.quantities == {"MUG": Decimal("2.5")}
-    assert await ledger.past_orders("north", "C-7", NOW + timedelta(microseconds=1)) == []
-    assert await ledger.past_orders("south", "C-7", NOW) == []
-    assert await ledger.past_orders("north", "C-8", NOW) == []
+    later = NOW + timedelta(microseconds=1)
+    for nothing in (asked(customer_id="C-7", since=later), asked("south", customer_id="C-7"), asked(customer_id="C-8")):
+        assert (await ledger.past(nothing)).orders == ()
 
 
 async def test_orders_with_the_same_fingerprint_are_found(ledger: SqlLedger) -> None:
     for number in ("1", "2"):
         await ledger.save_revision(stored(order(number)), "same", journal(ref=OrderRef(store="north", number=number)))
     await ledger.save_revision(stored(order("3")), "other", journal(ref=OrderRef(store="north", number="3")))
-    assert {past.ref.number for past in await ledger.orders_by_fingerprint("same", NOW)} == {"1", "2"}
+    for store in ("north", "south"):
+        alike = (await ledger.past(asked(store, fingerprint="same"))).alike
+        assert {past.ref.number for past in alike} == {"1", "2"}
+    assert (await ledger.past(asked(fingerprint="same", alike_since=NOW + timedelta(microseconds=1)))).alike == ()
 
 
 async def test_receipt_latencies_are_the_seconds_from_submission_to_receipt(ledger: SqlLedger) -> None:
@@ -102,14 +105,14 @@ async def test_receipt_latencies_are_the_seconds_from_submission_to_receipt(ledg
         await ledger.write(journal([receipt], ref=ref))
         await ledger.write(journal([submitted, again], ref=ref))
         await ledger.save_revision(stored(order(number)), "f", journal(ref=ref))
-    assert await ledger.receipt_latencies("main") == [40.0, 2.5]
-    assert await ledger.receipt_latencies("main", limit=1) == [40.0]
-    assert await ledger.receipt_latencies("other") == []
+    assert (await ledger.past(asked(erp="main"))).latencies == (40.0, 2.5)
+    assert (await ledger.past(asked(erp="main", latencies=1))).latencies == (40.0,)
+    assert (await ledger.past(asked(erp="other"))).latencies == ()
 
 
 async def test_the_queue_counts_orders_accepted_and_neither_handed_off_nor_ended(ledger: SqlLedger) -> None:
     for stage in Stage:
         await ledger.write(journal(ref=OrderRef(store="north", number=stage), stage=stage))
     waiting = {Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP, Stage.CONFIRMED}
-    assert await ledger.queue_depth("north") == len(waiting)
-    assert await ledger.queue_depth("south") == 0
+    assert (await ledger.past(asked("north"))).queue_depth == len(waiting)
+    assert (await ledger.past(asked("south"))).queue_depth == 0

@@ -4,7 +4,7 @@ The same promises as `orderack.ledger` gives (claim with a lease, the first writ
 accepted), in dictionaries. `tests/simulation/test_memory.py` holds it against the real one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,14 +15,12 @@ from orderack.domain.evidence import EvidenceEvent, EvidenceFact
 from orderack.domain.order import OrderRef
 from orderack.domain.source import Answered, AnswerKey, AnswerState
 from orderack.errors import Unavailable
-from orderack.ports import ClaimResult, Message, Pause, Reach, StoredRevision, StoredSend
+from orderack.ports import ClaimResult, Message, StoredRevision, StoredSend, Terms
 
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 VOUCHED = frozenset({SendState.REJECTED, SendState.UNKNOWN})
 _SETTLED = frozenset({SendState.ACCEPTED, SendState.REJECTED})
 _SAYS_NOTHING = frozenset({EvidenceEvent.UNKNOWN, EvidenceEvent.OPTED_OUT, EvidenceEvent.OPTED_IN})
-_NOBODY = Reach()
-_NO_PAUSES: Mapping[str, Pause] = {}
 
 
 class Row(NamedTuple):
@@ -61,24 +59,24 @@ class MemoryLedger:
         for entry in journal.entries:
             self.entries.setdefault(entry.seq, entry)
 
-    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> None:
+    async def write_and_read(self, journal: Journal, revisions: Collection[int]) -> Mapping[int, StoredRevision]:
         await self.write(journal)
-        self.revisions.setdefault(stored.revision, stored)
+        return {revision: self.revisions[revision] for revision in revisions if revision in self.revisions}
+
+    async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> StoredRevision | None:
+        await self.write(journal)
+        return self.revisions.setdefault(stored.revision, stored)
 
     async def revision(self, ref: OrderRef, revision: int) -> StoredRevision | None:
         self._reach()
         return self.revisions.get(revision)
 
-    async def paused(self) -> Mapping[str, Pause]:
-        return _NO_PAUSES
-
-    async def reach(self, channel: str, address_sha256: str) -> Reach:
-        return _NOBODY
-
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         return now
 
-    async def claim(self, key: SendKey, message: Message, now: datetime, lease: timedelta) -> ClaimResult:
+    async def claim(
+        self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
+    ) -> ClaimResult:
         self._reach()
         row = self.rows.get(str(key))
         if row is None:
@@ -96,7 +94,8 @@ class MemoryLedger:
                 in_doubt_since=doubt,
             )
         self.rows[str(key)] = row
-        return ClaimResult(mine=True, first=row.in_doubt_since is None, send=_stored(key, row))
+        first = row.in_doubt_since is None
+        return ClaimResult(mine=True, first=first, send=_stored(key, row), turn_at=now if terms and first else None)
 
     async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         self._reach()
@@ -141,6 +140,7 @@ class MemoryLedger:
 
     async def offer_handoff(self, request: HandOffRequest, now: datetime) -> str:
         self._reach()
+        await self.write(request.journal)
         self.handoffs.setdefault(request.revision, request)
         return f"{request.ref}/{request.revision}"
 
