@@ -79,7 +79,7 @@ async def settled(session: AsyncSession, before: datetime, limit: int) -> Sequen
     query = select(Touches).where(col(Touches.graded_at).is_(None), col(Touches.first_at) <= before)
     rows = (await session.execute(query.order_by(col(Touches.first_at)).limit(limit))).scalars().all()
     if not rows:
-        return ()
+        return []
     of_rows = select(Sends).where(col(Sends.key).in_({row.send_key for row in rows}))
     found = (await session.execute(of_rows)).scalars().all()
     company = {send.key: await _rows(session, send) for send in found}
