@@ -1,16 +1,24 @@
 """What a channel is asked for, and what it gives: messages out, events back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from orderack.domain.acknowledgement import Audience, Kind, SendKey
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import Name, Order, Text
 from orderack.domain.value import Value
+
+
+def _zoned(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+Zoned = Annotated[datetime, AfterValidator(_zoned)]
+"""A provider's time; one that names no zone is in UTC. Without any it compares with no other, and an event is lost."""
 
 
 class Idempotency(StrEnum):
@@ -125,7 +133,7 @@ class ChannelEvent(Value):
     key: Text | None = None
     """Our send key, where the provider gives it back; else `provider_id` finds it."""
     provider_id: Text | None = None
-    occurred_at: datetime
+    occurred_at: Zoned
     basis: Text = ""
     raw: Text = ""
     sender: Text | None = None
