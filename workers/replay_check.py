@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
@@ -79,15 +80,17 @@ async def _problem(client: Client, replayer: Replayer, one: WorkflowExecution) -
         history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
     except RPCError:
         return ""
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await replayer.replay_workflow(history)
-    except Exception as error:
-        return _in_words(error)
-    return ""
+    if not any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in history.events):
+        return ""  # nothing has been decided yet; the replayer would wait for it
+    replay = asyncio.create_task(replayer.replay_workflow(history))
+    await asyncio.wait({replay}, timeout=PATIENCE_SECONDS)
+    if not replay.done():
+        return f"no end within {PATIENCE_SECONDS:.0f} s"  # nor can it be cancelled; the process's end is its end
+    error = replay.exception()
+    return _in_words(error) if error else ""
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     said = str(error)
     step = said[said.find("[TMPRL1100]") :].split("\n")[0][:300] if "[TMPRL1100]" in said else ""
     return f"{type(error).__name__}: {step}" if step else type(error).__name__

@@ -273,9 +273,12 @@ class Orders:
         await bounded(self._client.service_client.check_health(timeout=self._within), self._within)
 
     async def _query(self, ref: OrderRef, name: str, answer: type[Q]) -> Q:
+        order = self._handle(ref)
         try:
-            order = self._handle(ref)
-            found: Q = await bounded(answered(lambda: order.query(name, result_type=answer)), self._within)
+            found: Q = await bounded(
+                answered(lambda within: order.query(name, result_type=answer, rpc_timeout=within), self._within),
+                self._within,
+            )
         except OrderNotOpen:
             raise OrderUnknown(f"no order {ref}") from None
         return found

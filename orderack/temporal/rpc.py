@@ -63,13 +63,19 @@ async def bounded(call: Awaitable[R], within: timedelta) -> R:
         raise Unavailable("Temporal does not answer", RETRY_AFTER) from error
 
 
-async def answered(ask: Callable[[], Awaitable[R]]) -> R:
-    """Ask a running order until it is not ahead of its task. Not bounded: for `bounded`."""
+async def answered(ask: Callable[[timedelta], Awaitable[R]], within: timedelta) -> R:
+    """Ask a running order, each time for a third of that, until it is not ahead of its task. For `bounded`.
+
+    A worker that forgets an order over one such question may lose another that it has in hand.
+    """
     while True:
         try:
-            return await ask()
+            return await ask(within / 3)
         except WorkflowQueryFailedError as error:
             if AHEAD not in error.message:
+                raise
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
                 raise
         await asyncio.sleep(_AGAIN)
 
