@@ -51,10 +51,6 @@ from orderack.temporal.ending import end
 BUG = 70
 """Ours to mend (EX_SOFTWARE of sysexits.h)."""
 
-# Typer asks for the shell by name (`--show-completion bash`) only under this switch; guessing it from the parent
-# process fails in scripts and containers.
-os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
-
 app = typer.Typer(
     name="orderack",
     no_args_is_help=True,
@@ -115,6 +111,9 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
     as_json = "--json" in arguments and "demo" not in arguments[:1]  # there it names a file
+    # Typer asks for the shell by name (`--show-completion bash`) only under this switch; guessing it from the parent
+    # process fails in scripts and containers.
+    os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     try:
         code = app(list(arguments), prog_name="orderack", standalone_mode=False)
     except SystemExit as done:
