@@ -43,8 +43,10 @@ from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.source import Answered, AnswerState
+from orderack.temporal.rpc import answered, bounded
 from tests.workflows.orders import a_decision, an_assessment
 
+PATIENCE = timedelta(seconds=30)
 QUIET_LOOKS = 10
 """Of 50 ms each."""
 
@@ -211,7 +213,11 @@ class Story:
         return await self.handle.execute_update(update, request, id=request.id, result_type=result)
 
     async def status(self) -> OrderStatus:
-        return await self.handle.query(names.QUERY_STATUS, result_type=OrderStatus)
+        """As the door asks: again, where a worker that began a fresh history has lost the question."""
+        ask = answered(
+            lambda within: self.handle.query(names.QUERY_STATUS, result_type=OrderStatus, rpc_timeout=within), PATIENCE
+        )
+        return await bounded(ask, PATIENCE)
 
     async def timeline(self) -> Timeline:
         return await self.handle.query(names.QUERY_TIMELINE, result_type=Timeline)
