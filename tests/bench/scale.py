@@ -1,7 +1,7 @@
 """Ten thousand orders that are open and wait: what they take up, how soon one of them acts, what a tick costs.
 
-The product's workflow in a worker of its own, with the sandbox's call restrictions on; activities do nothing, so that
-it is the workflow that is measured. The server is the embedded run's, but does not wait for the disk.
+The product's workflow in a worker of its own; activities do nothing, so that it is the workflow that is
+measured. The server is the embedded run's, but does not wait for the disk.
 """
 
 import asyncio
