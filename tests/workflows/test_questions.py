@@ -12,12 +12,11 @@ from orderack.contracts.updates import (
     Answer,
     BuyerQuestion,
     CancelRequest,
-    ChangeRequest,
     HandoffReply,
     Reply,
 )
 from orderack.domain.acknowledgement import Kind, SendState
-from tests.workflows.beginnings import begin, booked, changed, confirmed
+from tests.workflows.beginnings import begin, booked, confirmed
 from tests.workflows.orders import MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Story, World
 from workflows import _view
@@ -137,21 +136,6 @@ async def test_a_question_while_the_erp_is_awaited_reaches_the_owner_though_the_
     await ask_it(story)
     assert alerts(story) == ["the buyer asks a question"]
     assert story.script.asked == 0
-
-
-async def test_questions_are_carried_into_a_fresh_history_and_answered_there(world: World) -> None:
-    story = await begin(world, can=10)
-    await booked(story)
-    await ask_it(story)
-    first = (await story.handle.describe()).run_id
-    await story.ask("change", ChangeRequest(id="c", order=changed(story.order)), Reply)
-    await story.settle()
-    await booked(story, 2)
-    assert (await story.handle.describe()).run_id != first
-    assert (await answer_it(story)).accepted
-    assert len(alerts(story)) == 1
-    assert story.script.kinds().count("answer") == 1
-    assert story.script.told[-1].key.revision == 2
 
 
 async def test_a_question_that_cannot_be_read_fails_for_its_caller_and_leaves_no_trace(world: World) -> None:
