@@ -1,7 +1,5 @@
 """What others see of an order: the status query, and the operator's page in the Temporal UI."""
 
-from datetime import datetime
-
 from orderack.contracts.journal import ClockName, Stage
 from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
 from orderack.contracts.search_attributes import OPEN
@@ -144,7 +142,7 @@ def evidence(state: OrderState) -> str:
     return grade or ""
 
 
-def details(state: OrderState, now: datetime) -> str:
+def details(state: OrderState) -> str:
     """The operator's page in plain words (Markdown): stage, what it waits for and until when, owner, last message."""
     lines = [f"**{_title(state)}**", "", f"Waits for {waiting_for(state)}."]
     upcoming = deadlines(state, telling=False)

@@ -19,7 +19,7 @@ from orderack.temporal.converter import data_converter
 from orderack.temporal.search_attributes import register
 from tests.workflows.world import World
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 QUEUES = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
 SPEED = ("transferProcessorMaxPollRPS", "timerProcessorMaxPollRPS")
@@ -83,7 +83,7 @@ async def working(env: WorkflowEnvironment, more: Sequence[type] = ()) -> AsyncI
                 workflows=[*WORKFLOWS, *more] if queue == names.ORDERS_QUEUE else [],
                 activities=world.activities,
                 workflow_runner=runner(),
-                interceptors=[OneArgument()],
+                interceptors=[AroundOrders()],
             )
             await stack.enter_async_context(worker)
         yield world

@@ -24,13 +24,13 @@ from tests.simulation.agenda import moment
 from tests.simulation.chance import SECOND
 from workflows import OrderAcknowledgement
 from workflows._state import OrderState
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 CONVERTER = data_converter().payload_converter
 FAILURES = data_converter().failure_converter
 _FAILURE_CLASS = data_converter().failure_converter_class
 _DEFINITION = workflow._Definition.must_from_class(OrderAcknowledgement)
-_INTERCEPTOR = OneArgument().workflow_interceptor_class(WorkflowInterceptorClassInput(unsafe_extern_functions={}))
+_INTERCEPTOR = AroundOrders().workflow_interceptor_class(WorkflowInterceptorClassInput(unsafe_extern_functions={}))
 _RUNNER = UnsandboxedWorkflowRunner()
 _LOOP = asyncio.new_event_loop()
 """Only for an instance's constructor, which asks which loop is running."""

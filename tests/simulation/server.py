@@ -32,7 +32,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.storm import CALM, Sky, Storm
 from tests.simulation.world import REQUESTS, World
 from workflows import OrderAcknowledgement
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 STRIDE = 12 * HOUR
 """The clock is moved by no more at once: the call waits for all that happens meanwhile, and has a time limit."""
@@ -123,7 +123,7 @@ async def real_server() -> AsyncIterator[RealServer]:
                 workflows=[OrderAcknowledgement] if queue == names.ORDERS_QUEUE else [],
                 activities=server.activities(),
                 workflow_runner=UnsandboxedWorkflowRunner(),
-                interceptors=[OneArgument()],
+                interceptors=[AroundOrders()],
             )
             for queue, client in zip(QUEUES, [env.client, *[await _another(env) for _ in QUEUES[1:]]], strict=True)
         ]

@@ -20,6 +20,7 @@ from orderack.temporal.orders import Orders
 from orderack.temporal.search_attributes import register
 from tests.workflows.world import World
 from workflows import WORKFLOWS
+from workflows.interceptor import AroundOrders
 
 IDLE = "idle"
 """A namespace that has no worker but those that a test starts."""
@@ -81,6 +82,7 @@ async def working(temporal: Temporal, namespace: str = "default", keys: str = ""
             task_queue=queue,
             workflows=WORKFLOWS if queue == names.ORDERS_QUEUE else [],
             activities=world.activities,
+            interceptors=[AroundOrders()],
             workflow_runner=runner,
         )
         for queue in (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)

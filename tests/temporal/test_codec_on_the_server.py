@@ -33,7 +33,7 @@ from tests.temporal.test_orders import until
 from tests.workflows.orders import a_receipt, an_order
 from tests.workflows.world import a_number
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ async def replay(history: WorkflowHistory, keys: str) -> None:
         workflows=WORKFLOWS,
         namespace=SEALED,
         data_converter=sealing_converter(CodecKeys.parse(keys), SEALED),
-        interceptors=[OneArgument()],
+        interceptors=[AroundOrders()],
         workflow_runner=runner(),
     )
     async with asyncio.timeout(20):

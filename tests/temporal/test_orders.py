@@ -97,6 +97,24 @@ async def test_a_receipt_confirms_the_order_and_the_timeline_tells_it(orders: Or
     assert events.index(Event.ORDER_ACCEPTED) < events.index(Event.ERP_RECEIPT)
 
 
+async def test_when_messages_queue_up_the_one_promised_within_the_minute_goes_first(
+    orders: Orders, temporal: Temporal
+) -> None:
+    order = an_order(a_number(), now())
+    await orders.submit(order)
+    await until(lambda: orders.status(order.ref), lambda s: any(a.out_at for a in s.acknowledgements))
+    await orders.receipt(a_receipt(order, now()))
+    await until(lambda: orders.status(order.ref), lambda s: sum(a.out_at is not None for a in s.acknowledgements) == 2)
+    history = await temporal.env.client.get_workflow_handle(order_workflow_id(order.ref)).fetch_history()
+    began = history.events[0].workflow_execution_started_event_attributes
+    asked = (event.activity_task_scheduled_event_attributes for event in history.events)
+    received, confirmation = (one.priority for one in asked if one.activity_type.name == names.ACKNOWLEDGE)
+    assert began.priority.priority_key == 3
+    assert received.priority_key == 2
+    assert confirmation.priority_key == 0  # its order's own
+    assert {received.fairness_key, confirmation.fairness_key} == {order.store}
+
+
 async def test_evidence_reaches_the_message_it_is_about(orders: Orders) -> None:
     order = an_order(a_number(), now())
     await orders.submit(order)

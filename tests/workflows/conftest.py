@@ -28,7 +28,7 @@ from orderack.domain.order import OrderRef
 from orderack.temporal.converter import data_converter
 from tests.workflows.world import World
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 
 def binary(name: str) -> str:
@@ -91,7 +91,7 @@ async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
             activities=made.activities,
             workflow_runner=runner,
             max_cached_workflows=500,
-            interceptors=[OneArgument()],
+            interceptors=[AroundOrders()],
         )
         for client, queue in zip(clients, queues, strict=True)
     ]

@@ -236,13 +236,13 @@ def test_a_question_of_an_order_being_assessed_is_told_and_answered_once_it_is(s
 
 
 def test_the_operators_page_counts_what_waits_for_an_answer_and_repeats_no_word_of_it(state: OrderState) -> None:
-    assert "Questions" not in _view.details(state, NOON)
+    assert "Questions" not in _view.details(state)
     for n in (1, 2):
         ask(state, a_question(id=f"q{n}"), NOON)
-    assert "that wait for an answer: 2" in _view.details(state, NOON)
-    assert "walnut" not in _view.details(state, NOON)
+    assert "that wait for an answer: 2" in _view.details(state)
+    assert "walnut" not in _view.details(state)
     answer(state, an_answer(id="a1", question="q1"), NOON)
-    assert "that wait for an answer: 1" in _view.details(state, NOON)
+    assert "that wait for an answer: 1" in _view.details(state)
 
 
 def test_a_question_changes_neither_who_is_needed_nor_any_clock(state: OrderState) -> None:

@@ -36,7 +36,7 @@ from tests.bench.rig.tally import Tally
 from workers.ahead import InTimeRunner
 from workers.queues import STICKY
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 DRAIN = timedelta(seconds=2)
 
@@ -52,7 +52,7 @@ def workers(client: Client, workflows: Sequence[type], work: Mapping[str, Sequen
             workflows=workflows if queue == names.ORDERS_QUEUE else [],
             activities=activities,
             workflow_runner=InTimeRunner(),
-            interceptors=[OneArgument()],
+            interceptors=[AroundOrders()],
             max_cached_workflows=own.worker_cached_orders if queue == names.ORDERS_QUEUE else 0,
             max_concurrent_workflow_tasks=own.worker_order_tasks if queue == names.ORDERS_QUEUE else None,
             max_concurrent_activities=at_once[queue],
