@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         default=4_000, ge=10, description="open orders that a worker keeps in memory, about 140 KiB each"
     )
     worker_order_tasks: int = Field(
-        default=100, ge=2, description="steps of orders that a worker takes at the same time"
+        default=16, ge=2, description="steps of orders that a worker takes at the same time"
     )
     worker_sends: int = Field(default=50, gt=0, description="sends that a worker makes at the same time")
     worker_calls: int = Field(

@@ -30,9 +30,9 @@ from orderack.temporal.orders import Orders
 from workers.ahead import InTimeRunner
 from workers.versions import MovesOn, deployment
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
-INTERCEPTORS = (OneArgument(), MovesOn())
+INTERCEPTORS = (AroundOrders(), MovesOn())
 """What every run of an order goes through, its replay too."""
 
 STICKY = timedelta(seconds=1.5)

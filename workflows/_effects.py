@@ -31,6 +31,9 @@ from workflows._state import OrderState
 ASKS_FIRST = frozenset({Kind.HOLDING, Kind.UPDATE, Kind.ALERT})
 """Messages that say the ERP has not answered: their activity asks it first, at no extra Action."""
 
+AT_ONCE = frozenset({Event.SEND_UNKNOWN, Event.UNDELIVERABLE})
+"""What a person has to know: such an entry waits for no other activity to carry it to the ledger (I20)."""
+
 EXPIRES_AFTER = timedelta(hours=2)
 """A send call that nobody serves is issued anew after this; the ledger keeps each message single."""
 
@@ -311,6 +314,18 @@ class Effects:
         """Before a fresh history: what is still under way is written again there. Entries are keyed; twice is once."""
         under_way = [entry for entries in self._under_way for entry in entries]
         self._state.unwritten = sorted([*under_way, *self._state.unwritten], key=lambda entry: entry.seq)
+
+    def _has_news_for_a_person(self) -> bool:
+        return any(entry.event in AT_ONCE for entry in self._state.unwritten)
+
+    def _must_record(self) -> bool:
+        return self._has_news_for_a_person() and patched("doubts-at-once")
+
+    async def _record(self) -> None:
+        """Unless an activity that was begun in the same step has taken the entries with it."""
+        if self._has_news_for_a_person():
+            with self._carried() as journal:
+                await _calls.record(journal)
 
     async def _write_rest(self) -> None:
         self._take_back_entries()

@@ -100,6 +100,8 @@ class OrderAcknowledgement(Effects):
             self._do("answer", self._answer_source(stage))
         if _source.needs_invoice(state):
             self._do("invoice", self._invoice())
+        if self._must_record():
+            self._do("record", self._record())
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -124,9 +126,8 @@ class OrderAcknowledgement(Effects):
         self._timer, self._timer_at, self._news = None, None, True
 
     def _show(self) -> None:
-        """Tell the operator, free of charge; search attributes only when a person comes in or is done."""
+        """Search attributes, only when a person comes in or is done."""
         state = self._state
-        workflow.set_current_details(_view.details(state, workflow.now()))
         seen = _view.mark(state)
         if seen == (state.marked_stage or _view.UNMARKED):
             return
@@ -141,6 +142,10 @@ class OrderAcknowledgement(Effects):
                 sa.NEXT_DUE.value_set(upcoming[0].at) if upcoming else sa.NEXT_DUE.value_unset(),
             ]
         )
+
+    def details(self) -> str:
+        """What Temporal's page shows of the order, free of charge: written when it is asked for (`interceptor`)."""
+        return _view.details(self._state)
 
     def _should_continue_as_new(self) -> bool:
         limit = self._begin.continue_as_new_after

@@ -33,7 +33,7 @@ from orderack.temporal.converter import data_converter
 from tests.invariants.logs import Life, ToldReceipt
 from workflows import WORKFLOWS, OrderAcknowledgement
 from workflows._state import OrderState
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 V = TypeVar("V", bound=Value)
 
@@ -68,7 +68,7 @@ async def replay(
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=converter,
-        interceptors=[_Keeping(kept), OneArgument()],
+        interceptors=[_Keeping(kept), AroundOrders()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     failures = {}

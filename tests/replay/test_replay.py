@@ -15,7 +15,7 @@ from tests.history.stage import runner
 from tests.replay.histories import BEFORE, FOLDER, WORKER, recorded
 from tests.replay.stories import STORIES
 from workflows import WORKFLOWS, _calls, _steps
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 HISTORIES = recorded()
 OLD_WAYS = recorded(BEFORE)
@@ -25,7 +25,7 @@ async def replay(history: WorkflowHistory) -> None:
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=data_converter(),
-        interceptors=[OneArgument()],
+        interceptors=[AroundOrders()],
         workflow_runner=runner(),
     )
     async with asyncio.timeout(20):  # a history that makes no sense would keep the replayer waiting

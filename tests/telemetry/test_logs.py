@@ -28,9 +28,9 @@ RUN = {"workflow_id": "order/demo/1001", "workflow_run_id": "run-1"}
 
 
 @pytest.fixture
-def lines(capfd: pytest.CaptureFixture[str]) -> Iterator["Lines"]:
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator["Lines"]:
     logs.configure(logs.Form.JSON)
-    yield Lines(capfd)
+    yield Lines(capsys)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     sys.excepthook = sys.__excepthook__
@@ -39,12 +39,12 @@ def lines(capfd: pytest.CaptureFixture[str]) -> Iterator["Lines"]:
 class Lines:
     """What is written, each line as an object."""
 
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
+    def __init__(self, captured: pytest.CaptureFixture[str]) -> None:
+        self._captured = captured
         self.text = ""
 
     def read(self) -> list[dict[str, object]]:
-        out, err = self._capfd.readouterr()
+        out, err = self._captured.readouterr()
         assert out == ""
         self.text += err
         return [json.loads(line) for line in err.splitlines()]
@@ -153,14 +153,14 @@ async def test_an_assessment_that_fails_is_logged_by_its_places(
     assert ADA not in lines.text
 
 
-def test_the_readable_form_keeps_as_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_readable_form_keeps_as_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(logs.Form.TEXT)
     try:
         try:
             raise ValueError(ADA)
         except ValueError:
             structlog.get_logger("orderack.x").exception("a job failed")
-        written = capfd.readouterr().err
+        written = capsys.readouterr().err
     finally:
         structlog.reset_defaults()
         sys.excepthook = sys.__excepthook__

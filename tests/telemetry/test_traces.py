@@ -30,7 +30,7 @@ from tests.temporal.test_orders import until
 from tests.workflows.orders import a_receipt, an_order
 from tests.workflows.world import World, a_number
 from workflows import WORKFLOWS
-from workflows.interceptor import OneArgument
+from workflows.interceptor import AroundOrders
 
 __all__ = ["database", "gateway", "temporal"]
 
@@ -68,7 +68,7 @@ async def traced_workers(temporal: Temporal, traced: Traced) -> AsyncIterator[Or
                 workflows=WORKFLOWS if queue == names.ORDERS_QUEUE else [],
                 activities=world.activities,
                 workflow_runner=runner(),
-                interceptors=[OneArgument()] if queue == names.ORDERS_QUEUE else [],
+                interceptors=[AroundOrders()] if queue == names.ORDERS_QUEUE else [],
             )
             await stack.enter_async_context(worker)
         yield Orders(client)
@@ -181,7 +181,7 @@ async def test_with_the_interceptor_every_recorded_order_replays(name: str) -> N
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=data_converter(),
-        interceptors=[Traced().spans.interceptor, OneArgument()],
+        interceptors=[Traced().spans.interceptor, AroundOrders()],
         workflow_runner=runner(),
     )
     await replayer.replay_workflow(HISTORIES[name])

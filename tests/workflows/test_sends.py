@@ -1,5 +1,9 @@
 """Refused, in doubt, out of reach, returned: each message once, by the channel whose turn it is."""
 
+from collections import Counter
+
+from orderack.contracts import names
+from orderack.contracts.journal import Event
 from orderack.contracts.updates import (
     Reply,
     SettleSend,
@@ -9,7 +13,7 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.evidence import EvidenceEvent, Grade
 from tests.workflows.beginnings import confirmed
 from tests.workflows.orders import HOUR, MINUTE, a_decision, a_receipt, an_assessment, an_order
-from tests.workflows.world import World, a_number, submit
+from tests.workflows.world import Story, World, a_number, submit
 
 
 async def test_a_refused_channel_opens_its_fallback_and_an_exhausted_leg_is_undeliverable(world: World) -> None:
@@ -57,6 +61,40 @@ async def test_a_send_in_doubt_is_never_repeated_and_its_delivery_settles_it(wor
     status = await story.status()
     assert status.unknown_sends == ()
     assert status.work_may_begin
+
+
+async def test_a_doubt_stands_in_the_ledger_at_once_though_no_other_activity_goes_there(world: World) -> None:
+    story = await in_doubt(world, "received")
+    assert Event.SEND_UNKNOWN in story.script.events()
+    assert (await activities(story))[names.RECORD] == 1
+
+
+async def test_a_doubt_that_another_activity_can_carry_to_the_ledger_costs_none_of_its_own(world: World) -> None:
+    story = await in_doubt(world, "confirmation")
+    await story.receipt(a_receipt(story.order, await world.now()))
+    await story.settle()
+    assert Event.SEND_UNKNOWN in story.script.events()
+    assert (await activities(story)).keys() & {names.RECORD, names.HAND_OFF} == {names.HAND_OFF}
+
+
+async def in_doubt(world: World, kind: str) -> Story:
+    """An order of which nobody can say whether this message went out."""
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision())
+    script.send = lambda d, n: SendState.UNKNOWN if d.kind == kind else SendState.ACCEPTED
+    story = await submit(world, order)
+    await story.settle()
+    return story
+
+
+async def activities(story: Story) -> Counter[str]:
+    """How often each was asked for."""
+    return Counter(
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in (await story.handle.fetch_history()).events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    )
 
 
 async def test_a_person_settles_a_send_that_nobody_else_can(world: World) -> None:

@@ -12,6 +12,9 @@ _log = logging.getLogger(__name__)
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each further attempt."""
 
+AT_ONCE = 10
+"""Requests under way: a receiver that is slow is not asked by everyone at once, nor twice for the same."""
+
 
 @dataclass(frozen=True)
 class Webhook:
@@ -35,6 +38,7 @@ class Courier:
         # trust_env off: a proxy of the surroundings must not come between two processes of one machine.
         self._client = httpx.AsyncClient(timeout=5.0, trust_env=False)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     def post(self, webhook: Webhook, after: float) -> None:
         """Deliver `webhook` in `after` seconds."""
@@ -69,7 +73,8 @@ class Courier:
         if url is None:
             return False
         try:
-            answer = await self._client.post(url, content=webhook.body, headers=dict(webhook.signed(url)))
+            async with self._turns:
+                answer = await self._client.post(url, content=webhook.body, headers=dict(webhook.signed(url)))
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
         return answer.is_success
