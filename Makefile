@@ -53,10 +53,10 @@ bench-history: $(STAMP) ## events, bytes and billed Actions of each story, besid
 bench-burst: $(STAMP) ## a burst of orders against a channel's rate, beside another store and another channel
 	@$(BIN)/python -m tests.bench.burst --json build/bench-burst.json
 
-bench: $(STAMP) ## throughput, latency, scale, cost and intake, beside a bare floor and beside DBOS; build/bench.json, some ten minutes
+bench: $(STAMP) ## throughput, latency, scale, cost and intake, beside a bare floor and beside DBOS; build/bench.json, some twenty minutes
 	@$(BIN)/python -m tests.bench --json build/bench.json
 
-faults: $(STAMP) ## everything that can die, lie or be late, on real processes: what was lost or doubled; build/faults.json
+faults: $(STAMP) ## everything that can die, lie or be late, on real processes: what was lost or doubled; build/faults.json, some 45 minutes
 	@$(BIN)/python -m tests.faults --json build/faults.json
 
 SEED ?= 1

@@ -22,7 +22,7 @@ from tests.bench.rig.stage import embedded, order_of
 
 AIM = 0.85
 UNDER_WAY = 24
-ROUNDS, MEASURED = 3, 4.0
+ROUNDS, MEASURED = 5, 4.0
 QUICK_ROUNDS, QUICK_MEASURED = 1, 2.0
 STEPS = {
     "workflow_execution_signaled": "signals",
