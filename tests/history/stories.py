@@ -48,11 +48,11 @@ async def book(story: Story) -> None:
 
 async def handed_off(story: Story) -> None:
     for _ in range(200):
-        await story.world.env.sleep(timedelta(milliseconds=20))
+        await story.world.sleep(timedelta(milliseconds=20))
         if story.script.handoffs:
             break
     assert story.script.handoffs, "the order was not handed off"
-    await story.world.env.sleep(timedelta(milliseconds=300))
+    await story.world.sleep(timedelta(milliseconds=300))
 
 
 async def erp_gated(world: World, levels: ServiceLevels) -> Story:

@@ -58,16 +58,9 @@ async def world(shared_world: World) -> AsyncIterator[World]:
 
     Its orders are cancelled afterwards, so that they don't live on in later stories.
     """
-    for patience in range(3):
-        now = await shared_world.now()
-        morning = now.replace(hour=6, minute=0, second=0, microsecond=0)
-        try:
-            await shared_world.env.sleep((morning if now < morning else morning + timedelta(days=1)) - now)
-        except RPCError:  # a question that was lost in the story before holds the clock for half a minute
-            if patience == 2:
-                raise
-        else:
-            break
+    now = await shared_world.now()
+    morning = now.replace(hour=6, minute=0, second=0, microsecond=0)
+    await shared_world.sleep((morning if now < morning else morning + timedelta(days=1)) - now)
     yield shared_world
     await asyncio.sleep(0.1)  # the test server leaks its clock's lock when a running activity is cancelled
     for number in list(shared_world.scripts):
@@ -79,7 +72,7 @@ async def world(shared_world: World) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="module")
 async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
-    made = World(env)
+    made = World(env, await _another(env))
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
     queues = (names.ORDERS_QUEUE, names.MESSAGING_QUEUE, names.ERP_QUEUE, names.SOURCES_QUEUE)
     clients = [env.client, await _another(env), await _another(env), await _another(env)]
@@ -100,8 +93,10 @@ async def shared_world(env: WorkflowEnvironment) -> AsyncIterator[World]:
 
 
 async def _another(env: WorkflowEnvironment) -> Client:
+    """A connection of its own, without pings: the test server closes one that pings three times in a long wait."""
     return await Client.connect(
         env.client.service_client.config.target_host,
         namespace=env.client.namespace,
         data_converter=env.client.data_converter,
+        keep_alive_config=None,
     )

@@ -113,7 +113,7 @@ async def test_an_unclaimed_review_and_an_unclaimed_handoff_go_to_the_next_in_th
     await handoff.settle()
     assert (await review.status()).owner == "reviewer-1"
     assert (await handoff.status()).owner == "ops-1"
-    await world.env.sleep(MINUTE * 31)
+    await world.sleep(MINUTE * 31)
     assert (await review.status()).owner == "reviewer-2"
     assert (await handoff.status()).owner == "ops-2"
 

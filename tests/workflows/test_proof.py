@@ -344,7 +344,7 @@ async def test_the_grade_is_written_for_lists_when_a_no_or_a_dispute_comes_and_a
     for event in (EvidenceEvent.DELIVERED, EvidenceEvent.AFFIRMED, NO, EvidenceEvent.DISPUTED, YES):
         await story.evidence(event, Grade.E5)
         await story.settle()
-        await story.world.env.sleep(MINUTE)
+        await story.world.sleep(MINUTE)
         counts.append(await written())
     assert counts == [0, 0, 1, 2, 3]
     found = (await story.handle.describe()).search_attributes

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio import activity
-from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
+from temporalio.api.testservice.v1 import SleepRequest
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -47,6 +48,7 @@ from orderack.temporal.rpc import answered, bounded
 from tests.workflows.orders import a_decision, an_assessment
 
 PATIENCE = timedelta(seconds=30)
+HELD_AT_MOST = timedelta(minutes=3)
 QUIET_LOOKS = 10
 """Of 50 ms each."""
 
@@ -104,8 +106,9 @@ class Script:
 class World:
     """Scripted activities for many orders at once, keyed by order number."""
 
-    def __init__(self, env: WorkflowEnvironment) -> None:
+    def __init__(self, env: WorkflowEnvironment, clock: Client | None = None) -> None:
         self.env = env
+        self.clock = clock
         self.scripts: dict[str, Script] = {}
 
     def script(self, number: str) -> Script:
@@ -113,6 +116,18 @@ class World:
 
     async def now(self) -> datetime:
         return await self.env.get_current_time()
+
+    async def sleep(self, span: timedelta) -> None:
+        """As the environment's own; with a clock at hand, with more patience than its thirty seconds.
+
+        The test server holds its clock while a step is under way, also one that got lost on its way to the worker:
+        until that step's time is over, its clock runs like any other.
+        """
+        if self.clock is None:
+            return await self.env.sleep(span)
+        request = SleepRequest()
+        request.duration.FromTimedelta(span)
+        await self.clock.test_service.unlock_time_skipping_with_sleep(request, timeout=HELD_AT_MOST)
 
     def _write(self, journal: Journal) -> Script:
         script = self.script(journal.ref.number)
@@ -250,7 +265,7 @@ class Story:
         return fact
 
     async def sleep(self, span: timedelta) -> None:
-        await self.world.env.sleep(span)
+        await self.world.sleep(span)
 
     async def settle(self) -> None:
         """Let what is in flight come in, without moving the clock by more than it takes.
