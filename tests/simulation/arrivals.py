@@ -17,7 +17,7 @@ from tests.simulation.storm import Storm
 from tests.simulation.world import World
 
 BAD: tuple[list[Payload], ...] = (
-    [CONVERTER.to_payloads([{"id": "x"}])[0]],
+    [CONVERTER.to_payloads([{"by": "x"}])[0]],
     [CONVERTER.to_payloads(["words"])[0]],
     [Payload(metadata={"encoding": b"json/plain"}, data=b"{not json")],
     [CONVERTER.to_payloads([1])[0], CONVERTER.to_payloads([2])[0]],

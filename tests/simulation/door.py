@@ -16,7 +16,7 @@ from orderack.domain.receipt import ErpReceipt
 from tests.simulation._instance import CONVERTER
 from tests.simulation.agenda import Agenda
 from tests.simulation.calls import Perform
-from tests.simulation.execution import Execution, Reply
+from tests.simulation.execution import Broken, Execution, Reply
 from tests.simulation.plan import STORE, Plan
 from tests.simulation.storm import Storm
 
@@ -112,8 +112,14 @@ class Door:
     def malformed_request(self, name: str, payload: Payload) -> None:
         """A request that nobody can read: its caller hears so, and nothing changes."""
         found = self._note(f"unreadable {name}", f"unreadable/{len(self.inbound)}")
+
+        def answer(reply: Reply) -> None:
+            if isinstance(reply, Payload):
+                raise Broken("I8", f"{name} was read from {payload.data!r} and answered {reply.data!r}")
+            found.answered = reply
+
         if self.execution is not None and found.fate == TOLD:
-            self.execution.update(name, found.id, [payload], lambda reply: setattr(found, "answered", reply))
+            self.execution.update(name, found.id, [payload], answer)
 
     # -- how ------------------------------------------------------------------------------------------------------
 

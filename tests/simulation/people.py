@@ -137,6 +137,7 @@ class People:
 
     def _end_it(self, state: OrderState, key: str) -> None:
         """It has been stuck for more than a day: called off, or booked by hand."""
+        self._seen.discard(key)
         if state.escalation is None or state.stage is not Stage.AWAITING_ERP or state.order is None:
             return
         if self._dice.chance(0.5, key, "called off"):
@@ -144,7 +145,6 @@ class People:
             self._ask(names.UPDATE_CANCEL, request.id, request)
         else:
             self._world.erp.book_by_hand(state.order, state.revision, self._agenda.now)
-        self._seen.discard(key)
 
     def _team(self, state: OrderState) -> None:
         handoff = state.handoff
