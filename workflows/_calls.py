@@ -20,7 +20,6 @@ from orderack.contracts.activities import (
     SubmitToErpRequest,
 )
 from orderack.contracts.journal import Journal
-from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import Assessment
 from orderack.domain.source import Answered
 
@@ -32,8 +31,6 @@ PATIENT = RetryPolicy(
 )
 """Provider outages last: few attempts (each is a billed Action), for as long as it takes. The first comes soon: where a
 worker died in a send, another takes it over after its heartbeat and this, within six seconds."""
-
-WITHIN_THE_MINUTE = frozenset({Kind.RECEIVED, Kind.CHANGE_RECEIVED})
 
 OWN_DATABASE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 
@@ -88,7 +85,7 @@ async def cancel_in_erp(request: CancelInErpRequest) -> ErpSubmission:
     )
 
 
-async def acknowledge(request: AcknowledgeRequest, expires_at: datetime) -> AcknowledgeResult:
+async def acknowledge(request: AcknowledgeRequest, expires_at: datetime, *, first_word: bool) -> AcknowledgeResult:
     """One batch of messages. Past `expires_at` the loop decides anew; the ledger keeps each key single."""
     what = ", ".join(f"{d.kind} by {d.channel}" for d in request.dispatches)
     return await workflow.execute_activity(
@@ -99,16 +96,15 @@ async def acknowledge(request: AcknowledgeRequest, expires_at: datetime) -> Ackn
         schedule_to_close_timeout=max(expires_at - workflow.now(), timedelta(seconds=1)),
         heartbeat_timeout=HEARTBEAT,
         retry_policy=PATIENT,
-        priority=Priority(priority_key=_urgency(request), fairness_key=request.ref.store),
+        priority=Priority(priority_key=_urgency(first_word), fairness_key=request.ref.store),
         summary=what,
     )
 
 
-def _urgency(request: AcknowledgeRequest) -> int | None:
-    """When messages queue up, the one that is promised within the minute goes before what else its order says."""
+def _urgency(first_word: bool) -> int | None:
+    """When messages queue up, the word that is promised within the minute goes before what else its order says."""
     own = workflow.info().priority.priority_key
-    promised = any(dispatch.kind in WITHIN_THE_MINUTE for dispatch in request.dispatches)
-    return max(1, own - 1) if own and promised else None
+    return max(1, own - 1) if own and first_word else None
 
 
 async def hand_off(request: HandOffRequest) -> HandOffResult:

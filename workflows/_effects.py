@@ -187,6 +187,11 @@ class Effects:
         keeps = any(ack.audience is Audience.BUYER for ack in acks)
         return clock.due_at if clock and keeps and clock.due_at > workflow.now() else None
 
+    def _is_first_word(self, batch: int, revision: int) -> bool:
+        """Whether the buyer hears of this revision for the first time: that it came, or that it is booked already."""
+        said = [ack for ack in self._state.acknowledgements if ack.audience is Audience.BUYER]
+        return batch == min((ack.batch for ack in said if ack.revision == revision), default=0)
+
     async def _send(self, batch: int, expires_at: datetime) -> None:
         state = self._state
         turns = _telling.dispatches(state, batch)
@@ -209,7 +214,9 @@ class Effects:
                 give_up_at=max(first.decided_at, now) + patience,
                 journal=journal,
             )
-            result = await _calls.acknowledge(request, expires_at)
+            result = await _calls.acknowledge(
+                request, expires_at, first_word=self._is_first_word(batch, first.revision)
+            )
         if result.receipt:
             _steps.take_receipt(state, result.receipt, workflow.now())
             _telling.supersede_batch(state, workflow.now(), batch)

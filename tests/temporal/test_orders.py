@@ -17,13 +17,14 @@ from orderack.contracts.journal import Event, Stage
 from orderack.contracts.search_attributes import OPEN
 from orderack.contracts.updates import CancelRequest, ChangeRequest, Claim, ClaimTarget, SubmitVerdict
 from orderack.domain.acknowledgement import Kind
+from orderack.domain.assessment import Gate
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Line, OrderRef, Totals
 from orderack.errors import Misconfigured, OrderNotOpen, OrderUnknown, Refused, Unavailable
 from orderack.temporal.open_orders import OpenOrders
 from orderack.temporal.orders import Orders, Told
 from tests.temporal.server import BARE, IDLE, Temporal, now, working
-from tests.workflows.orders import a_receipt, an_order
+from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import World, a_number
 
 T = TypeVar("T")
@@ -113,6 +114,22 @@ async def test_when_messages_queue_up_the_one_promised_within_the_minute_goes_fi
     assert received.priority_key == 2
     assert confirmation.priority_key == 0  # its order's own
     assert {received.fairness_key, confirmation.fairness_key} == {order.store}
+
+
+async def test_a_confirmation_that_is_the_buyers_first_word_goes_as_soon_as_a_received_would(
+    orders: Orders, world: World, temporal: Temporal
+) -> None:
+    order = an_order(a_number(), now())
+    gated = a_decision(gate=Gate.ERP_GATED)
+    world.script(order.number).assess = lambda r: an_assessment(r.order, r.revision, gated)
+    await orders.submit(order)
+    await orders.receipt(a_receipt(order, now()))
+    await until(lambda: orders.status(order.ref), lambda s: any(a.out_at for a in s.acknowledgements))
+    assert world.script(order.number).kinds() == ["confirmation"]
+    history = await temporal.env.client.get_workflow_handle(order_workflow_id(order.ref)).fetch_history()
+    asked = (event.activity_task_scheduled_event_attributes for event in history.events)
+    (priority,) = (one.priority.priority_key for one in asked if one.activity_type.name == names.ACKNOWLEDGE)
+    assert priority == 2
 
 
 async def test_evidence_reaches_the_message_it_is_about(orders: Orders) -> None:
