@@ -91,7 +91,7 @@ lock: ## pin every dependency with its hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --custom-compile-command "make lock" --extra ses --extra telemetry -c requirements.lock pyproject.toml -o runtime.lock
+	  --custom-compile-command "make lock" --extra ses --extra telemetry --extra reports -c requirements.lock pyproject.toml -o runtime.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group pyproject.toml:audit -o audit.lock
 
