@@ -3,10 +3,14 @@
 from alembic import context
 
 from orderack.ledger.source_tables import SourceOrders
+from orderack.ledger.sweep_tables import Sweeps
+
+TABLES = (SourceOrders, Sweeps)
+"""One of each file of tables, so that all of them are read: they share one metadata."""
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=SourceOrders.metadata,
+    target_metadata=TABLES[0].metadata,
     render_as_batch=True,
     compare_type=True,
 )
