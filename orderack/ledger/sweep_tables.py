@@ -60,6 +60,7 @@ class Sweeps(Table, table=True):
     failure: str = Field(default="", sa_type=Words)
     waiting: int = 0
     asked: int = 0
+    unanswered: int = 0
     receipted: int = 0
     opened: int = 0
     closed: int = 0

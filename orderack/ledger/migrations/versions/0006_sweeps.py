@@ -49,7 +49,7 @@ def upgrade() -> None:
         moment("complete_at"),
         moment("failed_at"),
         text("failure"),
-        *(number(name) for name in ("waiting", "asked", "receipted", "opened", "closed")),
+        *(number(name) for name in ("waiting", "asked", "unanswered", "receipted", "opened", "closed")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_sweeps")),
     )
 
