@@ -1,6 +1,7 @@
 """The ledger as the product sees it: each call is one short transaction."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import text as sql
@@ -13,6 +14,7 @@ from orderack.domain.order import OrderRef
 from orderack.domain.source import Answered, AnswerKey
 from orderack.ledger import (
     attention,
+    board,
     channel_book,
     checkpoint,
     erasure,
@@ -20,6 +22,7 @@ from orderack.ledger import (
     orders,
     outbox,
     page_links,
+    past_orders,
     record,
     schema,
     searches,
@@ -33,6 +36,7 @@ from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ports import (
     UNSAID,
     Awaited,
+    BoardRecord,
     ClaimResult,
     DeliveryEnd,
     DueEvent,
@@ -306,6 +310,10 @@ class SqlLedger:
         async with self._database.read() as session:
             return await attention.asked(session, limit)
 
+    async def board(self, stores: Sequence[str], now: datetime) -> BoardRecord:
+        async with self._database.read() as session:
+            return await board.board(session, stores, now)
+
     async def verify_chain(self, ref: OrderRef) -> Sequence[verification.Break]:
         """Every place where the order's record was tampered with; empty when it stands as written."""
         async with self._database.read() as session:
@@ -404,6 +412,13 @@ class SqlLedger:
     async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
         async with self._database.read() as session:
             return await source_book.awaited(session, erp, since, limit)
+
+    @asynccontextmanager
+    async def past_orders(self, span: past_orders.Span) -> AsyncIterator[past_orders.PastOrders]:
+        """One consistent look at a span of the past, for as long as the block lasts."""
+        async with self._database.read() as session:
+            await verification.one_look(session)
+            yield past_orders.PastOrders(session, span)
 
     async def open_refs(self, before: datetime, limit: int) -> Sequence[OrderRef]:
         """Orders that came before then and have not ended."""
