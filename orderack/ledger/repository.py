@@ -33,6 +33,7 @@ from orderack.ledger import (
     verification,
 )
 from orderack.ledger.database import Database, make_engine, uncut
+from orderack.ledger.sweep_record import SweepRecord
 from orderack.ports import (
     UNSAID,
     Awaited,
@@ -69,7 +70,7 @@ async def open_ledger(url: str) -> "SqlLedger":
 
 
 @uncut
-class SqlLedger:
+class SqlLedger(SweepRecord):
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
     def __init__(self, database: Database) -> None:
@@ -424,11 +425,6 @@ class SqlLedger:
         """Orders that came before then and have not ended."""
         async with self._database.read() as session:
             return await attention.open_refs(session, before, limit)
-
-    async def with_content(self, refs: Sequence[OrderRef]) -> Sequence[OrderRef]:
-        """Those of these orders (some hundreds at a time) of which a revision is kept."""
-        async with self._database.read() as session:
-            return await attention.with_content(session, refs)
 
     async def clock(self) -> datetime | None:
         """The database server's time; None where the ledger is a file."""

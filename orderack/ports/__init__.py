@@ -60,11 +60,12 @@ from orderack.ports.source import (
     Stands,
 )
 from orderack.ports.source_book import Awaited, KnownOrder, SourceBook
+from orderack.ports.sweeps import SweepBook
 from orderack.ports.touches import TouchBook
 from orderack.telemetry import readings
 
 
-class GatewayLedger(Ledger, Outbox, TouchBook, Protocol):
+class GatewayLedger(Ledger, Outbox, TouchBook, SweepBook, Protocol):
     """All that the gateway asks of the record."""
 
     async def readings(self, now: datetime) -> Sequence[readings.Reading]:
@@ -140,6 +141,7 @@ __all__ = [
     "StoredRevision",
     "StoredSend",
     "Subscription",
+    "SweepBook",
     "Terms",
     "TouchBook",
     "Traits",
