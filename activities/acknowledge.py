@@ -12,6 +12,8 @@ import structlog
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._keep import Keep
+from activities._last_door import is_shadow
 from activities._measured import erp_call
 from activities.sending import NotYet, Sender, Sending
 from orderack.contracts import names
@@ -59,6 +61,7 @@ class Acknowledge:
         self._renderer = renderer
         self._sending = sending
         self._sender = Sender(ledger, sending, now)
+        self._keep = Keep(ledger)
         self._now = now
 
     @activity.defn(name=names.ACKNOWLEDGE)
@@ -77,8 +80,9 @@ class Acknowledge:
         if contacts_of:
             stored = _for(stored, kept.get(contacts_of))
         previous = kept.get(before) if before else None
+        one = self._kept if is_shadow(stored) else self._one
         results = await _whole(
-            asyncio.gather(*(self._one(request, stored, previous, dispatch) for dispatch in request.dispatches))
+            asyncio.gather(*(one(request, stored, previous, dispatch) for dispatch in request.dispatches))
         )
         waits = [result for result in results if isinstance(result, Unavailable)]
         if waits:
@@ -115,6 +119,27 @@ class Acknowledge:
         except Misconfigured as error:
             log.error("channel cannot send", channel=key.channel, why=str(error))
             return await self._or_give_up(request, key, Unavailable(str(error)), Reason.NOT_CONFIGURED)
+
+    async def _kept(
+        self, request: AcknowledgeRequest, stored: StoredRevision, previous: StoredRevision | None, dispatch: Dispatch
+    ) -> SendOutcome | Unavailable:
+        """A shadow order's dispatch: rendered and kept. Where it could not even be rendered, its fallback's turn."""
+        key = SendKey(
+            ref=request.ref, revision=request.revision, kind=dispatch.kind, n=dispatch.n, channel=dispatch.channel
+        )
+        try:
+            channel = self._channels(dispatch.channel)
+        except Misconfigured as error:
+            return SendOutcome(
+                channel=key.channel,
+                state=SendState.UNAVAILABLE,
+                reason=Reason.NOT_CONFIGURED,
+                detail=str(error)[:200],
+            )
+        message = self._message(request, stored, previous, dispatch, channel, key)
+        if message is None:
+            return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=Reason.NO_RECIPIENT)
+        return await self._keep.keep(message, channel.traits, dispatch, stored, request.facts, self._now())
 
     async def _or_give_up(
         self, request: AcknowledgeRequest, key: SendKey, error: Unavailable, reason: Reason | None

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._last_door import LastDoor, is_shadow
 from orderack.contracts import names
 from orderack.contracts.activities import AnswerSourceRequest
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.source import Answered, AnswerKey, AnswerState
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable, Unsupported
-from orderack.ports import Answers, Ledger, Source, SourceAnswer
+from orderack.ports import ActKind, Answers, KeptAct, Ledger, Source, SourceAnswer
 
 ASK_AGAIN = timedelta(minutes=1)
 """How soon a partner that has taken the answer is asked whether it stands."""
@@ -36,6 +37,7 @@ class AnswerSource:
         self._sources = sources
         self._page_url = page_url
         self._now = now
+        self._door = LastDoor(ledger)
 
     @activity.defn(name=names.ANSWER_SOURCE)
     @boundary
@@ -49,6 +51,8 @@ class AnswerSource:
         stored = kept.get(request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
+        if is_shadow(stored):
+            return await self._keep(request)
         try:
             answer = await self._tell(request, key, stored.order, stands.reference if stands else "")
             stands = await self._ledger.record_answer(key, answer, self._now())
@@ -84,11 +88,18 @@ class AnswerSource:
             now=self._now(),
         )
         try:
-            return await source.answer(answer)
+            return await self._door.answer(source, answer)
         except (Refused, Unsupported) as no:
             return Answered(state=AnswerState.REFUSED, detail=str(no)[:500])
         except InDoubt as doubt:
             raise Unavailable(f"cut off while answering; asked again, {request.system} looks first: {doubt}") from None
+
+    async def _keep(self, request: AnswerSourceRequest) -> Answered:
+        """The old flow answers its source; that it was to be answered, and when, is kept."""
+        detail = f"{request.system}: {request.stage}"
+        act = KeptAct(ref=request.ref, revision=request.revision, kind=ActKind.ANSWER, detail=detail, at=self._now())
+        await self._ledger.keep_act(act, request.journal)
+        return Answered(state=AnswerState.KEPT)
 
 
 def _external_id(order: Order, system: str) -> str:

@@ -11,15 +11,16 @@ from temporalio import activity
 from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import AssessRequest
-from orderack.domain.assessment import Assessment, LineStock, SourceCall
+from orderack.domain.assessment import Assessment, LineStock, Side, SourceCall
 from orderack.domain.flags import EarlierOrder, fingerprint
 from orderack.domain.order import Order
+from orderack.domain.shadow import ALL_LIVE, NONE_LIVE, side_of
 from orderack.errors import OrderAckError
 from orderack.policy.assessing import Assessed, Findings, Holidays, assess_order, failed
 from orderack.policy.decide import Circumstances
 from orderack.policy.gate import Latency, measure
 from orderack.policy.holidays import holidays_of
-from orderack.policy.model import Policy
+from orderack.policy.model import Policy, StoreMode
 from orderack.policy.traits import channel_facts
 from orderack.ports import Erp, Ledger, PastAsked, PastOrder, StoredRevision, Traits
 from orderack.telemetry.logs import place_of
@@ -84,7 +85,24 @@ class Assess:
 
     async def _look(self, request: AssessRequest) -> Assessed:
         policy, order = self._policy(), request.order
-        found, latency = await self._find(policy, request)
+        side = await self._side(policy, order)
+        return _on(side, await self._look_at(policy, request, side))
+
+    async def _side(self, policy: Policy, order: Order) -> Side:
+        """Where the order is for ever: by its first revision, else by the store's last cutover, else by the policy."""
+        said = await self._ledger.side_said(order.ref)
+        if said.decided is not None:
+            return said.decided
+        percent = said.live_percent
+        if percent is None:
+            store = policy.stores.get(order.store)
+            in_shadow = store is not None and store.mode is StoreMode.SHADOW
+            percent = (store.live_percent or NONE_LIVE) if store and in_shadow else ALL_LIVE
+        return side_of(order.ref, percent)
+
+    async def _look_at(self, policy: Policy, request: AssessRequest, side: Side) -> Assessed:
+        order = request.order
+        found, latency = await self._find(policy, request, side)
         around = Circumstances(channels=self._channels, answers=self._answers, latency=latency, waived=request.waived)
         try:
             return assess_order(policy, order, request.revision, found, around, self._holidays)
@@ -94,7 +112,7 @@ class Assess:
             why = f"The rules failed on this order ({type(error).__name__}): look at it by hand and report it."
             return failed(order, request.revision, policy.version, why)
 
-    async def _find(self, policy: Policy, request: AssessRequest) -> tuple[Findings, Latency]:
+    async def _find(self, policy: Policy, request: AssessRequest, side: Side) -> tuple[Findings, Latency]:
         order, now, store = request.order, request.now, policy.stores.get(request.order.store)
         if store is None:
             return Findings(now=now, stock_note="not asked: the store has no row in the policy"), Latency()
@@ -107,6 +125,7 @@ class Assess:
             alike_since=order.trigger_at - store.thresholds.duplicate_window,
             erp=erp,
             latencies=LATENCIES,
+            shadow=side is Side.SHADOW,
         )
         past = await self._ledger.past(asked)
         stock, note = await self._stock(erp, order)
@@ -139,6 +158,13 @@ class Assess:
             log.error("availability failed", erp=name, **_of(error))
             return None, f"{name} gave no answer ({type(error).__name__})"
         return tuple(LineStock(**dict(line)) for line in answer), ""
+
+
+def _on(side: Side, assessed: Assessed) -> Assessed:
+    """Also of an order that the rules failed on: whatever becomes of it, it stays on its side."""
+    assessment = assessed.assessment
+    decision = assessment.decision.model_copy(update={"side": side})
+    return assessed.model_copy(update={"assessment": assessment.model_copy(update={"decision": decision})})
 
 
 def _of(error: Exception) -> Mapping[str, str]:

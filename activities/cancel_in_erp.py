@@ -1,15 +1,17 @@
 """`cancel_in_erp`: tell the ERP that an order is off."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._last_door import LastDoor
 from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
-from orderack.ports import Erp, Ledger
+from orderack.ports import ActKind, Erp, KeptAct, Ledger
 
 ON_ITS_WAY = 7
 """Times that an ERP is asked for an order that it does not know, within a minute: what we were cut off from while
@@ -20,6 +22,7 @@ class CancelInErp:
     def __init__(self, ledger: Ledger, erps: Mapping[str, Erp]) -> None:
         self._ledger = ledger
         self._erps = erps
+        self._door = LastDoor(ledger)
 
     @activity.defn(name=names.CANCEL_IN_ERP)
     @boundary
@@ -27,12 +30,14 @@ class CancelInErp:
         """`not_found`: it does not know the order (yet); the workflow waits for it to land. Raises Unavailable to be
         tried again, also while the order may still be on its way."""
         await self._ledger.write(request.journal)
+        if await self._ledger.is_shadow(request.ref):
+            return await self._keep(request)
         erp = self._erps.get(request.erp)
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
         try:
             with erp_call(request.erp, "cancel"):
-                known = await erp.cancel(request.ref, request.document_id, request.reason)
+                known = await self._door.cancel(erp, request.ref, request.document_id, request.reason)
         except Refused as refusal:
             return ErpSubmission(answer=ErpAnswer.REFUSED, document_id=request.document_id, reason=str(refusal)[:500])
         except InDoubt as doubt:
@@ -42,3 +47,15 @@ class CancelInErp:
         return ErpSubmission(
             answer=ErpAnswer.SUBMITTED if known else ErpAnswer.NOT_FOUND, document_id=request.document_id
         )
+
+    async def _keep(self, request: CancelInErpRequest) -> ErpSubmission:
+        """The old flow has to tell it."""
+        act = KeptAct(
+            ref=request.ref,
+            revision=request.journal.revision,
+            kind=ActKind.CANCEL,
+            detail=request.erp,
+            at=datetime.now(UTC),
+        )
+        await self._ledger.keep_act(act, request.journal)
+        return ErpSubmission(answer=ErpAnswer.KEPT, document_id=request.document_id)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from activities._last_door import LastDoor
 from activities._measured import provider_call
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
@@ -65,6 +66,7 @@ class Sender:
         self._ledger = ledger
         self._sending = sending
         self._now = now
+        self._door = LastDoor(ledger)
         self._in_flight: Counter[str] = Counter()
         self._free_at: dict[str, datetime] = {}
 
@@ -207,7 +209,7 @@ class Sender:
         key = message.key
         try:
             with provider_call(key):
-                sent = await channel.send(message)
+                sent = await self._door.send(channel, message)
             return await self._finish(key, _accepted(key, sent))
         except Refused as refusal:
             return await self._refused(key, refusal.reason, f"{refusal.code} {refusal}".strip(), doubtful)

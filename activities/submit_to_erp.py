@@ -1,16 +1,18 @@
 """`submit_to_erp`: book one revision in the ERP, once, however often it is asked."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._last_door import LastDoor, is_shadow
 from activities._measured import erp_call
 from activities._outages import Outages
 from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
-from orderack.ports import Erp, Ledger
+from orderack.ports import ActKind, Erp, KeptAct, Ledger
 from orderack.telemetry import metrics
 
 
@@ -21,6 +23,7 @@ class SubmitToErp:
         self._ledger = ledger
         self._erps = erps
         self._outages = outages
+        self._door = LastDoor(ledger)
 
     @activity.defn(name=names.SUBMIT_TO_ERP)
     @boundary
@@ -30,12 +33,14 @@ class SubmitToErp:
         stored = kept.get(request.revision)
         if stored is None:
             raise Unavailable(f"revision {request.revision} is not in the ledger yet")
+        if is_shadow(stored):
+            return await self._keep(request)
         erp = self._erps.get(request.erp)
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
         try:
             with erp_call(request.erp, "submit"):
-                booking = await erp.submit(stored.order, request.revision)
+                booking = await self._door.submit(erp, stored.order, request.revision)
         except Unavailable:
             self._outages.no_answer(request.erp)
             raise
@@ -57,3 +62,15 @@ class SubmitToErp:
             receipt=booking.receipt,
             reason="" if booking.receipt else booking.waits,
         )
+
+    async def _keep(self, request: SubmitToErpRequest) -> ErpSubmission:
+        """The old flow books it; its receipt is waited for, and asked for, as if it were ours."""
+        act = KeptAct(
+            ref=request.ref,
+            revision=request.revision,
+            kind=ActKind.SUBMIT,
+            detail=request.erp,
+            at=datetime.now(UTC),
+        )
+        await self._ledger.keep_act(act, request.journal)
+        return ErpSubmission(answer=ErpAnswer.KEPT)

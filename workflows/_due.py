@@ -44,7 +44,9 @@ def close(state: OrderState, now: datetime) -> None:
     state.stop(ClockName.STAY_OPEN, now)
     state.stop(ClockName.ORPHAN, now)
     unaccepted = not state.ended and state.handoff and not state.handoff.accepted_by
-    if unaccepted or state.open_questions:
+    if state.shadow:
+        _stop_all(state, now)
+    elif unaccepted or state.open_questions:
         state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
         if state.open_questions:
             why = f"the buyer still waits for an answer, {len(state.open_questions)} in all"
@@ -52,6 +54,14 @@ def close(state: OrderState, now: datetime) -> None:
         return
     state.stage, state.ended_at = Stage.CLOSED, now
     state.note(now, Event.CLOSED)
+
+
+def _stop_all(state: OrderState, now: datetime) -> None:
+    """A shadow order that closes may have waited for a person, or for the ERP: those promises fall away."""
+    for clock in state.clocks:
+        if clock.open:
+            clock.stopped_at = now
+    state.escalation = state.review = None
 
 
 def partner_near(state: OrderState, now: datetime) -> None:

@@ -126,7 +126,8 @@ class Effects:
             return
         revision = state.revision
         state.erp.submitted_revision, state.erp.submitted_at = revision, self._given_first_at()
-        state.note(workflow.now(), Event.SUBMITTED_TO_ERP, decision.erp)
+        if not state.shadow:
+            state.note(workflow.now(), Event.SUBMITTED_TO_ERP, decision.erp)
         with self._carried() as journal:
             request = SubmitToErpRequest(ref=state.ref, revision=revision, erp=decision.erp, journal=journal)
             submission = await _calls.submit_to_erp(request)
@@ -164,6 +165,9 @@ class Effects:
         if answer.answer is ErpAnswer.REFUSED and workflow.patched("cancellation-refused"):
             state.erp.cancelled = True
             _steps.kept_by_the_erp(state, answer.reason, workflow.now())
+        elif answer.answer is ErpAnswer.KEPT:
+            state.erp.cancelled = True
+            state.note(workflow.now(), Event.KEPT, "cancellation at the ERP")
         elif answer.answer is not ErpAnswer.NOT_FOUND:
             state.erp.cancelled = True
             state.note(workflow.now(), Event.ERP_CANCELLED, state.erp.document_id or "")
@@ -293,6 +297,9 @@ class Effects:
             )
             invoiced = await _calls.invoice_in_erp(request)
         state.erp.invoiced = True
+        if state.shadow:
+            state.note(workflow.now(), Event.KEPT, "invoice at the ERP")
+            return
         state.note(workflow.now(), Event.INVOICED, invoiced.invoice_id or f"not invoiced: {invoiced.reason}"[:500])
 
     @contextmanager

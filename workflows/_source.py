@@ -68,7 +68,10 @@ def answered(state: OrderState, revision: int, stage: AnswerStage, answer: Answe
         state.note(now, Event.SOURCE_REFUSED, f"{what}, {answer.detail}"[:500])
         say(state, now, [Kind.ALERT], waiting_facts(state, f"{what} was refused: {answer.detail}"[:500]))
         return
-    state.note(now, Event.SOURCE_ANSWERED, f"{what} {answer.reference}".strip())
+    if answer.state is AnswerState.KEPT:
+        state.note(now, Event.KEPT, f"answer to {what}")
+    else:
+        state.note(now, Event.SOURCE_ANSWERED, f"{what} {answer.reference}".strip())
     if answers_partner(state):
         state.meet(ClockName.PARTNER, now)
         state.stop(ClockName.PARTNER_WARNING, now)

@@ -9,7 +9,7 @@ from orderack.contracts.activities import Facts
 from orderack.contracts.journal import ClockName, Entry, Event, Stage
 from orderack.contracts.updates import HandoffReply, Reply
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome, SendState
-from orderack.domain.assessment import Assessment, Flag, SourceCall
+from orderack.domain.assessment import Assessment, Flag, Side, SourceCall
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, Order, OrderRef, PaymentStatus
 from orderack.domain.proof import Proof
@@ -66,6 +66,8 @@ class LegProgress(Mutable):
         self.outcomes.append(outcome)
         if outcome.state is SendState.ACCEPTED:
             self.state, self.accepted_at = LegState.DONE, now
+        elif outcome.state is SendState.KEPT:
+            self.state = LegState.DONE
         elif outcome.state is SendState.UNKNOWN:
             self.state = LegState.UNKNOWN
         elif self.has_fallback:
@@ -316,6 +318,12 @@ class OrderState(Mutable):
     def unassessed(self) -> bool:
         """Whether it is still to be found out which ERP has it and by which channels its buyer is told."""
         return self.assessment is None and (self.order is not None or not self.ended)
+
+    @property
+    def shadow(self) -> bool:
+        """Whether nothing of this order may leave the house. Every revision's decision says the same."""
+        known = self.assessment or self.accepted
+        return known is not None and known.decision.side is Side.SHADOW
 
     @property
     def open_questions(self) -> list[Question]:

@@ -65,6 +65,7 @@ def assessed(state: OrderState, assessment: Assessment, now: datetime) -> None:
     take_parked(state, now)
     if state.revision == 1:
         _start_order_clocks(state, now)
+    _end_the_comparison(state, now)
     found = assessment.flags
     if state.payment is PaymentStatus.FLAGGED and not any(f.name is FlagName.PAYMENT_FLAGGED for f in found):
         found += (Flag(name=FlagName.PAYMENT_FLAGGED, why="the payment was flagged by its provider"),)
@@ -76,6 +77,12 @@ def assessed(state: OrderState, assessment: Assessment, now: datetime) -> None:
     else:
         state.stage = Stage.AWAITING_ERP
     _first_words(state, now)
+
+
+def _end_the_comparison(state: OrderState, now: datetime) -> None:
+    """A shadow order is closed when its time for changes is over, whatever it waits for: nobody works on it."""
+    if state.shadow and state.clock(ClockName.STAY_OPEN) is None:
+        state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
 
 
 def _start_order_clocks(state: OrderState, now: datetime) -> None:
@@ -146,6 +153,8 @@ def submitted(state: OrderState, submission: ErpSubmission, revision: int, now: 
         state.stop(ClockName.ERP_RECEIPT, now)
         state.note(now, Event.ERP_REFUSED, submission.reason)
         open_review(state, now, (Flag(name=FlagName.ERP_REFUSED, why=f"the ERP refused it: {submission.reason}"),))
+    elif submission.answer is ErpAnswer.KEPT:
+        state.note(now, Event.KEPT, "submission to the ERP: the old flow's booking is waited for")
     elif submission.receipt:
         take_receipt(state, submission.receipt, now)
     elif submission.reason:
@@ -300,6 +309,10 @@ def handed_off(state: OrderState, now: datetime) -> None:
     """The confirmed revision was offered to the team; it has half an hour to claim it."""
     if state.order is None or state.stage is not Stage.CONFIRMED:
         return
+    if state.shadow:  # the old flow's team has the work: nothing is offered, claimed or closed over it
+        state.stage = Stage.HANDED_OFF
+        state.note(now, Event.KEPT, f"handoff to {state.assessment.decision.team}" if state.assessment else "handoff")
+        return
     owner = turn(rota(state), 0)
     if state.handoff and state.handoff.accepted_by:
         owner = state.handoff.accepted_by
@@ -316,6 +329,8 @@ def work_gate(state: OrderState) -> tuple[str, ...]:
     """Why the team may not begin yet; empty when it may (R9, R22, R82)."""
     if state.assessment is None or not state.confirmed_revision:
         return ("the order is not confirmed",)
+    if state.shadow:
+        return ("a shadow order: the old flow does the work",)
     decision = state.assessment.decision
     why = []
     if state.confirmed_revision != state.revision or (state.handoff and state.handoff.frozen):

@@ -150,6 +150,10 @@ def take_outcome(
         state.note(now, Event.ACKNOWLEDGED, what, owner=ack.owner)
         if ack.audience is Audience.BUYER:
             _told(state, now, ack, leg)
+    elif outcome.state is SendState.KEPT:
+        state.note(now, Event.KEPT, what, owner=ack.owner)
+        if ack.audience is Audience.BUYER:
+            _word_given(state, now, ack)
     elif outcome.state is SendState.UNKNOWN:
         state.note(now, Event.SEND_UNKNOWN, f"{what}: {outcome.detail or 'cut off after sending'}")
         if ack.audience is Audience.BUYER:
@@ -170,6 +174,12 @@ def expect_evidence(state: OrderState, now: datetime, ack: Acknowledgement, leg:
 def _told(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
     ack.out_at = ack.out_at or now
     expect_evidence(state, now, ack, leg)
+    _word_given(state, now, ack)
+
+
+def _word_given(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
+    """The promised clocks that a word to the buyer keeps; a shadow order's word keeps them at the moment it is kept,
+    and waits for no evidence: none can come, and its fallback channel is no worse for that."""
     state.meet(ClockName.ACKNOWLEDGE, now)
     if ack.kind in (Kind.CONFIRMATION, Kind.REJECTION) and not answers_partner(state):
         state.meet(ClockName.PARTNER, now)

@@ -2,8 +2,9 @@
 
 from orderack.contracts.journal import ClockName, Stage
 from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
-from orderack.contracts.search_attributes import OPEN
+from orderack.contracts.search_attributes import OPEN, SHADOW
 from orderack.domain.acknowledgement import Audience, SendState
+from orderack.domain.assessment import Side
 from orderack.domain.claims import claim
 from orderack.domain.response import promise_of
 from workflows._clocks import deadlines, zone
@@ -85,6 +86,7 @@ def status(state: OrderState) -> OrderStatus:
         handoff_owner=(state.handoff.claimed_by or state.handoff.owner) if state.handoff else None,
         handoff_accepted_by=state.handoff.accepted_by if state.handoff else None,
         questions=tuple(QuestionStatus.model_validate(dict(question)) for question in state.questions),
+        side=Side.SHADOW if state.shadow else Side.LIVE,
     )
 
 
@@ -122,7 +124,13 @@ def _why(reason: object) -> str:
 
 
 def attention(state: OrderState) -> str:
-    """The stage as the search attribute shows it: `open` while nobody is needed."""
+    """The stage as the search attribute shows it: `open` while nobody is needed; a shadow order's never a live one's,
+    so that no list of live work has it."""
+    found = _attention(state)
+    return found if not state.shadow else SHADOW if found == OPEN else f"{SHADOW}_{found}"
+
+
+def _attention(state: OrderState) -> str:
     if state.stage in (Stage.REVIEW, Stage.CANCELLED, Stage.REJECTED):
         return state.stage
     return "escalated" if state.escalation else OPEN
@@ -144,7 +152,8 @@ def evidence(state: OrderState) -> str:
 
 def details(state: OrderState) -> str:
     """The operator's page in plain words (Markdown): stage, what it waits for and until when, owner, last message."""
-    lines = [f"**{_title(state)}**", "", f"Waits for {waiting_for(state)}."]
+    shadow = ["**SHADOW RUN: nothing of this order goes out; the old flow tells the buyer.**", ""]
+    lines = [*(shadow if state.shadow else ()), f"**{_title(state)}**", "", f"Waits for {waiting_for(state)}."]
     upcoming = deadlines(state, telling=False)
     if upcoming:
         at = upcoming[0].at.astimezone(zone(state))

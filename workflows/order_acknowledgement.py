@@ -136,7 +136,7 @@ class OrderAcknowledgement(Effects):
         workflow.upsert_search_attributes(
             [
                 sa.STAGE.value_set(_view.attention(state)),
-                sa.ESCALATED.value_set(state.escalation is not None),
+                sa.ESCALATED.value_set(state.escalation is not None and not state.shadow),
                 sa.OWNER.value_set(state.owner or ""),
                 sa.EVIDENCE.value_set(_view.evidence(state)),
                 sa.NEXT_DUE.value_set(upcoming[0].at) if upcoming else sa.NEXT_DUE.value_unset(),

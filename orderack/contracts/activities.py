@@ -48,6 +48,8 @@ class ErpAnswer(StrEnum):
     SUBMITTED = "submitted"
     REFUSED = "refused"
     NOT_FOUND = "not_found"
+    KEPT = "kept"
+    """A shadow order's: the ERP was told nothing."""
 
 
 class ErpSubmission(Value):

@@ -74,6 +74,8 @@ class Event(StrEnum):
     INVOICED = "invoiced"
     ERP_WAITS = "erp_waits"
     """The ERP has it and has not booked it: a draft that waits for its own approval."""
+    KEPT = "kept"
+    """A shadow order's: what would have gone out, and to whom. It went to nobody."""
     CLOSED = "closed"
 
 

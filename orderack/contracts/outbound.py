@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import AwareDatetime
 
 from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.domain.assessment import Side
 from orderack.domain.order import Name, Text
 from orderack.domain.value import Value
 
@@ -69,6 +70,8 @@ class OutboundData(Value):
     erp_document_id: Name | None = None
     status_path: Text
     """Below the gateway's address: where the order's standing can be asked."""
+    side: Side | None = None
+    """`shadow`: it happened in a shadow run, and nobody was told. Of a live order nothing is said."""
 
 
 class Outbound(Value):

@@ -1,12 +1,13 @@
 """What can be asked of an order: `status` (one value) and `timeline` (its entries)."""
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from orderack.contracts.journal import ClockName, Entry, Stage
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import Flag, Gate
+from orderack.domain.assessment import Flag, Gate, Side, is_live
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, OrderRef, PaymentStatus, Text
 from orderack.domain.proof import Proof
@@ -89,6 +90,8 @@ class OrderStatus(Value):
     handoff_owner: Name | None = None
     handoff_accepted_by: Name | None = None
     questions: tuple[QuestionStatus, ...] = ()
+    side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
+    """`shadow`: nothing of it has gone out or will; the old flow tells the buyer. Left out of a live order's status."""
 
 
 class Timeline(Value):

@@ -26,5 +26,7 @@ NAMES: Mapping[str, SearchAttributeIndexedValueType] = {
 }
 """Every name and its type, as a server registers it."""
 
+SHADOW = "shadow"
+"""The value of `STAGE` for a shadow order that needs nobody; before its other values stands `shadow_`."""
 OPEN = "open"
 """The value of `STAGE` while the order needs nobody: an upsert per step would be a billed Action per step."""

@@ -41,6 +41,8 @@ class SendState(StrEnum):
     UNKNOWN = "unknown"
     UNAVAILABLE = "unavailable"
     """Certainly not sent: the provider stayed out of reach until the send's expiry."""
+    KEPT = "kept"
+    """Certainly not sent, and meant not to be: a shadow order's message, rendered and kept to be compared."""
 
 
 class Reason(StrEnum):

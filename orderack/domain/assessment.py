@@ -3,6 +3,9 @@
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from orderack.domain.order import Name, Text
 from orderack.domain.receipt import StockVerdict
@@ -27,6 +30,19 @@ class ErpMode(StrEnum):
 
     PUSH = "push"
     WAIT = "wait"
+
+
+class Side(StrEnum):
+    """Whether what an order says and does leaves the house. Decided once per order. Frozen names."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    """Everything is decided and rendered as for a live order, and kept: nothing is sent to anybody (R166)."""
+
+
+def is_live(value: object) -> bool:
+    """For fields that tell the side: live is left out (`exclude_if`), so that a live order's history stays the same."""
+    return value == Side.LIVE
 
 
 class FlagName(StrEnum):
@@ -157,6 +173,8 @@ class Decision(Value):
     """None: the system it came from, if any, is told nothing."""
     invoice: bool = False
     """The ERP is asked to invoice what was handed off."""
+    side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
+    """Not the matrix's: the store's mode and the order's number decide it, for all revisions of the order alike."""
 
 
 class Assessment(Value):

@@ -135,6 +135,8 @@ def _out(said: Said, zone: tzinfo) -> list[str]:
     Of several channels one acceptance is the first, and the arrival of one is not the others'.
     """
     name, by = title(said), _channels(said.sends, SendState.ACCEPTED)
+    if kept := _channels(said.sends, SendState.KEPT):
+        return [f"{name} did not go out: the order is in a shadow run, and what would go by {kept} is kept."]
     left = [words.format(channels=found) for state, words in _LEFT.items() if (found := _channels(said.sends, state))]
     if said.out_at is None and _arrived(said):
         return [f"{name} has no provider's acceptance on record.", *left]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from orderack.domain.acknowledgement import Kind
+from orderack.domain.assessment import Side
 from orderack.domain.claims import Said, claim, moment
 from orderack.domain.order import OrderRef, PaymentStatus
 
@@ -50,6 +51,8 @@ class StandingOf(Protocol):
     def acknowledgements(self) -> Sequence[Said]: ...
     @property
     def clocks(self) -> Sequence[ClockOf]: ...
+    @property
+    def side(self) -> Side: ...
 
 
 UNDER_WAY: Mapping[str, str] = {
@@ -76,12 +79,15 @@ _ENDED_BY: Mapping[Kind, str] = {
     Kind.REJECTION: "Order {number} could not be fulfilled and is closed.",
 }
 _ENDED_CONFIRMED = "Order {number} was confirmed as revision {confirmed}{booked} and is closed."
+_SHADOW = "Order {number} is in a shadow run: its buyer hears from the old system, so say what that one has told."
 _NEXT_MESSAGE = ("acknowledge_within", "hold_after")
 """Clocks at whose end the buyer has heard from us."""
 
 
 def sayable(standing: StandingOf, zone: tzinfo = UTC) -> str:
     """What may be said. Times are in `zone`, the store's; internal alerts never count as word to the buyer."""
+    if standing.side is Side.SHADOW:
+        return _SHADOW.format(number=standing.ref.number)
     said = [message for message in standing.acknowledgements if message.kind is not Kind.ALERT]
     parts = [_where(standing, said, zone), *_last(standing, said, zone), *_next(standing, zone)]
     return " ".join(parts)

@@ -25,6 +25,8 @@ class AnswerState(StrEnum):
     """The partner took it and has not said yet whether it stands: it is asked again with the reference."""
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    KEPT = "kept"
+    """A shadow order's: the partner was told nothing."""
 
 
 class AnswerKey(Value):

@@ -37,7 +37,8 @@ class _Secret(BaseSettings):
 def subscriptions(policy: Mapping[str, EndpointPolicy]) -> tuple[Subscription, ...]:
     """What each endpoint listens to, whether or not it can be told now: its events wait for it."""
     return tuple(
-        Subscription(endpoint=name, events=endpoint.events, stores=endpoint.stores) for name, endpoint in policy.items()
+        Subscription(endpoint=name, events=endpoint.events, stores=endpoint.stores, shadow=endpoint.shadow)
+        for name, endpoint in policy.items()
     )
 
 

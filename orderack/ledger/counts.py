@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orderack.contracts.journal import Entry, Event
 from orderack.domain.acknowledgement import SendState
+from orderack.domain.assessment import Side
 from orderack.domain.receipt import ErpReceipt
 from orderack.ports import DeliveryState
 from orderack.telemetry import metrics
@@ -41,9 +42,16 @@ def committed(session: AsyncSession) -> None:
         count()
 
 
-def entries(session: AsyncSession, store: str, fresh: Collection[Entry], told: int) -> None:
-    """Entries of a journal that told so many: which happened, which clocks were met or breached, which came again."""
+def entries(session: AsyncSession, store: str, fresh: Collection[Entry], told: int, side: Side) -> None:
+    """Entries of a journal that told so many: which happened, which clocks were met or breached, which came again.
+
+    What happens in a shadow run is counted by itself: no promise to anybody was met or broken.
+    """
     store = metrics.store_label(store)
+    if side is Side.SHADOW:
+        for entry in fresh:
+            when_committed(session, metrics.SHADOW_EVENTS.labels(entry.event, store).inc)
+        return
     for rare in _RARE:
         metrics.EVENTS.labels(rare, store)
     for entry in fresh:

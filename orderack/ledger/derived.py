@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orderack.contracts.journal import Entry
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.address import address_sha256
+from orderack.domain.assessment import Assessment, Side
 from orderack.domain.evidence import EvidenceFact, stronger
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.proof import prove
@@ -179,6 +180,9 @@ def _order(held: Held) -> Iterator[Difference]:
     expected: dict[str, object] = {"journal_seq": last}
     if latest is not None:
         expected["content_revision"] = latest["revision"]
+        first = min(held[Revisions], key=lambda one: int(str(one["revision"])))
+        side = Assessment.model_validate_json(str(first["assessment"])).decision.side
+        expected["side"] = side if side is Side.SHADOW else None
     if latest is not None and latest["content"] is not None:
         content = Order.model_validate_json(str(latest["content"]))
         expected |= describe(content, int(str(latest["revision"])), str(latest["fingerprint"]))

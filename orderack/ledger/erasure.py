@@ -34,11 +34,13 @@ from orderack.domain.value import Value
 from orderack.ledger import audit
 from orderack.ledger.database import row_count, sql_table
 from orderack.ledger.orders import lock_order
+from orderack.ledger.shadow_tables import ShadowMessages
 from orderack.ledger.tables import Erasures, Evidence, Inbox, Orders, Reaches, Revisions, Sends, Touches
 
 ERASED = "erased"
 """The outcome of an inbound event that was never announced and now has no content."""
 
+_SHADOW_WORDS = (ShadowMessages.subject, ShadowMessages.text, ShadowMessages.recipient_sha256)
 _SHARE = 33
 """Characters that are added to an inbound event's id to name one message's share in it."""
 
@@ -123,6 +125,10 @@ def _statements(ref: OrderRef, now: datetime) -> tuple[Update, ...]:
         ),
         # A provider's own words for a refusal may repeat the address; the chain does not cover them.
         sends.where(col(Sends.state).not_in(("accepted",)), col(Sends.detail) != "").values(detail=""),
+        update(ShadowMessages)
+        .filter_by(**of_order)
+        .where(or_(*(col(column).is_not(None) for column in _SHADOW_WORDS)))
+        .values(subject=None, text=None, recipient_sha256=None),
         update(Evidence).filter_by(**of_order).where(col(Evidence.raw).is_not(None)).values(raw=None),
         touches.where(
             or_(*(col(column).is_not(None) for column in (Touches.address, Touches.user_agent, Touches.headers)))

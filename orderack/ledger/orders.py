@@ -17,12 +17,13 @@ from sqlmodel import col
 
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Event, Journal, Stage
+from orderack.domain.assessment import Side
 from orderack.domain.order import Order, OrderRef
-from orderack.ledger import audit, counts, outbox
+from orderack.ledger import audit, counts, outbox, shadow
 from orderack.ledger.database import insert_all, insert_new, sql_table, upsert
 from orderack.ledger.projection import PROJECTED, REVISION_MARKS, Projection, project, touched
 from orderack.ledger.tables import Deadlines, Handoffs, OrderIds, Orders, Reviews, Revisions, Timeline
-from orderack.ports import StoredRevision
+from orderack.ports import ActKind, KeptAct, StoredRevision
 
 ERP_SYSTEM = "erp"
 """The `system` of an ERP's document id."""
@@ -57,14 +58,15 @@ async def write_journal(
     await insert_all(session, Timeline, rows)
     await audit.append_all(session, order, "entry", rows)
     timeline = [*earlier, *fresh]
-    await outbox.publish(session, journal, fresh, timeline)
+    side = Side(order.side or Side.LIVE)
+    await outbox.publish(session, journal, fresh, timeline, side)
     last = max((entry.seq for entry in journal.entries), default=0)
     if last >= order.journal_seq:
         order.journal_seq = last
         order.stage, order.revision = journal.stage, journal.revision
         order.owner, order.next_due_at = journal.owner, journal.next_due_at
     order.updated_at = datetime.now(UTC)
-    counts.entries(session, order.store, fresh, len(journal.entries))
+    counts.entries(session, order.store, fresh, len(journal.entries), side)
     counts.receipts(session, fresh, timeline)
     news = [*fresh, *(entry for entry in earlier if entry.event in marks)]
     await _apply(session, journal.ref, touched(project(timeline), news))
@@ -124,6 +126,7 @@ async def save_revision(
     order = await lock_order(session, stored.order.ref)
     new = await session.get(Revisions, (order.store, order.number, stored.revision)) is None
     if new:
+        stored = _on_its_side(order, stored)
         content = stored.order.model_dump_json()
         row = Revisions(
             store=order.store,
@@ -148,6 +151,16 @@ async def save_revision(
             await insert_new(session, OrderIds, ids)
     await write_journal(session, order, journal, marks=REVISION_MARKS if new else ())
     return stored if new else await revision(session, stored.order.ref, stored.revision)
+
+
+def _on_its_side(order: Orders, stored: StoredRevision) -> StoredRevision:
+    """The revision as a part of its order, which is on one side for ever: under the lock the first one decides."""
+    assessment = stored.assessment
+    side = shadow.settle_side(order, assessment.decision.side)
+    if side is assessment.decision.side:
+        return stored
+    decision = assessment.decision.model_copy(update={"side": side})
+    return stored.model_copy(update={"assessment": assessment.model_copy(update={"decision": decision})})
 
 
 def describe(content: Order, revision: int, fingerprint: str) -> Mapping[str, object]:
@@ -195,10 +208,15 @@ async def revision(session: AsyncSession, ref: OrderRef, number: int) -> StoredR
 
 
 async def offer_handoff(session: AsyncSession, request: HandOffRequest, now: datetime) -> str:
-    """Store the handoff unless this revision has one, and its journal; its id."""
+    """Store the handoff unless this revision has one, and its journal; its id. Of a shadow order none is offered."""
     ref = request.ref
     order = await lock_order(session, ref)
     id_ = handoff_id(ref, request.revision)
+    if order.side == Side.SHADOW:
+        act = KeptAct(ref=ref, revision=request.revision, kind=ActKind.HAND_OFF, detail=request.team, at=now)
+        await shadow.keep_act(session, act)
+        await write_journal(session, order, request.journal)
+        return id_
     new = await session.get(Handoffs, id_) is None
     if new:
         answers = json.dumps([answer.model_dump(mode="json") for answer in request.answers])

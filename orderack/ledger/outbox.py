@@ -16,9 +16,10 @@ from sqlmodel import col
 
 from orderack.contracts.journal import Entry, Event, Journal
 from orderack.contracts.outbound import ALL, PUBLISHED, Outbound, OutboundData, Published
+from orderack.domain.assessment import Side
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
-from orderack.ledger import counts
+from orderack.ledger import counts, shadow
 from orderack.ledger.database import insert_all, insert_new, row_count
 from orderack.ledger.tables import Deliveries, Outbox
 from orderack.ports import DeliveryEnd, DeliveryState, DueEvent, Subscription
@@ -54,13 +55,17 @@ def event_id(ref: OrderRef, seq: int) -> str:
 # -- written with the timeline ------------------------------------------------------------------------------------
 
 
-async def publish(session: AsyncSession, journal: Journal, fresh: Sequence[Entry], timeline: Sequence[Entry]) -> None:
+async def publish(
+    session: AsyncSession, journal: Journal, fresh: Sequence[Entry], timeline: Sequence[Entry], side: Side
+) -> None:
     """Write the events of new timeline entries of which others are told; of a confirmation by the whole timeline."""
     told = [(entry, PUBLISHED[entry.event]) for entry in fresh if entry.event in PUBLISHED]
-    await insert_all(session, Outbox, [_event(journal, entry, published, timeline) for entry, published in told])
+    await insert_all(session, Outbox, [_event(journal, entry, published, timeline, side) for entry, published in told])
 
 
-def _event(journal: Journal, entry: Entry, published: Published, timeline: Sequence[Entry]) -> Mapping[str, object]:
+def _event(
+    journal: Journal, entry: Entry, published: Published, timeline: Sequence[Entry], side: Side
+) -> Mapping[str, object]:
     ref = journal.ref
     data = OutboundData(
         store=ref.store,
@@ -73,6 +78,7 @@ def _event(journal: Journal, entry: Entry, published: Published, timeline: Seque
         due_at=entry.due_at,
         erp_document_id=_document(entry, timeline),
         status_path=f"/orders/{quote(ref.store, safe='')}/{quote(ref.number, safe='')}",
+        side=side if side is Side.SHADOW else None,
     )
     body = Outbound(type=published.type, timestamp=entry.at, data=data).model_dump_json(exclude_none=True)
     return {
@@ -108,9 +114,10 @@ async def fan_out(session: AsyncSession, subscriptions: Sequence[Subscription], 
     """See `orderack.ports.Outbox.fan_out`."""
     query = select(Outbox).where(col(Outbox.fanned_out_at).is_(None)).order_by(col(Outbox.id)).limit(limit)
     events = (await session.execute(query.with_for_update(skip_locked=True))).scalars().all()
+    kept = await shadow.of_these(session, {(event.store, event.number) for event in events})
     for event in events:
         for subscription in subscriptions:
-            if _wanted(subscription, event):
+            if _wanted(subscription, event) and (subscription.shadow or (event.store, event.number) not in kept):
                 row = Deliveries(
                     event_id=event.event_id,
                     endpoint=subscription.endpoint,

@@ -33,6 +33,7 @@ from orderack.ledger import (
     verification,
 )
 from orderack.ledger.database import Database, make_engine, uncut
+from orderack.ledger.shadow_ledger import ShadowLedger
 from orderack.ledger.sweep_record import SweepRecord
 from orderack.ports import (
     UNSAID,
@@ -70,7 +71,7 @@ async def open_ledger(url: str) -> "SqlLedger":
 
 
 @uncut
-class SqlLedger(SweepRecord):
+class SqlLedger(ShadowLedger, SweepRecord):
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
     def __init__(self, database: Database) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from orderack.contracts.ids import order_ref
 from orderack.contracts.journal import Stage
+from orderack.domain.assessment import Side
 from orderack.domain.order import OrderRef
 from orderack.ledger.orders import digits, normal_email
 from orderack.ledger.tables import OrderIds, Orders, Revisions
@@ -77,7 +78,7 @@ async def past(session: AsyncSession, asked: PastAsked) -> Past:
     return Past(
         orders=await _past(session, of_customer, asked.since) if asked.customer_id else (),
         alike=await _past(session, col(Orders.fingerprint) == asked.fingerprint, asked.alike_since),
-        latencies=await _latencies(session, asked.erp, asked.latencies) if asked.erp else (),
+        latencies=await _latencies(session, asked.erp, asked.latencies, shadow=asked.shadow) if asked.erp else (),
         queue_depth=await _queue_depth(session, asked.store),
     )
 
@@ -97,9 +98,15 @@ async def _past(session: AsyncSession, condition: ColumnElement[bool], since: da
     )
 
 
-async def _latencies(session: AsyncSession, erp: str, limit: int) -> tuple[float, ...]:
+async def _latencies(session: AsyncSession, erp: str, limit: int, *, shadow: bool) -> tuple[float, ...]:
+    """A shadow order is never submitted by us, so that none of them counts among the live ones'."""
     submitted, receipt = col(Revisions.submitted_to_erp_at), col(Revisions.erp_receipt_at)
+    if shadow:
+        submitted = col(Revisions.recorded_at)
     query = select(submitted, receipt).where(col(Revisions.erp) == erp, receipt >= submitted)
+    if shadow:
+        same = and_(col(Orders.store) == col(Revisions.store), col(Orders.number) == col(Revisions.number))
+        query = query.join(Orders, same).where(col(Orders.side) == Side.SHADOW)
     rows = (await session.execute(query.order_by(receipt.desc()).limit(limit))).all()
     return tuple((to - since).total_seconds() for since, to in rows if since and to)
 
@@ -122,4 +129,5 @@ def _order_row(row: Orders) -> OrderRow:
         currency=row.currency or NO_CURRENCY,
         trigger_at=row.trigger_at or row.received_at,
         updated_at=row.updated_at,
+        side=Side(row.side or Side.LIVE),
     )

@@ -68,6 +68,8 @@ class Orders(Table, table=True):
     # The audit chain's head: the row lock on it is what keeps the chain from forking.
     chain_length: int = 0
     chain_head: str = Field(default="", sa_type=Words)
+    side: str | None = Field(default=None, sa_type=Words)
+    """`shadow`: nothing of it leaves the house. From its first revision, for ever; empty: live, or not assessed yet."""
     links_revoked_at: datetime | None = Field(default=None, sa_type=Moment)
     """Links to the buyer's page that were made before then are no longer valid."""
 

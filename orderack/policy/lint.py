@@ -15,7 +15,7 @@ from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
 from orderack.policy.lint_evidence import affirming_problems, evidence_problems
 from orderack.policy.lint_page import page_problems
-from orderack.policy.model import ChannelFacts, Outcome, Policy, StorePolicy
+from orderack.policy.model import ChannelFacts, Outcome, Policy, StoreMode, StorePolicy
 from orderack.policy.samples import sample_values
 from orderack.policy.words import findings, words
 
@@ -66,6 +66,9 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
             yield Problem(field=f"{path}.team", problem="is missing", remedy=_one_of(policy.teams))
         else:
             yield from _unknown(f"{path}.team", "team", store.team, policy.teams)
+        if store.live_percent is not None and store.mode is StoreMode.LIVE:
+            remedy = "add `mode: shadow`, or take it out: all orders of a live store are live"
+            yield Problem(field=f"{path}.live_percent", problem="is said of a store that is live", remedy=remedy)
         yield from page_problems(f"{path}.profile.page", store.profile.page)
         yield from affirming_problems(key, store)
         if store.erp:

@@ -120,6 +120,13 @@ class Profile(StoreProfile):
     time_zone: TimeZone = "UTC"
 
 
+class StoreMode(StrEnum):
+    """`shadow`: everything is decided and kept, nothing is sent (docs/shadow.md)."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
 class ErpChoice(Value):
     name: Name
     """An installation under `erps:`, or a system of that name."""
@@ -182,6 +189,10 @@ class StorePolicy(Value):
     """One shop."""
 
     profile: Profile
+    mode: StoreMode = StoreMode.LIVE
+    """What holds for new orders until `orderack cutover` says otherwise; an order keeps its side."""
+    live_percent: float | None = Field(default=None, ge=0, le=100)
+    """Of a shadow store's orders, so many go live: by the order's number, so that none changes sides."""
     erp: ErpChoice | None = None
     connections: Mapping[Name, ConnectionPolicy] = {}
     """System → how this store takes its orders."""
@@ -264,6 +275,8 @@ class EndpointPolicy(Value):
     """Event types, such as `order.confirmed`; `*` for all."""
     stores: tuple[Name, ...] = ()
     """Empty: every store's."""
+    shadow: bool = False
+    """Whether it is told of shadow orders too. Their bodies say so: `"side": "shadow"`."""
 
 
 class PolicyFile(Value):

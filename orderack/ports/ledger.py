@@ -8,13 +8,14 @@ from typing import Protocol
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
-from orderack.domain.assessment import Assessment
+from orderack.domain.assessment import Assessment, Side
 from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
 from orderack.ports.channel_book import ChannelBook, Reach, Terms
 from orderack.ports.inbox_event import InboxEvent, Report
+from orderack.ports.shadow_book import ShadowBook
 from orderack.ports.source_book import SourceBook
 
 
@@ -98,6 +99,7 @@ class OrderRow(Value):
     currency: Name
     trigger_at: datetime
     updated_at: datetime
+    side: Side = Side.LIVE
 
 
 class PastOrder(Value):
@@ -125,6 +127,8 @@ class PastAsked(Value):
     erp: Name | None
     latencies: int = 500
     """At most so many."""
+    shadow: bool = False
+    """Latencies of shadow orders, from their assessment on: the old flow submits them. Else of live ones alone."""
 
 
 class Past(Value):
@@ -140,7 +144,7 @@ class Past(Value):
     """Orders of the store that are accepted and neither handed off nor ended."""
 
 
-class Ledger(ChannelBook, SourceBook, Protocol):
+class Ledger(ChannelBook, ShadowBook, SourceBook, Protocol):
     """The record (DESIGN §9). Every write is keyed and may be repeated."""
 
     async def save_revision(self, stored: StoredRevision, fingerprint: str, journal: Journal) -> StoredRevision | None:

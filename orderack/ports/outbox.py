@@ -23,6 +23,8 @@ class Subscription(Value):
     endpoint: Name
     events: tuple[Name, ...]
     stores: tuple[Name, ...] = ()
+    shadow: bool = False
+    """Of shadow orders too."""
 
 
 class DueEvent(Value):

@@ -95,6 +95,12 @@ EVENTS = Counter(
     ("event", "store"),
     registry=REGISTRY,
 )
+SHADOW_EVENTS = Counter(
+    "orderack_shadow_events_total",
+    "Entries of shadow orders' timelines, each once: nothing of them went out, and none is in the other figures",
+    ("event", "store"),
+    registry=REGISTRY,
+)
 SENDS = Counter(
     "orderack_sends_total",
     "Sends by how they ended: accepted, rejected, unknown; given_up after the provider was out of reach for too long",

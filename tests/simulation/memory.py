@@ -74,6 +74,10 @@ class MemoryLedger:
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         return now
 
+    async def is_shadow(self, ref: OrderRef) -> bool:
+        self._reach()
+        return False
+
     async def claim(
         self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
     ) -> ClaimResult:

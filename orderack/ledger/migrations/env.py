@@ -2,10 +2,11 @@
 
 from alembic import context
 
+from orderack.ledger.shadow_tables import ShadowMessages
 from orderack.ledger.source_tables import SourceOrders
 from orderack.ledger.sweep_tables import Sweeps
 
-TABLES = (SourceOrders, Sweeps)
+TABLES = (ShadowMessages, SourceOrders, Sweeps)
 """One of each file of tables, so that all of them are read: they share one metadata."""
 
 context.configure(
