@@ -9,7 +9,7 @@ behind another store, and those who come back come one by one.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 from sqlmodel import col
@@ -178,7 +178,7 @@ async def _others(session: AsyncSession, key: SendKey, after: datetime, until: d
 async def health(session: AsyncSession) -> Mapping[str, Health]:
     """See `orderack.ports.ChannelBook.health`. What only waited for its turn, or was paused, has not failed."""
     found = {}
-    for channel in await _channels(session):
+    for channel in await channels(session):
         accepted = await _last(session, channel, SendState.ACCEPTED)
         failures = [row for state in FAILED if (row := await _last(session, channel, state))]
         failed = max(failures, key=lambda row: row[0], default=None)
@@ -190,7 +190,7 @@ async def health(session: AsyncSession) -> Mapping[str, Health]:
     return found
 
 
-async def _channels(session: AsyncSession) -> Sequence[str]:
+async def channels(session: AsyncSession) -> Sequence[str]:
     """Every channel that was ever sent by, one look into the index for each."""
     found: list[str] = []
     while name := (
@@ -200,12 +200,15 @@ async def _channels(session: AsyncSession) -> Sequence[str]:
     return found
 
 
+def tried() -> ColumnElement[bool]:
+    """Of a send: it has not only waited for its turn, and its channel was not paused."""
+    came = or_(col(Sends.turn_at).is_(None), col(Sends.turn_at) <= col(Sends.finished_at))
+    return or_(col(Sends.state) != SendState.UNAVAILABLE, and_(came, col(Sends.reason) != Reason.PAUSED))
+
+
 async def _last(session: AsyncSession, channel: str, state: SendState) -> tuple[datetime, str] | None:
     """When the last send of this channel ended so, and its state and reason in words."""
-    tried = or_(col(Sends.turn_at).is_(None), col(Sends.turn_at) <= col(Sends.finished_at))
-    query = select(col(Sends.finished_at), col(Sends.reason)).filter_by(channel=channel, state=state)
-    if state is SendState.UNAVAILABLE:
-        query = query.where(tried, col(Sends.reason) != Reason.PAUSED)
+    query = select(col(Sends.finished_at), col(Sends.reason)).filter_by(channel=channel, state=state).where(tried())
     query = query.where(col(Sends.finished_at).is_not(None)).order_by(col(Sends.finished_at).desc()).limit(1)
     row = (await session.execute(query)).first()
     if row is None or row[0] is None:

@@ -7,7 +7,7 @@ that a person has settled, may still be counted until then.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, cast, exists, func, literal, not_, select
+from sqlalchemy import ColumnElement, and_, cast, exists, func, literal, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -123,20 +123,24 @@ def _together(found: Sequence[Reading]) -> Sequence[Reading]:
     return [Reading(figure, value, labels) for (figure, labels), value in totals.items()]
 
 
-async def _doubts(session: AsyncSession, now: datetime) -> Sequence[Reading]:
-    """Sends that ended unknown, of orders not closed, and that nobody has settled as far as the timeline knows."""
+def settled() -> ColumnElement[bool]:
+    """Of a send: a person has said what became of it, as far as the timeline knows."""
     about = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words)).concat(" by ").concat(col(Sends.channel))
-    settled = exists().where(
+    return exists().where(
         col(Timeline.store) == col(Sends.store),
         col(Timeline.number) == col(Sends.number),
         col(Timeline.event) == Event.SEND_SETTLED,
         func.substr(col(Timeline.note), 1, func.length(about)) == about,
     )
+
+
+async def _doubts(session: AsyncSession, now: datetime) -> Sequence[Reading]:
+    """Sends that ended unknown, of orders not closed, and that nobody has settled as far as the timeline knows."""
     same = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
     query = (
         select(col(Sends.channel), func.count(), func.min(col(Sends.in_doubt_since)))
         .join(Orders, same)
-        .where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED, not_(settled))
+        .where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED, not_(settled()))
         .group_by(col(Sends.channel))
     )
     rows = (await session.execute(query)).all()

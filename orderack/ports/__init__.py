@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from orderack.ports.board import BoardBook, BoardRecord
 from orderack.ports.channel import (
     Channel,
     ChannelEvent,
@@ -37,6 +38,7 @@ from orderack.ports.ledger import (
 )
 from orderack.ports.outbox import DeliveryEnd, DeliveryState, DueEvent, Outbox, Subscription
 from orderack.ports.renderer import Content, MessageLinks, Renderer
+from orderack.ports.shadow_book import ActKind, KeptAct, KeptMessage, OldOutcome, ShadowBook, SideSaid
 from orderack.ports.source import (
     Answers,
     Connection,
@@ -65,7 +67,7 @@ from orderack.ports.touches import TouchBook
 from orderack.telemetry import readings
 
 
-class GatewayLedger(Ledger, Outbox, TouchBook, SweepBook, Protocol):
+class GatewayLedger(Ledger, Outbox, TouchBook, BoardBook, SweepBook, Protocol):
     """All that the gateway asks of the record."""
 
     async def readings(self, now: datetime) -> Sequence[readings.Reading]:
@@ -76,8 +78,11 @@ class GatewayLedger(Ledger, Outbox, TouchBook, SweepBook, Protocol):
 __all__ = [
     "SOON",
     "UNSAID",
+    "ActKind",
     "Answers",
     "Awaited",
+    "BoardBook",
+    "BoardRecord",
     "Booking",
     "Channel",
     "ChannelBook",
@@ -103,6 +108,8 @@ __all__ = [
     "Idempotency",
     "InboxEvent",
     "Invoices",
+    "KeptAct",
+    "KeptMessage",
     "KnownOrder",
     "Ledger",
     "Looked",
@@ -111,6 +118,7 @@ __all__ = [
     "Memory",
     "Message",
     "MessageLinks",
+    "OldOutcome",
     "OrderRow",
     "Outbox",
     "Past",
@@ -128,6 +136,8 @@ __all__ = [
     "Reported",
     "Responds",
     "Sent",
+    "ShadowBook",
+    "SideSaid",
     "Skipped",
     "Snapshot",
     "Source",
