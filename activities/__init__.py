@@ -14,6 +14,7 @@ from activities.look import Look
 from activities.record import Record
 from activities.sending import Sending
 from activities.submit_to_erp import SubmitToErp
+from activities.sweep import Sweep
 
 Activity = Callable[..., object]
 
@@ -32,9 +33,12 @@ def for_messaging(acknowledge: Acknowledge) -> Sequence[Activity]:
     return [acknowledge.acknowledge]
 
 
-def for_erp(submit: SubmitToErp, cancel: CancelInErp, invoice: InvoiceInErp, look: Look) -> Sequence[Activity]:
+def for_erp(
+    submit: SubmitToErp, cancel: CancelInErp, invoice: InvoiceInErp, look: Look, sweep: Sweep
+) -> Sequence[Activity]:
     """The `erp` queue: everything that changes an ERP, or asks one for long."""
-    return [submit.submit_to_erp, cancel.cancel_in_erp, invoice.invoice_in_erp, look.look_at_erp]
+    asks = (look.look_at_erp, sweep.sweep_erp, sweep.sweep_books)
+    return [submit.submit_to_erp, cancel.cancel_in_erp, invoice.invoice_in_erp, *asks]
 
 
 def for_sources(answer: AnswerSource, look: Look) -> Sequence[Activity]:
@@ -53,6 +57,7 @@ __all__ = [
     "Record",
     "Sending",
     "SubmitToErp",
+    "Sweep",
     "for_erp",
     "for_messaging",
     "for_orders",

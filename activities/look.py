@@ -1,19 +1,18 @@
 """`look_at_source`, `look_at_erp`: ask those who do not tell us of their news by themselves."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
 
 from activities._boundary import boundary
+from activities._receipts import Telling, receipts_of
 from orderack.contracts import names
 from orderack.contracts.looks import ErpLook, LookResult, SourceLook
-from orderack.domain.order import OrderRef
-from orderack.domain.receipt import ErpReceipt
-from orderack.errors import Misconfigured, OrderAckError, Unavailable
+from orderack.errors import Misconfigured, OrderAckError
 from orderack.intake.deliveries import Intake
-from orderack.ports import Awaited, Erp, FindsSeveral, Ledger, Looks, Source
+from orderack.ports import Awaited, Erp, Ledger, Looks, Source
 from orderack.ports.orders_door import NewsDoor
 
 log = structlog.get_logger(__name__)
@@ -40,7 +39,7 @@ class Look:
         now: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
-        self._orders = orders
+        self._telling = Telling(ledger, orders, now)
         self._sources = sources
         self._erps = erps
         self._now = now
@@ -74,7 +73,7 @@ class Look:
     @activity.defn(name=names.LOOK_AT_ERP)
     @boundary
     async def look_at_erp(self, look: ErpLook) -> LookResult:
-        """The receipts of orders that wait for this ERP, told to their orders."""
+        """The receipts of orders that wait for this ERP, told to their orders. The probe; `sweep_erp` asks of all."""
         erp = self._erps.get(look.erp)
         if erp is None:
             raise Misconfigured(f"the ERP {look.erp} is not configured")
@@ -84,44 +83,12 @@ class Look:
         found = told = 0
         last = await self._ledger.cursor(name)
         asked = _in_turn(waiting, last, now, look.at_most)
-        async for receipt in _receipts(erp, asked):
+        async for receipt in receipts_of(erp, asked):
             found += 1
-            told += await self._tell(look.erp, receipt)
+            told += await self._telling.tell(look.erp, await self._telling.record(look.erp, receipt))
         old = [str(one.ref) for one in asked if one.since <= now - FRESH]
         await self._ledger.looked(name, old[-1] if old else last, self._now())
         return LookResult(found=found, told=told, waiting=len(waiting))
-
-    async def _tell(self, erp: str, receipt: ErpReceipt) -> bool:
-        """Record it as one that was pushed, and tell it. The same receipt by both ways is one."""
-        row = await self._ledger.receive(
-            f"receipts/{erp}",
-            receipt.id,
-            "erp_receipt",
-            OrderRef(store=receipt.store, number=receipt.number),
-            receipt.model_dump_json(),
-            self._now(),
-        )
-        if row.announced_at is not None or not row.body:
-            return False
-        try:
-            told = await self._orders.receipt(ErpReceipt.model_validate_json(row.body))
-        except (Unavailable, Misconfigured) as error:
-            log.info("receipt left to the sweep", row=row.id, erp=erp, why=type(error).__name__)
-            return False
-        await self._ledger.announced(row.id, told, self._now())
-        return True
-
-
-async def _receipts(erp: Erp, asked: Sequence[Awaited]) -> AsyncIterator[ErpReceipt]:
-    """What the ERP has booked of these; asked for all at once where it can say."""
-    if isinstance(erp, FindsSeveral):
-        for found in await erp.find_several(asked) if asked else ():
-            yield found
-        return
-    for one in asked:
-        receipt = await erp.find(one.ref, one.revision)
-        if receipt is not None:
-            yield receipt
 
 
 def _in_turn(waiting: Sequence[Awaited], last: str, now: datetime, at_most: int) -> Sequence[Awaited]:

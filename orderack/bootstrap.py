@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orderack import channels, erps, sources
-from orderack.contracts.looks import ErpLook, LookRequest, SourceLook
+from orderack.contracts.looks import ErpLook, LookRequest, SourceLook, SweepRequest
 from orderack.domain.acknowledgement import SendKey
 from orderack.domain.assessment import SourceCall
 from orderack.domain.order import OrderRef
@@ -119,6 +119,13 @@ def wanted_looks(policy: Policy, built_sources: Built[Source], built_erps: Built
             row = policy.erps.get(name)
             wanted[LookRequest(erp=ErpLook(erp=name))] = row.ask_every if row else ASK_EVERY
     return wanted
+
+
+def wanted_sweeps(settings: Settings, policy: Policy, built_erps: Built[Erp]) -> dict[SweepRequest, timedelta]:
+    """Every ERP of a store is swept, and the books, as often as the settings say."""
+    named = {store.erp.name for store in policy.stores.values() if store.erp}
+    every = timedelta(minutes=settings.sweep_minutes)
+    return {SweepRequest(erp=name): every for name in sorted(named & built_erps.ready.keys())} | {SweepRequest(): every}
 
 
 @asynccontextmanager

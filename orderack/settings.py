@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     )
     rate_per_minute: int = Field(default=1_200, gt=0, description="requests that one API key may make in a minute")
     poll_seconds: float = Field(default=60.0, gt=0, description="how often the mailboxes of channels are read")
+    sweep_minutes: float = Field(
+        default=30.0, gt=0, description="how often each ERP is asked for every order that it has not receipted"
+    )
+    sweep_per_second: float = Field(
+        default=2.0, gt=0, description="orders that a sweep asks one ERP about in a second, at most"
+    )
     touch_days: int = Field(default=30, ge=0, description="days after which the IP address of a touch is dropped")
 
     policy_divisor: float = Field(

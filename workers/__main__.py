@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from orderack.bootstrap import assemble, wanted_looks
+from orderack.bootstrap import assemble, wanted_looks, wanted_sweeps
 from orderack.contracts import names
 from orderack.errors import OrderAckError
 from orderack.settings import Settings
@@ -32,7 +32,8 @@ async def serve(queues: Sequence[str]) -> None:
         parts = await stack.enter_async_context(assemble(settings))
         workers = {queue: QUEUES[queue](client, parts) for queue in queues}
         if names.SOURCES_QUEUE in queues:
-            await keep_schedules(client, wanted_looks(parts.policy(), parts.sources, parts.erps))
+            looks = wanted_looks(parts.policy(), parts.sources, parts.erps)
+            await keep_schedules(client, looks | wanted_sweeps(settings, parts.policy(), parts.erps))
         await until_told(stop, workers, parts.settings.worker_drain_seconds, parts.settings.worker_health_file)
 
 

@@ -17,6 +17,7 @@ from activities import (
     Record,
     Sending,
     SubmitToErp,
+    Sweep,
     for_erp,
     for_messaging,
     for_orders,
@@ -27,6 +28,7 @@ from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
 from orderack.settings import Settings
 from orderack.temporal.orders import Orders
+from orderack.temporal.runs import OpenRuns
 from workers.ahead import InTimeRunner
 from workers.versions import MovesOn, deployment
 from workflows import WORKFLOWS
@@ -98,6 +100,7 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
             CancelInErp(parts.ledger, parts.erps.ready),
             InvoiceInErp(parts.ledger, parts.erps.ready),
             _look(client, parts),
+            _sweep(client, parts),
         ),
         max_concurrent_activities=parts.settings.worker_calls,
         max_concurrent_activity_task_polls=parts.settings.worker_pollers,
@@ -125,6 +128,18 @@ def _drain(settings: Settings) -> timedelta:
 
 def _look(client: Client, parts: Parts) -> Look:
     return Look(parts.ledger, Orders(client), parts.sources.ready, parts.erps.ready, utc_now)
+
+
+def _sweep(client: Client, parts: Parts) -> Sweep:
+    return Sweep(
+        parts.ledger,
+        Orders(client),
+        OpenRuns(client),
+        parts.erps.ready,
+        parts.policy,
+        utc_now,
+        parts.settings.sweep_per_second,
+    )
 
 
 QUEUES = {

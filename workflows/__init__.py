@@ -2,7 +2,8 @@
 
 from workflows.look import Look
 from workflows.order_acknowledgement import OrderAcknowledgement
+from workflows.sweep import Sweep
 
-WORKFLOWS = [OrderAcknowledgement, Look]
+WORKFLOWS = [OrderAcknowledgement, Look, Sweep]
 
-__all__ = ["WORKFLOWS", "Look", "OrderAcknowledgement"]
+__all__ = ["WORKFLOWS", "Look", "OrderAcknowledgement", "Sweep"]

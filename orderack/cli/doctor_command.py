@@ -9,7 +9,7 @@ import typer
 from temporalio.client import Client
 
 from orderack import erps, sources
-from orderack.bootstrap import connections, wanted_looks
+from orderack.bootstrap import connections, wanted_looks, wanted_sweeps
 from orderack.cli.doctor_findings import Finding, Standing, wrong
 from orderack.cli.doctor_ledger import check_ledger, check_schema, ledger_as_it_is
 from orderack.cli.doctor_orders import check_agreement, check_schedules, check_sealed, check_stuck, open_orders
@@ -114,7 +114,8 @@ async def _orders(client: Client, settings: Settings) -> list[Finding]:
         found.append(await check_sealed(client, running, CodecKeys.configured()))
         policy = load_policy(settings.policy_dir)
         built = sources.build(connections(policy)), erps.build({name: e.system for name, e in policy.erps.items()})
-        found.append(await check_schedules(client, wanted_looks(policy, *built)))
+        sweeps = wanted_sweeps(settings, policy, built[1])
+        found.append(await check_schedules(client, wanted_looks(policy, *built) | sweeps))
     return found
 
 

@@ -11,12 +11,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
 from orderack.contracts import names
 from orderack.contracts.ids import order_ref, order_workflow_id
-from orderack.contracts.looks import LookRequest
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
 from orderack.temporal.codec import ENCODING, KEY_ID
 from orderack.temporal.codec_keys import CodecKeys
-from orderack.temporal.schedules import PREFIX, id_of
+from orderack.temporal.schedules import PREFIX, S, id_of
 
 LOOKED_AT = 200
 """Open orders that are asked one by one; Temporal does not list which of them fail."""
@@ -64,8 +63,8 @@ async def _failing(client: Client, one: WorkflowExecution) -> OrderRef | None:
     return order_ref(one.id) if raw.pending_workflow_task.attempt >= ATTEMPTS else None
 
 
-async def check_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]) -> Finding:
-    """The looks at connections and ERPs that have to run: kept by the workers of the queue `sources`."""
+async def check_schedules(client: Client, wanted: Mapping[S, timedelta]) -> Finding:
+    """The looks and sweeps that have to run: kept by the workers of the queue `sources`."""
     ids = {id_of(request) for request in wanted}
     paused = set()
     there = set()

@@ -14,7 +14,7 @@ from temporalio import activity
 
 from orderack.contracts import names
 from orderack.contracts.journal import Journal
-from orderack.contracts.looks import look_at_erp, look_at_source
+from orderack.contracts.looks import look_at_erp, look_at_source, sweep_books, sweep_erp
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome
 from orderack.domain.assessment import Assessment
 from orderack.domain.order import Name, Order, OrderRef, Text
@@ -234,4 +234,6 @@ DECLARATIONS: Sequence[object] = (
     invoice_in_erp,
     look_at_source,
     look_at_erp,
+    sweep_erp,
+    sweep_books,
 )

@@ -2,6 +2,7 @@
 
 WORKFLOW = "OrderAcknowledgement"
 WORKFLOW_LOOK = "Look"
+WORKFLOW_SWEEP = "Sweep"
 
 ORDERS_QUEUE = "orders"
 MESSAGING_QUEUE = "messaging"
@@ -35,3 +36,5 @@ ANSWER_SOURCE = "answer_source"
 INVOICE_IN_ERP = "invoice_in_erp"
 LOOK_AT_SOURCE = "look_at_source"
 LOOK_AT_ERP = "look_at_erp"
+SWEEP_ERP = "sweep_erp"
+SWEEP_BOOKS = "sweep_books"

@@ -48,6 +48,8 @@ async def settle(session: AsyncSession, findings: Sequence[Finding], now: dateti
 
 async def _found(session: AsyncSession, finding: Finding, kind: ExceptionKind, now: datetime) -> Exceptions | None:
     """The row, where it is opened by this, for the first time or anew."""
+    if kind in IN_ERP and not await _still_waits(session, finding):
+        return None
     key = (finding.ref.store, finding.ref.number, str(kind), finding.revision)
     made = Exceptions(
         store=finding.ref.store,
@@ -73,6 +75,19 @@ async def _found(session: AsyncSession, finding: Finding, kind: ExceptionKind, n
     return row
 
 
+async def _still_waits(session: AsyncSession, finding: Finding) -> bool:
+    """Its receipt may have come, or its end, while the ERP was asked."""
+    of_it = and_(col(Orders.store) == finding.ref.store, col(Orders.number) == finding.ref.number)
+    same = and_(
+        col(Revisions.store) == col(Orders.store),
+        col(Revisions.number) == col(Orders.number),
+        col(Revisions.revision) == finding.revision,
+    )
+    now = select(col(Orders.stage), col(Orders.content_revision), col(Revisions.erp_receipt_at)).join(Revisions, same)
+    row = (await session.execute(now.where(of_it))).one_or_none()
+    return row is not None and not _why_over(finding.revision, *row)
+
+
 async def _close_others(session: AsyncSession, finding: Finding, now: datetime) -> int:
     """What an ERP's sweep found of the order before, and does not find now. The books' are closed all at once."""
     if finding.kind in _IN_BOOKS:
@@ -95,7 +110,7 @@ async def close_over(session: AsyncSession, erp: str, now: datetime) -> int:
     query = select(*columns).select_from(_WITH_ORDERS)
     query = query.where(_OPEN, col(Exceptions.kind).in_(IN_ERP), col(Exceptions.system) == erp)
     found = (await session.execute(query)).all()
-    over = [(row, why) for row, stage, now_at, at in found if (why := _over(row, stage, now_at, at))]
+    over = [(row, why) for row, stage, now_at, at in found if (why := _why_over(row.revision, stage, now_at, at))]
     for row, why in over:
         row.closed_at, row.note = now, why
     return len(over)
@@ -139,7 +154,7 @@ async def standing(session: AsyncSession) -> Sequence[tuple[str, int, datetime]]
 
 
 def _stands() -> ColumnElement[bool]:
-    """The books' until a sweep finds it otherwise; an ERP's until what `_over` says."""
+    """The books' until a sweep finds it otherwise; an ERP's until what `_why_over` says."""
     waits = and_(
         col(Orders.stage).not_in(ENDED),
         col(Orders.content_revision) == col(Exceptions.revision),
@@ -148,15 +163,15 @@ def _stands() -> ColumnElement[bool]:
     return or_(col(Exceptions.kind).in_(_IN_BOOKS), waits)
 
 
-def _over(row: Exceptions, stage: str | None, present: int | None, receipt_at: datetime | None) -> str:
-    """Why an ERP's exception has closed by itself; empty: it has not."""
+def _why_over(revision: int, stage: str | None, present: int | None, receipt_at: datetime | None) -> str:
+    """Why an ERP's exception of this revision has closed by itself; empty: it has not."""
     if receipt_at is not None:
         return RECEIPTED
     if stage is None:
         return "the ledger does not have the order"
     if stage in ENDED:
         return f"the order has ended: {stage}"
-    return "it was changed" if present != row.revision else ""
+    return "it was changed" if present != revision else ""
 
 
 def _exception(row: Exceptions) -> OpenException:

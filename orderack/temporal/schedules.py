@@ -1,9 +1,10 @@
-"""The schedules of looks: one for each connection that is polled and each ERP that is asked for receipts."""
+"""The schedules of looks and sweeps: one for each connection that is polled, two for each ERP, one for the books."""
 
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio.client import (
     Client,
@@ -20,14 +21,21 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from orderack.contracts import names
-from orderack.contracts.looks import LookRequest
+from orderack.contracts.looks import LookRequest, SweepRequest
 from orderack.errors import Unavailable
+from orderack.ports.sweeps import BOOKS
 
 PREFIX = "look/"
 """How the ids of our schedules begin. Others' are left alone."""
+SWEEPS = f"{PREFIX}sweep/"
+
+Scheduled = LookRequest | SweepRequest
+S = TypeVar("S", bound=Scheduled)
 
 LONGEST = timedelta(minutes=5)
 """A look that takes longer is ended, so that the next one can begin."""
+LONGEST_SWEEP = timedelta(hours=6)
+"""And a sweep. The next one is skipped while it runs."""
 
 CATCH_UP = timedelta(seconds=10)
 """After an outage one look is enough: it begins where the last one ended."""
@@ -39,7 +47,7 @@ _PASSING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 """It was dropped since it was listed, and is to be made; it was made a moment ago, and is to be read a little later."""
 
 
-async def keep_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]) -> None:
+async def keep_schedules(client: Client, wanted: Mapping[S, timedelta]) -> None:
     """Have exactly these looks run, each in its own interval. Repeating it, from several workers, changes nothing.
 
     Raises Unavailable where Temporal does not answer.
@@ -55,21 +63,29 @@ async def keep_schedules(client: Client, wanted: Mapping[LookRequest, timedelta]
         raise Unavailable(f"Temporal does not keep our schedules ({error.status.name.lower()})") from None
 
 
-def id_of(request: LookRequest) -> str:
-    """`look/source/<store>/<system>`, `look/erp/<name>`."""
+def id_of(request: Scheduled) -> str:
+    """`look/source/<store>/<system>`, `look/erp/<name>`, `look/sweep/erp/<name>`, `look/sweep/books`."""
+    if isinstance(request, SweepRequest):
+        return f"{SWEEPS}{sweep_name(request)}"
     if request.source is not None:
         return f"{PREFIX}source/{request.source.store}/{request.source.system}"
     return f"{PREFIX}erp/{request.erp.erp if request.erp else ''}"
 
 
-def _schedule(id_: str, request: LookRequest, every: timedelta) -> Schedule:
+def sweep_name(request: SweepRequest) -> str:
+    """As it stands in the ledger: `erp/<name>`, `books`."""
+    return BOOKS if request.erp is None else f"erp/{request.erp}"
+
+
+def _schedule(id_: str, request: Scheduled, every: timedelta) -> Schedule:
+    sweep = isinstance(request, SweepRequest)
     return Schedule(
         action=ScheduleActionStartWorkflow(
-            names.WORKFLOW_LOOK,
+            names.WORKFLOW_SWEEP if sweep else names.WORKFLOW_LOOK,
             request,
             id=id_,
             task_queue=names.ORDERS_QUEUE,
-            execution_timeout=LONGEST,
+            execution_timeout=LONGEST_SWEEP if sweep else LONGEST,
             static_summary=id_.removeprefix(PREFIX),
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)], jitter=every / 10),
