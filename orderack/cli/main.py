@@ -18,6 +18,7 @@ from orderack.cli import (
     policy_commands,
     review_commands,
     source_commands,
+    sweep_commands,
     temporal_commands,
     webhook_commands,
 )
@@ -99,6 +100,7 @@ app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(source_commands.app, name="source")
+app.add_typer(sweep_commands.app, name="sweep")
 app.add_typer(temporal_commands.app, name="temporal")
 app.add_typer(webhook_commands.app, name="webhooks")
 
