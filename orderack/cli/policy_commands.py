@@ -9,27 +9,26 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
-from orderack import erps
-from orderack.cli.installed import installed_channels, installed_sources
+from orderack.cli.installed import installed_channels
+from orderack.cli.policy_findings import check_policy
+from orderack.cli.policy_simulate import simulate
 from orderack.cli.printing import escaped, plain
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
-from orderack.gateway.endpoints import secret_problems
-from orderack.messages.check import check_wordings
-from orderack.messages.wording import wordings
 from orderack.policy.assessing import Assessed, Findings, assess_order
 from orderack.policy.decide import Circumstances
 from orderack.policy.explain import explain
-from orderack.policy.lint import lint
-from orderack.policy.lint_connections import connection_problems
 from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.policy.model import ChannelFacts, Policy
 from orderack.settings import Settings
 
 OK, FINDINGS, BAD_INPUT = 0, 1, 2
 
-app = typer.Typer(no_args_is_help=True, help="Check the decision matrix and explain what it decides.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check the decision matrix, explain what it decides, and try a changed one out."
+)
+app.command()(simulate)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Directory = Annotated[
@@ -85,24 +84,6 @@ def explain_command(
             _fail(error.problems, as_json, FINDINGS)
         else:
             _print_assessed(parsed, explain_order(parsed, policy, installed_channels()), as_json)
-
-
-def check_policy(directory: Path) -> tuple[Problem, ...]:
-    """Every finding about the policy in a folder, against the channels, ERPs and wordings of this installation."""
-    try:
-        policy = load_policy(directory)
-    except PolicyInvalid as error:
-        return error.problems
-    messages = directory / "messages"
-    if not messages.is_dir():
-        return (Problem(field="messages", problem="is missing", remedy=f"put the wording into {messages}"),)
-    worded = {(language, kind.value) for language, kind in wordings(messages)}
-    return (
-        *lint(policy, installed_channels(), worded, tuple(erps.load())),
-        *connection_problems(policy, installed_sources(), tuple(erps.load())),
-        *(problem for name in policy.endpoints for problem in secret_problems(name)),
-        *check_wordings(messages),
-    )
 
 
 def explain_order(

@@ -64,8 +64,8 @@ def match(policy: Policy, order: Order, flags: Sequence[Flag]) -> Match:
     """The first rule that holds, else the default. Orders from outside the policy's rows go to the default. Pure."""
     tried: list[Tried] = []
     known = order.store in policy.stores and order.source in policy.sources
+    values = values_of(order, flags)
     for rule in policy.rules if known else ():
-        values = values_of(order, flags)
         verdict = judge(rule.when, values)
         seen = {word: _shown(values[word]) for word in words(rule.when)}
         tried.append(Tried(rule=rule.name, when=rule.when, holds=verdict.holds, error=verdict.error, seen=seen))

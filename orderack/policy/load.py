@@ -45,7 +45,11 @@ def load_policy(directory: Path) -> Policy:
 
     What loads has the right shape and rules that compile; whether it makes sense is `lint`'s question.
     """
-    file = directory / FILE
+    return load_policy_file(directory / FILE)
+
+
+def load_policy_file(file: Path) -> Policy:
+    """The same of a file by any name: a policy that is not in force, or is no longer."""
     content = _read(file)
     document, lines = _parse(file, content)
     problems = list(unknown_fields(PolicyFile, document))

@@ -6,6 +6,7 @@ literals, calls and macro variables apart. What the reader lets through, probing
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from orderack.domain.unknown_fields import closest
 from orderack.domain.value import Value
@@ -55,6 +56,7 @@ def tokens(text: str) -> tuple[Token, ...]:
     return tuple(joined)
 
 
+@lru_cache(maxsize=1_000)
 def words(text: str) -> tuple[str, ...]:
     """The documented words an expression uses, each once."""
     return tuple(dict.fromkeys(token.text for token in tokens(text) if token.text in DOCUMENTED))
