@@ -17,6 +17,7 @@ from orderack.cli import (
     page_commands,
     policy_commands,
     review_commands,
+    shadow_commands,
     source_commands,
     sweep_commands,
     temporal_commands,
@@ -28,6 +29,7 @@ from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
 from orderack.cli.channels_command import channels
 from orderack.cli.claim_command import claim
+from orderack.cli.cutover_command import cutover
 from orderack.cli.demo_command import run_demo
 from orderack.cli.doctor_command import doctor
 from orderack.cli.erase_command import erase
@@ -84,6 +86,7 @@ COMMANDS = (
     worker,
     doctor,
     erase,
+    cutover,
 )
 
 app.command()(up)
@@ -99,6 +102,7 @@ app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(shadow_commands.app, name="shadow")
 app.add_typer(source_commands.app, name="source")
 app.add_typer(sweep_commands.app, name="sweep")
 app.add_typer(temporal_commands.app, name="temporal")

@@ -8,7 +8,7 @@ import typer
 from orderack.cli.options import AsJson
 from orderack.cli.printing import cell, console, print_json, print_table, words
 from orderack.cli.session import orders_door, run, the_ledger
-from orderack.cli.waiting import Waiting, waiting
+from orderack.cli.waiting import Waiting, shadow_waiting, waiting
 from orderack.domain.value import Value
 
 Store = Annotated[str | None, typer.Option("--store", help="Only this store's orders.", metavar="NAME")]
@@ -19,7 +19,10 @@ class Queue(Value):
     waiting: tuple[Waiting, ...]
 
 
-def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> None:
+Shadow = Annotated[bool, typer.Option("--shadow", help="Of shadow orders instead: what would wait, were they live.")]
+
+
+def queue(store: Store = None, limit: Limit = 200, shadow: Shadow = False, as_json: AsJson = False) -> None:
     """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in
     doubt, questions, events that another system never took.
 
@@ -30,7 +33,7 @@ def queue(store: Store = None, limit: Limit = 200, as_json: AsJson = False) -> N
 
     Exit code 0, also when nothing waits; 3: Temporal or the ledger did not answer.
     """
-    found = run(_waiting(store, limit))
+    found = run(_waiting(store, limit, shadow=shadow))
     if as_json:
         print_json(Queue(waiting=tuple(found)))
     elif found:
@@ -49,7 +52,9 @@ def _print(found: Sequence[Waiting]) -> None:
         console().print(cell(row.do), soft_wrap=True)
 
 
-async def _waiting(store: str | None, limit: int) -> Sequence[Waiting]:
+async def _waiting(store: str | None, limit: int, *, shadow: bool) -> Sequence[Waiting]:
     orders = await orders_door()
+    if shadow:
+        return await shadow_waiting(orders, store, limit)
     async with the_ledger() as ledger:
         return await waiting(orders, ledger, store, limit)

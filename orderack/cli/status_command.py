@@ -8,6 +8,7 @@ from orderack.cli.references import Ref, reference
 from orderack.cli.session import orders_door, run
 from orderack.cli.zones import zone_of
 from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
+from orderack.domain.assessment import Side
 from orderack.domain.order import OrderRef
 from orderack.domain.sayable import sayable
 
@@ -41,6 +42,7 @@ async def _status(ref: OrderRef) -> OrderStatus:
 
 def _facts(found: OrderStatus) -> Iterator[tuple[str, object]]:
     yield "order", found.ref
+    yield "side", "SHADOW RUN: nothing of it goes out (orderack shadow show)" if found.side is Side.SHADOW else None
     yield "stage", words(found.stage) + (", escalated" if found.escalated else "")
     yield "revision", f"{found.revision} (confirmed: {found.confirmed_revision or 'none'})"
     yield "waits for", found.waiting_for

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime
 
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus, QuestionStatus
+from orderack.contracts.search_attributes import SHADOW
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown
@@ -72,6 +73,19 @@ async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: i
         *(_doubt(row, now[row.ref]) for row in doubts if row.ref in now and row.key in now[row.ref].unknown_sends),
         *(_question(now[ref], question) for ref in asked if ref in now for question in _unanswered(now[ref])),
         *(_untold(event) for event in {(event.ref, event.endpoint): event for event in reversed(untold)}.values()),
+    ]
+    return ordered(found)[:limit]
+
+
+async def shadow_waiting(orders: Orders, store: str | None, limit: int) -> Sequence[Waiting]:
+    """What of the shadow run would wait for a person; nobody has to do it. Raises Unavailable."""
+    reviews, escalated = await asyncio.gather(
+        orders.list_open(OpenOrders(store=store, stage=f"{SHADOW}_{Stage.REVIEW}", limit=limit)),
+        orders.list_open(OpenOrders(store=store, stage=f"{SHADOW}_escalated", limit=limit)),
+    )
+    found = [
+        *(_open(row, Why.REVIEW, f"orderack shadow show {row.ref}") for row in reviews),
+        *(_open(row, Why.ESCALATED, f"orderack shadow show {row.ref}") for row in escalated),
     ]
     return ordered(found)[:limit]
 

@@ -6,7 +6,19 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from orderack.gateway import attest, failures, health, intake, page, receipts, sources, standing, touches, webhooks
+from orderack.gateway import (
+    attest,
+    failures,
+    health,
+    intake,
+    old_flow,
+    page,
+    receipts,
+    sources,
+    standing,
+    touches,
+    webhooks,
+)
 from orderack.gateway.announce import announce_stragglers
 from orderack.gateway.background import Job, running
 from orderack.gateway.deliver import Deliverer, delivering
@@ -43,7 +55,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.state.parts = parts
     app.state.touch_desk = TouchDesk(parts.ledger)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    for room in (intake, sources, standing, receipts, attest, webhooks, page, touches, health):
+    for room in (intake, sources, standing, receipts, attest, old_flow, webhooks, page, touches, health):
         app.router.routes.extend(room.router.routes)  # as they are: including a router makes each route anew
     failures.install(app)
     app.add_middleware(RateLimits, parts=parts)

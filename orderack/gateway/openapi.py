@@ -10,10 +10,11 @@ from pydantic.json_schema import models_json_schema
 from orderack.domain.attestation import Attestation
 from orderack.domain.order import Order
 from orderack.domain.receipt import ErpReceipt
+from orderack.domain.shadow import OldEvent
 from orderack.gateway.failures import ERRORS, ErrorReply
 from orderack.gateway.rates import PAGES, TOKENS, WRONG_GUESS
 
-BODIES: tuple[type[BaseModel], ...] = (Order, ErpReceipt, Attestation)
+BODIES: tuple[type[BaseModel], ...] = (Order, ErpReceipt, Attestation, OldEvent)
 
 KEYED: dict[str, Any] = {"security": [{"bearer": []}, {"apiKey": []}]}
 KEYED_OR_SIGNED: dict[str, Any] = {"security": [{"bearer": []}, {"apiKey": []}, {}]}

@@ -9,7 +9,7 @@ TOKENS = PAGES | {"t"}
 """With the image's, which answers any token alike: nothing can be guessed there."""
 
 WRONG_GUESS: Mapping[str, int] = {
-    **dict.fromkeys(("intake", "orders", "receipts", "attestations", "webhooks"), 401),
+    **dict.fromkeys(("intake", "orders", "receipts", "attestations", "webhooks", "shadow"), 401),
     **dict.fromkeys(PAGES, 404),
 }
 """First word of every limited address → the answer to a key, signature or token that is nobody's."""

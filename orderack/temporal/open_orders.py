@@ -26,7 +26,8 @@ class OpenOrders(Value):
     number: str | None = None
     store: str | None = None
     stage: str | None = None
-    """`open` while nobody is needed, `review`, `escalated`, `cancelled` or `rejected`."""
+    """`open` while nobody is needed, `review`, `escalated`, `cancelled` or `rejected`; of shadow orders `shadow`, or the
+    same behind `shadow_`."""
     customer: str | None = None
     owner: str | None = None
     escalated: bool | None = None

@@ -1,0 +1,157 @@
+"""`orderack cutover`: a shadow store goes live, once the comparison allows it; and back, at once."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from orderack.cli.exits import NO, bad
+from orderack.cli.options import AsJson, By
+from orderack.cli.printing import plain, print_json, when
+from orderack.cli.session import run, the_ledger
+from orderack.cli.shadow_store import (
+    BUDGET,
+    SETTLE,
+    Budget,
+    Settle,
+    Since,
+    live_percent,
+    moment,
+    report_of,
+    span,
+    terms,
+    the_store,
+)
+from orderack.diagnostics.shadow.gate import Answer, Wanted, ask
+from orderack.diagnostics.shadow.report import Terms
+from orderack.domain.order import Name
+from orderack.domain.shadow import ALL_LIVE, NONE_LIVE
+from orderack.domain.value import Value
+from orderack.ledger.repository import SqlLedger
+from orderack.ledger.shadow import Cutover
+
+
+class CutoverDone(Value):
+    """How the store stands after the command. `step` None: nobody ever cut over."""
+
+    store: Name
+    live_percent: float
+    changed: bool
+    gate: Answer | None = None
+    """What was measured; None: it was not asked for."""
+    step: Cutover | None = None
+
+
+class Asked(Value):
+    """The step that is asked for."""
+
+    store: Name
+    percent: float
+    by: Name
+    note: str
+    back: bool
+    wanted: Wanted
+    terms: Terms
+    since: datetime | None
+
+
+def cutover(
+    store: Annotated[str, typer.Argument(help="The store's name in the policy.", metavar="STORE")],
+    by: By,
+    percent: Annotated[float, typer.Option(min=0, max=100, help="So many in 100 new orders go live.")] = ALL_LIVE,
+    orders: Annotated[int, typer.Option(min=1, help="At least so many shadow orders were compared.")] = 500,
+    p95: Annotated[
+        str, typer.Option(help="The first word's budget at the 95th percentile.", metavar="DURATION")
+    ] = "60s",
+    back: Annotated[
+        bool, typer.Option("--back", help="Back to shadow, for every order that comes from now on.")
+    ] = False,
+    note: Annotated[str, typer.Option("--note", help="Why, in a few words.", metavar="TEXT")] = "",
+    since: Since = None,
+    settle: Settle = SETTLE,
+    budget: Budget = BUDGET,
+    as_json: AsJson = False,
+) -> None:
+    """Take a shadow store live: all of its new orders, or so many in 100 first. Orders under way keep their side.
+
+    Refused until enough shadow orders were compared, none of ours was confirmed before the ERP's receipt, the first
+    word is within its budget, and every discrepancy is resolved or waived by name. Of orders since the last way back,
+    unless --since says otherwise. --back needs no permission, and workers need no restart for either.
+
+    Example: orderack cutover demo --percent 10 --by grace
+
+    Exit code 0: done, or it stood so before; 1: refused, with every reason; 2: wrong input; 3: the ledger did not
+    answer.
+    """
+    name, now = the_store(store), datetime.now(UTC)
+    if not by.strip():
+        raise bad("--by", "is empty", "say who: it stands in the record for good")
+    if back and percent != ALL_LIVE:
+        raise bad("--percent", "stands beside --back", "--back takes all new orders into the shadow; leave one out")
+    asked = Asked(
+        store=name,
+        percent=NONE_LIVE if back else percent,
+        by=by,
+        note=note,
+        back=back or percent == NONE_LIVE,
+        wanted=Wanted(orders=orders, p95=span("--p95", p95)),
+        terms=terms(settle, budget),
+        since=moment(since, now),
+    )
+    done = run(_take(asked, now))
+    if as_json:
+        print_json(done)
+    else:
+        _print(done)
+    if done.gate and not done.gate.allowed:
+        raise typer.Exit(NO)
+
+
+async def _take(asked: Asked, now: datetime) -> CutoverDone:
+    async with the_ledger() as ledger:
+        stands, step = await live_percent(ledger, asked.store), await ledger.last_cutover(asked.store)
+        if asked.percent == stands:
+            return CutoverDone(store=asked.store, live_percent=stands, changed=False, step=step)
+        gate = await _gate(ledger, asked, now, step) if asked.percent > stands else None
+        if gate and not gate.allowed:
+            return CutoverDone(store=asked.store, live_percent=stands, changed=False, gate=gate, step=step)
+        wanted = Cutover(
+            store=asked.store,
+            at=now,
+            by=asked.by,
+            live_percent=asked.percent,
+            back=asked.back,
+            note=asked.note,
+            measured=gate.model_dump_json() if gate else "",
+        )
+        taken = await ledger.cut_over(wanted)
+        ours = taken.model_dump(exclude={"n"}) == wanted.model_dump(exclude={"n"})
+        return CutoverDone(store=asked.store, live_percent=taken.live_percent, changed=ours, gate=gate, step=taken)
+
+
+async def _gate(ledger: SqlLedger, asked: Asked, now: datetime, step: Cutover | None) -> Answer:
+    """Of the run since the last way back: what was seen before it allowed a cutover that somebody took back."""
+    since = asked.since or (step.at if step and step.back else None)
+    return ask(await report_of(ledger, asked.store, asked.terms, now, since), asked.wanted)
+
+
+def _print(done: CutoverDone) -> None:
+    if done.gate and not done.gate.allowed:
+        typer.echo(plain(f"orderack: {done.store} stays in the shadow; {len(done.gate.reasons)} reasons:"), err=True)
+        for reason in done.gate.reasons:
+            typer.echo(plain(f"- {reason}"), err=True)
+        typer.echo("Resolve or waive each by its id: `orderack shadow resolve|waive ID --by NAME …`.", err=True)
+        return
+    how = "is live" if done.live_percent == ALL_LIVE else "is in the shadow"
+    if NONE_LIVE < done.live_percent < ALL_LIVE:
+        how = f"is live for {done.live_percent:g} in 100 orders, the others are in the shadow"
+    was = "" if done.changed else " already"
+    who = f", since {when(done.step.at)} by {done.step.by}" if done.step else ", by its policy"
+    typer.echo(plain(f"{done.store} {how}{was}{who}. Orders under way keep their side."))
+    if done.gate:
+        p95 = f"{done.gate.p95:.1f} s" if done.gate.p95 is not None else "none"
+        typer.echo(
+            f"Measured: {done.gate.orders} shadow orders; first word p95 {p95}; confirmed before the ERP's receipt: "
+            f"none of ours, {done.gate.old_before_receipt} of the old flow's; discrepancies: "
+            f"{done.gate.resolved} resolved, {done.gate.waived} waived."
+        )
