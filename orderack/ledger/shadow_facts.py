@@ -34,6 +34,8 @@ class ShadowOrder(Value):
     """Why a person was to look first; empty: nobody was."""
     booked: Mapping[int, AwareDatetime] = {}
     """Revision → when the ERP booked it by its own word, or else when we heard of it."""
+    taken: frozenset[int] = frozenset()
+    """Revisions whose receipt our order has taken. One that is no answer for the stock is not, and confirms nothing."""
 
 
 class Kept(Value):
@@ -109,6 +111,7 @@ async def facts(session: AsyncSession, store: str, since: datetime | None) -> Sh
                 withheld=_withheld(revisions.get(row.number, ())),
                 held_for=held.get(row.number, ""),
                 booked=booked.get(row.number, {}),
+                taken=frozenset(one.revision for one in revisions.get(row.number, ()) if one.erp_receipt_at),
             )
             for row in ours
         ),
@@ -158,7 +161,8 @@ async def _held(session: AsyncSession, store: str) -> Mapping[str, str]:
 async def _booked(
     session: AsyncSession, store: str, revisions: Mapping[str, Sequence[Revisions]]
 ) -> Mapping[str, Mapping[int, datetime]]:
-    """The ERP's own time where its receipt was handed in, and never later than we heard of it."""
+    """The ERP's own time where its receipt was handed in, and never later than we heard of it. The timeline may lag
+    behind the inbox: an order that waits for a person writes nothing."""
     found: dict[str, dict[int, datetime]] = {
         number: {row.revision: row.erp_receipt_at for row in rows if row.erp_receipt_at}
         for number, rows in revisions.items()
@@ -171,10 +175,10 @@ async def _booked(
             receipt = ErpReceipt.model_validate_json(body)
         except ValidationError:
             continue  # the gateway has set it aside; it booked nothing here
-        times = found.get(number or "", {})
-        revision = receipt.revision or min(times, default=1)
-        if revision in times:  # one that our order has not taken confirmed nothing
-            times[revision] = min(times[revision], receipt.recorded_at)
+        times = found.get(number or "")
+        if times is not None:
+            revision = receipt.revision or 1
+            times[revision] = min(times.get(revision, receipt.recorded_at), receipt.recorded_at)
     return found
 
 

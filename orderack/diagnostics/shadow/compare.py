@@ -121,7 +121,7 @@ class _Comparison:
     def _too_early(self, order: ShadowOrder) -> Iterator[Discrepancy]:
         """Ours, checked by what was kept and not by what the workflow says of itself."""
         for place, said in enumerate(self._mine(order.number).get(Kind.CONFIRMATION, ()), 1):
-            if _unbooked(order, said, place):
+            if _unbooked(order, said, place) or (said.revision or place) not in order.taken:
                 booked = _booked_words(order, said.revision or place)
                 kind = Difference.OURS_BEFORE_RECEIPT
                 yield self._one(kind, order.number, Kind.CONFIRMATION, _when(order, said), booked, place)
