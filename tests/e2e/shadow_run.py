@@ -15,7 +15,7 @@ import httpx
 import yaml
 
 from orderack.domain.order import Order
-from orderack.embedded.demo.driver import Driver
+from orderack.embedded.demo.driver import Driver, NotAsTold
 from orderack.embedded.demo.orders import an_order, with_quantity
 from orderack.settings import Settings
 
@@ -86,17 +86,29 @@ class ShadowRun:
 
     async def usual(self, order: Order, **figures: object) -> None:
         """The order comes in; the old flow says so, books it, and confirms what is booked."""
-        await self.driver.hand_in(order)
+        await self.hand_in(order)
         self.tells(order, "order_received", datetime.now(UTC))
         await self.driver.erp_books(order)
         self.tells(order, "order_confirmation", datetime.now(UTC) + timedelta(seconds=1), **figures)
 
-    async def usual_orders(self, name: str, many: int) -> None:
+    async def hand_in(self, order: Order) -> None:
+        """As a shop does: again, where it is asked to."""
+        for waited in range(6):
+            try:
+                return await self.driver.hand_in(order)
+            except NotAsTold as again:
+                if "intake answered 503" not in str(again):
+                    raise
+                await asyncio.sleep(2**waited / 4)
+        raise AssertionError("the intake never took it")
+
+    async def usual_orders(self, name: str, many: int, first: int = 0) -> None:
+        """So many, each of another buyer: those from `first` on."""
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(place: int) -> None:
             async with turn:
-                await self.usual(an_order(f"{name}-{place:04d}", place % 900))
+                await self.usual(an_order(f"{name}-{place:04d}", first + place))
 
         async with self.timed("orders in"):
             await asyncio.gather(*(one(place) for place in range(many)))
