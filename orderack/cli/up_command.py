@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from orderack.embedded.stack import Ports, Stack, running
+from orderack.gateway.board.once import once_url
 from orderack.settings import Settings
 
 HomeFolder = Annotated[Path | None, typer.Option(help="where its data lives; default ORDERACK_HOME or .orderack")]
@@ -61,6 +62,7 @@ def _places(stack: Stack, sandbox: bool) -> dict[str, str]:
         "temporal": stack.address,
         "ui": stack.ui_url,
         "gateway": stack.gateway_url,
+        "board": once_url(stack.secrets.page, stack.gateway_url),
         "api_key": stack.secrets.api_key,
         "home": str(stack.home.folder),
         "shell": str(stack.shell()),
@@ -74,6 +76,8 @@ def _for_people(stack: Stack, sandbox: bool) -> str:
         f"Temporal   {stack.address}",
         f"UI         {stack.ui_url}",
         f"gateway    {stack.gateway_url}",
+        f"board      {once_url(stack.secrets.page, stack.gateway_url)}",
+        f"           (logs in once, within ten minutes; later {stack.gateway_url}/board with the API key)",
         f"API key    {stack.secrets.api_key}",
         f"data       {stack.home.folder}",
     ]

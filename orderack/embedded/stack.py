@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from orderack.embedded.home import Home, Secrets
+from orderack.embedded.home import KEY_NAME, Home, Secrets
 from orderack.errors import Misconfigured, Unavailable
 from orderack.policy.load import load_policy
 from orderack.settings import Settings
@@ -207,6 +207,9 @@ def _environment(home: Home, ports: Ports, kept: Secrets, extra: Mapping[str, st
         "ORDERACK_PUBLIC_URL": f"http://{HOST}:{ports.gateway}",
         "ORDERACK_SECRET": kept.page,
         "ORDERACK_API_KEYS": kept.grants(load_policy(policy).stores),
+        "ORDERACK_BOARD_KEYS": f"{KEY_NAME}:admin",
+        "ORDERACK_BOARD_LOCAL": "true",
+        "ORDERACK_BOARD_TEMPORAL_UI": f"http://{HOST}:{ports.ui}/namespaces/default",
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
         "PYTHONUNBUFFERED": "1",

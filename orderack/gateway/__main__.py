@@ -6,15 +6,19 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from orderack.bootstrap import Parts, assemble
 from orderack.errors import OrderAckError
 from orderack.gateway.app import create_app
+from orderack.gateway.board.oidc import PATIENCE
+from orderack.gateway.board.parts import Board, board_of
+from orderack.gateway.board.settings import BoardSettings
 from orderack.gateway.figures import serve_figures
 from orderack.gateway.keys import ApiKeys
-from orderack.gateway.parts import GatewayParts
+from orderack.gateway.parts import GatewayParts, utc_now
 from orderack.gateway.proxies import trusted
 from orderack.gateway.rates import Rates
 from orderack.gateway.stores import CurrentStores
@@ -26,8 +30,9 @@ from orderack.temporal.ending import end
 from orderack.temporal.orders import Orders
 
 
-def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
-    """What the gateway needs of the whole."""
+def gateway_parts(parts: Parts, orders: Orders, http: httpx.AsyncClient | None = None) -> GatewayParts:
+    """What the gateway needs of the whole. `http` asks the login provider of the board, which needs it to be there."""
+    keys = ApiKeys.parse(parts.settings.api_keys.get_secret_value())
     return GatewayParts(
         ledger=parts.ledger,
         orders=orders,
@@ -36,7 +41,8 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
         sources=parts.sources.ready,
         stores=CurrentStores(parts.policy),
         erp_of=lambda store: erp.name if (erp := parts.policy().stores[store].erp) else None,
-        keys=ApiKeys.parse(parts.settings.api_keys.get_secret_value()),
+        keys=keys,
+        board=_board(parts, orders, keys, http) if http else None,
         links=parts.links,
         touch_links=parts.touch_links,
         public_url=parts.settings.public_url,
@@ -48,14 +54,29 @@ def gateway_parts(parts: Parts, orders: Orders) -> GatewayParts:
     )
 
 
+def _board(parts: Parts, orders: Orders, keys: ApiKeys, http: httpx.AsyncClient) -> Board | None:
+    return board_of(
+        BoardSettings(),
+        secret=parts.settings.secret.get_secret_value(),
+        public_url=parts.settings.public_url,
+        ledger=parts.ledger,
+        orders=orders,
+        stores=CurrentStores(parts.policy),
+        keys=keys,
+        links=parts.links,
+        now=utc_now,
+        http=http,
+    )
+
+
 async def serve(host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM. Temporal may be away: requests are recorded and announced later."""
     settings = Settings()
     with watched("gateway", settings) as telemetry:
         orders = Orders(await connect(lazy=True, plugins=[telemetry]))
-        async with assemble(settings) as parts:
+        async with assemble(settings) as parts, httpx.AsyncClient(timeout=PATIENCE) as http:
             serve_figures(telemetry, parts.ledger, orders, settings.home)
-            app = create_app(gateway_parts(parts, orders))
+            app = create_app(gateway_parts(parts, orders, http))
             await server_of(app, host, port, trusted(settings.trusted_proxies)).serve()
 
 

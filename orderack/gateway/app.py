@@ -21,6 +21,7 @@ from orderack.gateway import (
 )
 from orderack.gateway.announce import announce_stragglers
 from orderack.gateway.background import Job, running
+from orderack.gateway.board.routes import routes
 from orderack.gateway.deliver import Deliverer, delivering
 from orderack.gateway.grade_touches import forget_touches, grade_touches
 from orderack.gateway.headers import SecurityHeaders
@@ -42,6 +43,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with delivering(parts) as deliverer, running(_jobs(parts, deliverer)):
             yield
+        if parts.board:
+            await parts.board.feed.aclose()
 
     app = FastAPI(
         title="orderack",
@@ -57,6 +60,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     for room in (intake, sources, standing, receipts, attest, old_flow, webhooks, page, touches, health):
         app.router.routes.extend(room.router.routes)  # as they are: including a router makes each route anew
+    if parts.board:
+        app.router.routes.extend(routes(parts.board))
     failures.install(app)
     app.add_middleware(RateLimits, parts=parts)
     app.add_middleware(LastResort)

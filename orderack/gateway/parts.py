@@ -15,6 +15,7 @@ from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
 from orderack.gateway.bells import Bells
+from orderack.gateway.board.parts import Board
 from orderack.gateway.keys import ApiKeys
 from orderack.gateway.rates import Rates
 from orderack.gateway.turns import Turns
@@ -82,6 +83,8 @@ class GatewayParts:
     """The ERP that this store's orders are booked in, as the policy names it now; None: it names none."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """By `store/system`."""
+    board: Board | None = None
+    """The operators' board; None: there is none."""
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
     """Deliveries that are told while their sender has its answer already."""
 

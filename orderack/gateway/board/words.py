@@ -1,0 +1,139 @@
+"""How the board says it: stages, clocks, ages and times in plain words. Nothing of an order's own text is made here."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.numbers import format_currency
+
+from orderack.contracts.journal import ClockName, Stage
+from orderack.domain.assessment import FlagName
+
+STAGES: Mapping[str, str] = {
+    Stage.AWAITING_ORDER: "Receipt without order",
+    Stage.ASSESSING: "Being checked",
+    Stage.REVIEW: "In review",
+    Stage.AWAITING_ERP: "Waiting for the ERP",
+    Stage.CONFIRMED: "Confirmed",
+    Stage.HANDED_OFF: "With the team",
+    Stage.CANCELLED: "Cancelled",
+    Stage.REJECTED: "Rejected",
+    Stage.CLOSED: "Closed",
+}
+"""In the order in which an order goes through them."""
+
+CLOCKS: Mapping[str, str] = {
+    ClockName.ACKNOWLEDGE: "First word to the buyer",
+    ClockName.HOLD: "Holding message",
+    ClockName.REVIEW: "Review decided",
+    ClockName.ERP_RECEIPT: "ERP receipt",
+    ClockName.UPDATE: "Next update to the buyer",
+    ClockName.RESOLVE: "Escalation resolved",
+    ClockName.CLAIM: "Taken in hand",
+    ClockName.PARTNER: "Partner's deadline",
+    ClockName.PARTNER_WARNING: "Partner's deadline, warning",
+    ClockName.EVIDENCE: "Evidence, else the next channel",
+    ClockName.STAY_OPEN: "Open for changes until",
+    ClockName.ORPHAN: "Order for a receipt",
+    ClockName.ERP_BUDGET: "ERP's time before “received” goes out",
+}
+
+FLAGS: Mapping[str, str] = {
+    FlagName.INCOMPLETE: "Incomplete",
+    FlagName.HIGH_VALUE: "High value",
+    FlagName.UNUSUAL_QUANTITY: "Unusual quantity",
+    FlagName.BILLING_MISMATCH: "Billing and delivery differ",
+    FlagName.NEW_CLIENT: "New customer",
+    FlagName.PROBABLE_DUPLICATE: "Probable duplicate",
+    FlagName.PAYMENT_FLAGGED: "Payment flagged",
+    FlagName.TOTALS_MISMATCH: "Totals do not add up",
+    FlagName.STOCK_GONE: "Out of stock",
+    FlagName.ERP_REFUSED: "Refused by the ERP",
+    FlagName.ASSESSMENT_FAILED: "Could not be checked",
+    FlagName.CHANGE_AFTER_HANDOFF: "Changed after the handoff",
+    FlagName.RULE: "A rule asks for it",
+    FlagName.DOUBTFUL: "Read with doubt",
+    FlagName.PRICE_CHANGED: "Another price in the ERP",
+}
+
+BANDS = ("< 15 min", "15–60 min", "1–4 h", "4–24 h", "> 1 day")
+"""See `orderack.ports.board.BANDS`."""
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def spelled(word: object) -> str:
+    """`in_doubt` → `In doubt`."""
+    return str(word).replace("_", " ").capitalize()
+
+
+def stage(name: str) -> str:
+    return STAGES.get(name, spelled(name))
+
+
+def clock(name: str) -> str:
+    return CLOCKS.get(name, spelled(name))
+
+
+def flag(name: str) -> str:
+    return FLAGS.get(name, spelled(name))
+
+
+def span(time: timedelta) -> str:
+    """How long, to about a tenth: `20 s`, `12 min`, `3 h 05`, `4 d`. What is under ten seconds is a moment."""
+    seconds = int(abs(time.total_seconds()))
+    if seconds < 10:
+        return "a moment"
+    if seconds < _MINUTE:
+        return f"{seconds // 10 * 10} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02}"
+    return f"{seconds // _DAY} d"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return "never"
+    return "just now" if abs(now - at) < timedelta(seconds=10) else f"{span(now - at)} ago"
+
+
+def until(at: datetime, now: datetime) -> str:
+    return f"in {span(at - now)}" if at > now else f"{span(now - at)} over"
+
+
+def seconds(value: float) -> str:
+    """A latency: `0.4 s`, `12 s`, `3 min`."""
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 2 * _MINUTE else f"{value / _MINUTE:.0f} min"
+
+
+def zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def at_clock(at: datetime, here: ZoneInfo, now: datetime) -> str:
+    """`14:05`, on another day `Mon 23 Nov 14:05`."""
+    local, today = at.astimezone(here), now.astimezone(here)
+    return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%a %d %b %H:%M}"
+
+
+def in_full(at: datetime, here: ZoneInfo) -> str:
+    return f"{at.astimezone(here):%a %d %b %Y, %H:%M:%S %Z}"
+
+
+def money(amount: Decimal | None, currency: str | None) -> str:
+    if amount is None or currency is None:
+        return ""
+    return format_currency(amount, currency, locale="en_GB")
+
+
+def number(value: Decimal) -> str:
+    """`2`, `2.5`, never `2.0000`."""
+    return f"{value.normalize():f}"
