@@ -13,6 +13,7 @@ from orderack.cli import (
     channel_commands,
     codec_commands,
     evidence_commands,
+    gap_commands,
     ledger_commands,
     page_commands,
     policy_commands,
@@ -99,6 +100,7 @@ app.add_typer(audit_commands.app, name="audit")
 app.add_typer(channel_commands.app, name="channel")
 app.add_typer(codec_commands.app, name="codec")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(gap_commands.app, name="gap")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")

@@ -18,6 +18,7 @@ from orderack.ledger import (
     channel_book,
     checkpoint,
     erasure,
+    gap_times,
     inbox,
     orders,
     outbox,
@@ -434,6 +435,12 @@ class SqlLedger(ShadowLedger, SweepRecord):
                 return None
             found: datetime = (await session.execute(sql("SELECT clock_timestamp()"))).scalar_one()
             return found
+
+    async def gap_times(self, since: datetime, store: str | None) -> AsyncIterator[gap_times.GapTimes]:
+        """The times of each order triggered since then, from its trigger to its confirmation."""
+        async with self._database.read() as session:
+            async for row in gap_times.gap_times(session, since, store):
+                yield row
 
     async def readings(self, now: datetime) -> Sequence[Reading]:
         """How the record stands, in figures."""
