@@ -32,6 +32,8 @@ class ShadowOrder(Value):
     """Its first word was withheld until a person had looked."""
     held_for: Text = ""
     """Why a person was to look first; empty: nobody was."""
+    revisions: int = 1
+    """How many it has had."""
     booked: Mapping[int, AwareDatetime] = {}
     """Revision → when the ERP booked it by its own word, or else when we heard of it."""
     taken: frozenset[int] = frozenset()
@@ -110,6 +112,7 @@ async def facts(session: AsyncSession, store: str, since: datetime | None) -> Sh
                 stage=row.stage,
                 withheld=_withheld(revisions.get(row.number, ())),
                 held_for=held.get(row.number, ""),
+                revisions=len(revisions.get(row.number, ())) or 1,
                 booked=booked.get(row.number, {}),
                 taken=frozenset(one.revision for one in revisions.get(row.number, ()) if one.erp_receipt_at),
             )

@@ -77,7 +77,7 @@ class _Comparison:
             for place, (one, other) in enumerate(pairs, 1):
                 early = other is not None and kind is Kind.CONFIRMATION and _unbooked(order, other, place)
                 if other is not None and early:
-                    booked = _booked_words(order, other.revision or place)
+                    booked = _booked_words(order, other, place)
                     yield self._one(
                         Difference.OLD_BEFORE_RECEIPT, order.number, kind, booked, _when(order, other), place
                     )
@@ -121,8 +121,8 @@ class _Comparison:
     def _too_early(self, order: ShadowOrder) -> Iterator[Discrepancy]:
         """Ours, checked by what was kept and not by what the workflow says of itself."""
         for place, said in enumerate(self._mine(order.number).get(Kind.CONFIRMATION, ()), 1):
-            if _unbooked(order, said, place) or (said.revision or place) not in order.taken:
-                booked = _booked_words(order, said.revision or place)
+            if _unbooked(order, said, place) or _revision(order, said, place) not in order.taken:
+                booked = _booked_words(order, said, place)
                 kind = Difference.OURS_BEFORE_RECEIPT
                 yield self._one(kind, order.number, Kind.CONFIRMATION, _when(order, said), booked, place)
 
@@ -196,12 +196,18 @@ class _Comparison:
 
 def _unbooked(order: ShadowOrder, said: Said, place: int) -> bool:
     """Whether the ERP had not booked, by then, the revision that it confirms."""
-    booked = order.booked.get(said.revision or place)
+    booked = order.booked.get(_revision(order, said, place))
     return booked is None or said.at < booked
 
 
-def _booked_words(order: ShadowOrder, revision: int) -> str:
-    booked = order.booked.get(revision)
+def _revision(order: ShadowOrder, said: Said, place: int) -> int:
+    """Which revision it confirms. The old flow may not say: then its first one is of the first, and one too many is of
+    the last."""
+    return said.revision or min(place, order.revisions)
+
+
+def _booked_words(order: ShadowOrder, said: Said, place: int) -> str:
+    booked = order.booked.get(_revision(order, said, place))
     return f"booked {_moment(booked)}" if booked else "never booked"
 
 
