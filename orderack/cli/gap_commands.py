@@ -221,7 +221,8 @@ def _signals(found: "Diagnosis") -> None:
             ("oversold", s.oversold if s.oversold is not None else f"cannot be said: {s.oversold_why}"),
             (
                 "unseen by planning",
-                f"{s.unseen_mean:.1f} {s.unseen_unit} on average, {s.unseen_peak:g} at most",
+                f"{s.unseen_mean:.1f} {s.unseen_unit} on average, {s.unseen_peak:g} at most; "
+                f"{s.unseen_lost:g} more of orders that are not in the ERP at all",
             ),
         ]
     )

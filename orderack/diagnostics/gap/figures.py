@@ -226,6 +226,8 @@ class SignalFigures(Value):
     oversold_lines: tuple[OversoldLine, ...]
     oversold_why: str
     unseen_unit: str
+    unseen_lost: float
+    """Of orders that are not in the ERP at all; the figures below are of those that reach it."""
     unseen_mean: float
     unseen_peak: float
     unseen_peak_at: AwareDatetime | None

@@ -46,6 +46,7 @@ def signal_figures(lists: Signals, joined: Joined, *, with_stock: bool) -> Signa
         ),
         oversold_why=why,
         unseen_unit=unseen.unit,
+        unseen_lost=unseen.lost,
         unseen_mean=unseen.mean,
         unseen_peak=unseen.peak,
         unseen_peak_at=datetime.fromtimestamp(unseen.peak_at, UTC) if unseen.peak else None,

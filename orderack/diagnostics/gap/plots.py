@@ -22,6 +22,35 @@ _DOTS = 1_500
 
 _BANDS = 60
 _TICKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1_800, 3_600, 10_800, 43_200, 86_400, 604_800)
+_CLOSE = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    30,
+    45,
+    60,
+    90,
+    120,
+    180,
+    240,
+    300,
+    420,
+    600,
+    900,
+    1_200,
+    1_800,
+    2_700,
+    3_600,
+)
+_CLOSER = 12.0
+"""Times the least, up to which an axis has the closer ticks."""
+
 
 _STYLE = files("orderack.diagnostics.gap").joinpath("templates/gap.mplstyle")
 
@@ -47,7 +76,8 @@ def _embedded(svg: str, label: str) -> str:
 
 def _seconds(axis: Axes, low: float, high: float, *, upright: bool) -> None:
     """A logarithmic scale with ticks in people's units."""
-    ticks = [tick for tick in _TICKS if low / 2 <= tick <= high * 2]
+    chosen = _CLOSE if high <= low * _CLOSER and high <= _CLOSE[-1] else _TICKS
+    ticks = [tick for tick in chosen if low / 1.2 <= tick <= high * 1.2]
     which = axis.yaxis if upright else axis.xaxis
     (axis.set_yscale if upright else axis.set_xscale)("log")
     which.set_major_locator(mpl.ticker.FixedLocator(ticks))
@@ -224,9 +254,9 @@ def by_channel(report: Report) -> str:
         _seconds(axis, float(_shown(np.quantile(flow.delay, [0.02]))[0]), float(flow.delay.max()), upright=False)
         axis.set(xlabel="time from capture", yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5))
         axis.set_yticklabels([name[:24] for name in names])
-        axis.legend(loc="upper left", bbox_to_anchor=(0, 1.25), ncols=4)
+        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.28 * 3 / (2 + len(names))), ncols=2)
 
-    return _drawn(draw, "Delay of each channel; the table above has the figures", 1.6 + 0.42 * len(names))
+    return _drawn(draw, "Delay of each channel; the table above has the figures", 2.0 + 0.42 * len(names))
 
 
 def unseen(report: Report) -> str:

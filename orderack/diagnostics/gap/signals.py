@@ -35,10 +35,14 @@ class Signals:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Demand that planning does not see: captured, and not yet in the ERP."""
+    """Demand that planning does not see: captured, and not yet in the ERP.
+
+    Of orders that reach it; what never does is `lost`, for it would lie on top of every moment after.
+    """
 
     unit: str
     """`units`, or `orders` where the order log names no quantities."""
+    lost: float
     at: Numbers
     amount: Numbers
     mean: float
@@ -81,7 +85,10 @@ def _demand(joined: Joined) -> pl.DataFrame:
 
 
 def _unseen(joined: Joined) -> Unseen:
+    absent = joined.orders.filter(~pl.col("in_erp")).select("order")
     demand = _demand(joined)
+    lost = demand.join(absent, on="order", how="semi")
+    demand = demand.join(absent, on="order", how="anti")
     at, level = _steps(demand)
     seconds = np.diff(at)
     span = float(at[-1] - at[0]) if len(at) > 1 else 0.0
@@ -94,6 +101,7 @@ def _unseen(joined: Joined) -> Unseen:
     )
     return Unseen(
         unit="units" if joined.lines.height else "orders",
+        lost=float(lost["quantity"].sum()),
         at=grid,
         amount=shown,
         mean=mean,
