@@ -190,6 +190,8 @@ def _policies(directory: Path, file: Path, older: Sequence[Path], divisor: float
 
 def _policy(file: Path, divisor: float) -> Policy:
     """Raises InvalidInput with the lint's own words."""
+    if not file.is_file():
+        raise bad(str(file), "is not there", "name a policy file, or a folder with policy.yaml")
     try:
         return load_policy_file(file).scaled(divisor)
     except PolicyInvalid as error:

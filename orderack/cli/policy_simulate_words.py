@@ -68,7 +68,8 @@ def _cannot(found: Simulation) -> Iterator[str]:
             f"{'order' if one.orders == 1 else 'orders'} would be refused by every rule and left to a person."
         )
     if found.lint:
-        yield f"WARNING: `policy check` has {len(found.lint)} findings about the new policy:"
+        number = f"{len(found.lint)} finding{'' if len(found.lint) == 1 else 's'}"
+        yield f"WARNING: `policy check` has {number} about the new policy:"
         yield from (f"  {one.field}: {one.problem}. Remedy: {one.remedy}." for one in found.lint[:LINT])
         if len(found.lint) > LINT:
             yield f"  and {len(found.lint) - LINT} more: run `orderack policy check` on it"
@@ -79,8 +80,8 @@ def _verdict(found: Simulation) -> str:
         other = f"; {found.rule_only} are decided by another rule, to the same effect" if found.rule_only else ""
         return f"Nothing is different for any of the {found.orders} orders{other}."
     return (
-        f"{found.different} of {found.orders} orders ({percent(found.different_share)}; {money(found.different_worth)} "
-        f"of {money(found.worth)}) are treated differently."
+        f"{found.different} of {found.orders} orders ({percent(found.different_share)}; worth "
+        f"{money(found.different_worth)}) are treated differently."
     )
 
 
@@ -88,7 +89,9 @@ def _kind(kind: Differences) -> None:
     worth = ", ".join(f"{percent(share)} of {name}" for name, share in list(kind.worth_share.items())[:2])
     _lines(("", f"{kind.title}: {kind.orders} orders ({percent(kind.share)}; by value {worth})"))
     rows = sorted(kind.groups, key=lambda group: -group.orders)[:GROUPS]
-    print_table(("what", "before", "after", "orders", "value", "by rule", "for example"), (_group(row) for row in rows))
+    print_table(
+        ("what", "before", "after", "orders", "value", "by rule, for one", "for example"), (_group(row) for row in rows)
+    )
     if len(kind.groups) > GROUPS:
         typer.echo(f"and {len(kind.groups) - GROUPS} more changes")
 
@@ -135,14 +138,9 @@ def _moved(level: Level) -> bool:
 
 def _level(level: Level) -> Sequence[object]:
     recorded = "" if level.recorded in (None, level.broken_before) else f" ({level.recorded} recorded)"
-    return (
-        level.title,
-        level.before,
-        level.after,
-        f"{level.broken_before} of {level.runs_before}{recorded}",
-        f"{level.broken_after} of {level.runs_after - level.unknown}",
-        level.unknown or None,
-    )
+    counts = (level.broken_before, level.runs_before), (level.broken_after, level.runs_after - level.unknown)
+    before, after = (f"{over} to {runs}" if level.counts_messages else f"{over} of {runs}" for over, runs in counts)
+    return (level.title, level.before, level.after, f"{before}{recorded}", after, level.unknown or None)
 
 
 def _load(found: Load) -> None:

@@ -21,7 +21,7 @@ from orderack.domain.assessment import Assessment
 from orderack.domain.order import Order, OrderRef
 from orderack.ledger.database import sql_table
 from orderack.ledger.orders import describe
-from orderack.ledger.tables import Acknowledgements, Deadlines, Orders, Reviews, Revisions, Table, Timeline
+from orderack.ledger.tables import Acknowledgements, Deadlines, Erasures, Orders, Reviews, Revisions, Table, Timeline
 from orderack.ports.past_orders import (
     EarlierRevision,
     ErpLatency,
@@ -94,23 +94,36 @@ class PastOrders:
     async def earlier(self, history: timedelta) -> Sequence[EarlierRevision]:
         """What assessments of the span could see of other orders: those whose clock began so long before it, or later.
 
-        An erased order tells nothing any more: what it told then is lost.
+        Of an erased order the digest of buyer and lines is left: it is still known for another's duplicate.
         """
+        erased = (col(Erasures.store) == col(Revisions.store), col(Erasures.number) == col(Revisions.number))
         columns = (
             *(col(Revisions.store), col(Revisions.number), col(Revisions.revision), col(Revisions.recorded_at)),
             *(col(Revisions.fingerprint), col(Orders.trigger_at), col(Orders.customer_id), col(Orders.quantities)),
             # The order's own columns are its latest revision's; of the others only their content tells.
             case((col(Orders.content_revision) > col(Revisions.revision), col(Revisions.content)), else_=None),
+            select(func.min(col(Erasures.erased_at))).where(*erased).scalar_subquery(),
         )
         of_order = (col(Orders.store) == col(Revisions.store), col(Orders.number) == col(Revisions.number))
         query = select(*columns).join(Orders, (of_order[0]) & (of_order[1]))
         query = query.where(
             col(Orders.trigger_at) >= self._span.since - history, col(Revisions.recorded_at) < self._span.until
         )
-        query = query.where(col(Orders.fingerprint).is_not(None)).order_by(col(Revisions.recorded_at))
+        query = query.order_by(col(Revisions.recorded_at))
         found: list[EarlierRevision] = []
         rows = await self._session.stream(query.where(self._of_store(Orders)).execution_options(yield_per=AT_ONCE))
-        async for store, number, revision, recorded_at, print_, trigger_at, customer, quantities, content in rows:
+        async for (
+            store,
+            number,
+            revision,
+            recorded_at,
+            print_,
+            trigger_at,
+            customer,
+            quantities,
+            content,
+            erased_at,
+        ) in rows:
             if content is not None:
                 told = describe(Order.model_validate_json(content), revision, print_)
                 trigger_at, customer, quantities = told["trigger_at"], told["customer_id"], told["quantities"]
@@ -123,6 +136,7 @@ class PastOrders:
                     customer_id=customer,
                     fingerprint=print_,
                     quantities=_QUANTITIES.validate_python(json.loads(quantities)),
+                    erased_at=erased_at,
                 )
             )
         return found

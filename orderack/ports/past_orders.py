@@ -39,6 +39,8 @@ class EarlierRevision:
     customer_id: str | None
     fingerprint: str
     quantities: Mapping[str, Decimal]
+    erased_at: datetime | None = None
+    """From then on it told nothing; whose it was and what was in it is not known any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def _way(plan: Plan) -> str:
 
 def _acknowledge(course: Course) -> Iterator[Case]:
     row = course.rows[0]
-    if row.revision != 1:
+    measured = course.times.messages or _runs(course, ClockName.ACKNOWLEDGE) or row.was.withheld
+    if row.revision != 1 or not measured:
         return
     out = [m.out_at for m in course.times.messages if m.revision == 1 and m.kind not in INSIDE and m.out_at]
     before = None if row.was.withheld else row.was.levels.acknowledge_within
@@ -122,11 +123,11 @@ def _acknowledge(course: Course) -> Iterator[Case]:
 
 def _hold(course: Course) -> Iterator[Case]:
     """Over means that `holding` goes out."""
-    row = course.rows[0]
-    if row.revision != 1:
+    row, runs = course.rows[0], _runs(course, ClockName.HOLD)
+    if row.revision != 1 or not runs:
         return
     confirmed = [event.at for event in course.times.events if event.event is Event.CONFIRMED]
-    stopped = [clock.stopped_at for clock in _runs(course, ClockName.HOLD) if clock.stopped_at and not clock.met_at]
+    stopped = [clock.stopped_at for clock in runs if clock.stopped_at and not clock.met_at]
     end = min([*confirmed, *stopped], default=None)
     before = None if row.was.silent else row.was.levels.hold_after
     after = None if row.after.silent else row.after.levels.hold_after

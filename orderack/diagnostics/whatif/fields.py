@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from orderack.domain.assessment import Assessment, Decision, ErpMode, Gate, Leg, Route, ServiceLevels
+from orderack.domain.assessment import Assessment, Decision, ErpMode, FlagName, Gate, Leg, Route, ServiceLevels
 from orderack.domain.order import Order
 from orderack.policy.duration import in_words
 
@@ -83,7 +83,7 @@ class Change:
 def changes(before: Seen, after: Seen) -> tuple[Change, ...]:
     """Every difference between the two, in the order of the table."""
     both_reviewed = before.decision.route is after.decision.route is Route.REVIEW
-    asked = [field for field in FIELDS if both_reviewed or field not in OF_A_REVIEW]
+    asked = [field for field in FIELDS if both_reviewed or field is not REASONS]  # else the route says it
     found = ((field, field.said(before), field.said(after)) for field in asked)
     return tuple(Change(field, was, now) for field, was, now in found if was != now)
 
@@ -93,7 +93,9 @@ def _route(seen: Seen) -> str:
 
 
 def _reasons(seen: Seen) -> str:
-    return ", ".join(dict.fromkeys(flag.name.value for flag in seen.assessment.flags)) or "none"
+    missing = FlagName.INCOMPLETE
+    said = (f"{flag.name}: {flag.field}" if flag.name is missing else str(flag.name) for flag in seen.assessment.flags)
+    return ", ".join(dict.fromkeys(said)) or "none"
 
 
 def _first_channels(seen: Seen) -> str:
@@ -163,9 +165,6 @@ def _level(name: str) -> Field:
 
 
 REASONS = Field("reasons", Kind.ROUTED, "why a person looks", _reasons)
-REVIEWERS = Field("reviewers", Kind.OWNED, "reviewers", lambda seen: _people(seen.decision.reviewers))
-OF_A_REVIEW = (REASONS, REVIEWERS)
-"""Of interest only where a person looks both times; else the route says it."""
 
 FIELDS: tuple[Field, ...] = (
     Field("route", Kind.ROUTED, "route", _route),
@@ -184,7 +183,7 @@ FIELDS: tuple[Field, ...] = (
     Field("time_zone", Kind.CLOCKED, "time zone", lambda seen: seen.decision.time_zone),
     Field("team", Kind.OWNED, "team", lambda seen: seen.decision.team),
     Field("owner", Kind.OWNED, "owner and rota", lambda seen: _people(seen.decision.rota)),
-    REVIEWERS,
+    Field("reviewers", Kind.OWNED, "reviewers", lambda seen: _people(seen.decision.reviewers)),
     Field("internal", Kind.OWNED, "owners are alerted by", lambda seen: _legs(seen.decision.internal)),
     Field("work_needs", Kind.OWNED, "work begins on evidence", lambda seen: seen.decision.work_needs),
     Field(

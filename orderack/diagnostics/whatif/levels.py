@@ -18,9 +18,9 @@ SHOWN = 5
 
 SENTENCES: Mapping[ClockName, str] = {
     ClockName.ACKNOWLEDGE: "with {after}, {n} of {m} orders would not have been acknowledged in time (were {k})",
-    ClockName.HOLD: "with {after}, `holding` would have gone out for {n} of {m} orders (were {k})",
+    ClockName.HOLD: "with {after}, “holding” would have gone out for {n} of {m} orders (were {k})",
     ClockName.ERP_RECEIPT: "with {after}, {n} of {m} ERP submissions would have escalated (were {k})",
-    ClockName.ERP_BUDGET: "with {after}, `received` would go out before the ERP answers for {n} of {m} (was {k})",
+    ClockName.ERP_BUDGET: "with {after}, “received” would go out before the ERP answers for {n} of {m} (was {k})",
     ClockName.REVIEW: "with {after}, {n} of {m} reviews would have been late, and escalated (were {k})",
     ClockName.CLAIM: "with {after}, {n} of {m} reviews and handoffs would have been reassigned unclaimed (were {k})",
     ClockName.PARTNER_WARNING: "with {after}, owners would have been warned of {n} of {m} partner deadlines (were {k})",
@@ -70,7 +70,7 @@ class Replayed:
     def levels(self) -> tuple[Level, ...]:
         """A row for each clock that ran, in the order of the table of sentences."""
         rows = [self._level(clock, self._cases[clock]) for clock in SENTENCES if self._cases[clock]]
-        return (*rows, *self._of_escalations())
+        return (*(row for row in rows if row.runs_before or row.runs_after), *self._of_escalations())
 
     def _say(self, case: Case, row: Compared) -> None:
         before, after = self._words[case.clock]
@@ -153,6 +153,7 @@ class Replayed:
                 broken_before=counted[False],
                 broken_after=counted[True],
                 recorded=self._recorded[clock],
+                counts_messages=clock is ClockName.UPDATE,
                 sentence=_sentence(clock, after, counted[True], spans[True], counted[False]),
                 newly=tuple(str(ref) for ref in newly[True] - newly[False])[:SHOWN]
                 if clock is ClockName.RESOLVE

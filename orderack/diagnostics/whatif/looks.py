@@ -101,7 +101,8 @@ class Chronicle:
 
     def _add(self, revisions: Sequence[EarlierRevision]) -> None:
         for position, one in enumerate(revisions):
-            until = revisions[position + 1].recorded_at if position + 1 < len(revisions) else None
+            next_at = revisions[position + 1].recorded_at if position + 1 < len(revisions) else None
+            until = min((at for at in (next_at, one.erased_at) if at), default=None)
             told = EarlierOrder(
                 ref=one.ref, trigger_at=one.trigger_at, fingerprint=one.fingerprint, quantities=one.quantities
             )

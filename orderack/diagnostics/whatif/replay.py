@@ -12,8 +12,9 @@ from orderack.policy.gate import Latency
 from orderack.policy.holidays import holidays_of
 from orderack.policy.model import ChannelFacts, Policy
 
-WORDS = frozenset({"why", "gate_why", "policy_version"})
-"""Of a decision, what is said about it and not decided: a newer version may word it otherwise."""
+APART = frozenset({"why", "gate_why", "policy_version", "side"})
+"""Of a decision, what is said about it and not decided (a newer version may word it otherwise), and on which side the
+order runs: that is the store's mode, not the matrix."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def otherwise(again: Assessment, recorded: Assessment | None) -> tuple[str, ...]
     if recorded is None:
         return ()
     was, now = recorded.decision, again.decision
-    found = [name for name in Decision.model_fields if name not in WORDS and getattr(was, name) != getattr(now, name)]
+    found = [name for name in Decision.model_fields if name not in APART and getattr(was, name) != getattr(now, name)]
     if {(flag.name, flag.field) for flag in recorded.flags} != {(flag.name, flag.field) for flag in again.flags}:
         found.append("flags")
     if recorded.promise_on != again.promise_on:

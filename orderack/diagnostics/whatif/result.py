@@ -105,6 +105,8 @@ class Level(Value):
     recorded: int | None = None
     """As the ledger recorded it when it happened; beside `broken_before` it shows how well the model holds."""
     sentence: Text
+    counts_messages: bool = False
+    """What is counted as broken are messages, to so many escalated orders."""
     newly: tuple[str, ...] = ()
     """Orders for which it would newly be broken, the first of them."""
 
