@@ -12,19 +12,19 @@ from sqlalchemy import and_, case, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from orderack.contracts.journal import ClockName, Stage
+from orderack.contracts.journal import Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
 from orderack.ledger import channel_book
+from orderack.ledger.board_due import next_due
 from orderack.ledger.standing import OPEN, settled
-from orderack.ledger.tables import Deadlines, Handoffs, Orders, Reviews, Revisions, Sends
+from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Sends
 from orderack.ports.board import (
     A_DAY,
     BANDS,
     LATELY,
     BoardRecord,
     ChannelFlow,
-    Due,
     ErpFlow,
     Flagged,
     InDoubt,
@@ -38,12 +38,6 @@ LISTED = 25
 RECEIPTS = 300
 """The latest of an ERP from which its latency is told."""
 
-CLOCKS = (
-    *(ClockName.ACKNOWLEDGE, ClockName.HOLD, ClockName.REVIEW, ClockName.ERP_RECEIPT, ClockName.UPDATE),
-    *(ClockName.RESOLVE, ClockName.CLAIM, ClockName.PARTNER, ClockName.PARTNER_WARNING),
-)
-"""Promises to the buyer, the partner or each other. The others only say when we do something by ourselves."""
-
 UNKNOWN_SOURCE = "unknown"
 
 
@@ -52,7 +46,7 @@ async def board(session: AsyncSession, stores: Sequence[str], now: datetime) -> 
     offered, offers = await _offered(session, stores)
     return BoardRecord(
         standings=await _standings(session, stores, now),
-        due=await _due(session, stores, now),
+        due=await next_due(session, stores, now, LISTED),
         flagged=await _flagged(session, stores),
         offered=offered,
         offers=offers,
@@ -89,28 +83,6 @@ async def _standings(session: AsyncSession, stores: Sequence[str], now: datetime
             bands=tuple(in_bands),
         )
         for store, source, stage, many, oldest, latest, fresh, *in_bands in (await session.execute(query)).all()
-    )
-
-
-async def _due(session: AsyncSession, stores: Sequence[str], now: datetime) -> tuple[Due, ...]:
-    """Of what runs and ends within a day. What ended and was not recorded stands first: nobody was there to do it."""
-    same = and_(col(Orders.store) == col(Deadlines.store), col(Orders.number) == col(Deadlines.number))
-    place = func.row_number().over(partition_by=col(Deadlines.store), order_by=col(Deadlines.due_at))
-    columns = (col(Deadlines.store), col(Deadlines.number), col(Deadlines.clock), col(Deadlines.due_at))
-    runs = [col(mark).is_(None) for mark in (Deadlines.met_at, Deadlines.breached_at, Deadlines.stopped_at)]
-    found = (
-        select(*columns, func.coalesce(col(Deadlines.owner), col(Orders.owner)).label("owner"), col(Orders.stage))
-        .add_columns(place.label("place"))
-        .join(Orders, same)
-        .where(col(Deadlines.clock).in_(CLOCKS), *runs)
-        .where(col(Deadlines.due_at) > now - A_DAY, col(Deadlines.due_at) < now + A_DAY)
-        .where(col(Deadlines.store).in_(stores), col(Orders.stage).in_(OPEN))
-        .subquery()
-    )
-    rows = await session.execute(select(found).where(found.c.place <= LISTED).order_by(found.c.due_at))
-    return tuple(
-        Due(ref=OrderRef(store=store, number=number), clock=clock, due_at=at, owner=owner or None, stage=stage)
-        for store, number, clock, at, owner, stage, _ in rows
     )
 
 

@@ -36,10 +36,10 @@ class Standing(Value):
 
 
 class Due(Value):
-    """A promised clock that runs."""
+    """An order's next deadline. `clock` is None for one that the record cannot tell."""
 
     ref: OrderRef
-    clock: Name
+    clock: Name | None
     due_at: datetime
     owner: Name | None = None
     stage: Name

@@ -27,7 +27,12 @@ _INSIDE = re.compile(r"/board(?:[/?][A-Za-z0-9%/_.~?=&+:@!$'()*,;-]*)?\Z")
 
 def next_page(wanted: str) -> str:
     """Where to go after the login: a page of the board, whatever the address asked for."""
-    inside = _INSIDE.match(wanted) and "//" not in wanted and not wanted.startswith(("/board/login", "/board/oidc"))
+    inside = (
+        _INSIDE.match(wanted)
+        and "//" not in wanted
+        and ".." not in wanted
+        and not wanted.startswith(("/board/login", "/board/oidc"))
+    )
     return wanted if inside else HOME
 
 
