@@ -35,7 +35,7 @@ class CutoverDone(Value):
     """How the store stands after the command. `step` None: nobody ever cut over."""
 
     store: Name
-    live_percent: float
+    live_percent: int
     changed: bool
     gate: Answer | None = None
     """What was measured; None: it was not asked for."""
@@ -46,7 +46,7 @@ class Asked(Value):
     """The step that is asked for."""
 
     store: Name
-    percent: float
+    percent: int
     by: Name
     note: str
     back: bool
@@ -58,7 +58,7 @@ class Asked(Value):
 def cutover(
     store: Annotated[str, typer.Argument(help="The store's name in the policy.", metavar="STORE")],
     by: By,
-    percent: Annotated[float, typer.Option(min=0, max=100, help="So many in 100 new orders go live.")] = ALL_LIVE,
+    percent: Annotated[int, typer.Option(min=0, max=100, help="So many in 100 new orders go live.")] = ALL_LIVE,
     orders: Annotated[int, typer.Option(min=1, help="At least so many shadow orders were compared.")] = 500,
     p95: Annotated[
         str, typer.Option(help="The first word's budget at the 95th percentile.", metavar="DURATION")
@@ -144,7 +144,7 @@ def _print(done: CutoverDone) -> None:
         return
     how = "is live" if done.live_percent == ALL_LIVE else "is in the shadow"
     if NONE_LIVE < done.live_percent < ALL_LIVE:
-        how = f"is live for {done.live_percent:g} in 100 orders, the others are in the shadow"
+        how = f"is live for {done.live_percent} in 100 orders, the others are in the shadow"
     was = "" if done.changed else " already"
     who = f", since {when(done.step.at)} by {done.step.by}" if done.step else ", by its policy"
     typer.echo(plain(f"{done.store} {how}{was}{who}. Orders under way keep their side."))

@@ -258,7 +258,7 @@ async def _import(store: str, events: Sequence[OldEvent]) -> Imported:
     )
 
 
-async def _report(store: str, how: Terms, now: datetime, since: datetime | None) -> tuple[Report, float]:
+async def _report(store: str, how: Terms, now: datetime, since: datetime | None) -> tuple[Report, int]:
     async with the_ledger() as ledger:
         return await report_of(ledger, store, how, now, since), await live_percent(ledger, store)
 
@@ -268,11 +268,11 @@ async def _kept(ref: OrderRef) -> Sequence[KeptText]:
         return await ledger.kept_texts(ref)
 
 
-def _print(found: Report, percent: float) -> None:
+def _print(found: Report, percent: int) -> None:
     print_facts(
         (
             ("store", found.store),
-            ("new orders", f"{percent:g} in 100 live, the others in the shadow"),
+            ("new orders", f"{percent} in 100 live, the others in the shadow"),
             ("compared", f"{found.orders} shadow orders ({found.young} more are too young)"),
             ("alike", f"{found.alike} ({share(found)})"),
             ("no word at all", found.untold or None),

@@ -47,7 +47,7 @@ def policy_of(store: str) -> StorePolicy:
     return load_policy(Settings().policy_dir).stores[store]
 
 
-async def live_percent(ledger: SqlLedger, store: str) -> float:
+async def live_percent(ledger: SqlLedger, store: str) -> int:
     """How many in a hundred of the store's new orders go live now: by its last cutover, else by its policy."""
     if stands := await ledger.last_cutover(store):
         return stands.live_percent

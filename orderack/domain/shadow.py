@@ -13,7 +13,7 @@ from orderack.domain.assessment import Side
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.value import Value
 
-ALL_LIVE, NONE_LIVE = 100.0, 0.0
+ALL_LIVE, NONE_LIVE = 100, 0
 
 
 def place_of(ref: OrderRef) -> float:
@@ -22,7 +22,7 @@ def place_of(ref: OrderRef) -> float:
     return int.from_bytes(digest[:8]) / 2**64 * 100
 
 
-def side_of(ref: OrderRef, live_percent: float) -> Side:
+def side_of(ref: OrderRef, live_percent: int) -> Side:
     """The order's side where so many of its store's go live; who is live at 10 per cent is live at 50 too."""
     return Side.LIVE if place_of(ref) < live_percent else Side.SHADOW
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -38,7 +38,7 @@ class Cutover(Value):
     n: int = 0
     at: AwareDatetime
     by: Name
-    live_percent: float
+    live_percent: int
     back: bool
     note: Text = ""
     measured: str = ""
@@ -175,7 +175,6 @@ async def cut_over(session: AsyncSession, step: Cutover) -> Cutover:
         stands = await last_cutover(session, step.store)
         if stands is not None and stands.live_percent == step.live_percent:
             return stands
-        query = select(func.max(col(Cutovers.n))).where(col(Cutovers.store) == step.store)
-        taken = step.model_copy(update={"n": ((await session.execute(query)).scalar_one() or 0) + 1})
+        taken = step.model_copy(update={"n": stands.n + 1 if stands else 1})
         if await insert_new(session, Cutovers, taken.model_dump()):
             return taken

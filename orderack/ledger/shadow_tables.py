@@ -98,7 +98,7 @@ class Cutovers(Table, table=True):
     n: int = Field(primary_key=True)
     at: datetime = Field(sa_type=Moment)
     by: str = Field(sa_type=Words)
-    live_percent: float
+    live_percent: int
     back: bool
     note: str = Field(sa_type=Words)
     measured: str = Field(sa_type=Words)

@@ -33,6 +33,9 @@ from orderack.telemetry.readings import Reading
 MOST = 1_000
 """Of what ought to be few: so many are looked at, the longest waiting first."""
 
+LIVE = col(Orders.side).is_(None)
+"""A shadow order waits for nobody: it is in no figure of the work (docs/shadow.md)."""
+
 OPEN = (
     *(Stage.AWAITING_ORDER, Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP),
     *(Stage.CONFIRMED, Stage.HANDED_OFF),
@@ -64,7 +67,7 @@ async def _of_store(session: AsyncSession, store: str, now: datetime) -> Sequenc
     label = metrics.store_label(store)
     counted = (
         select(col(Orders.stage), func.count())
-        .where(col(Orders.store) == store, col(Orders.stage).in_(OPEN))
+        .where(col(Orders.store) == store, col(Orders.stage).in_(OPEN), LIVE)
         .group_by(col(Orders.stage))
     )
     found = [Reading(metrics.ORDERS, many, (label, stage)) for stage, many in (await session.execute(counted)).all()]
@@ -72,7 +75,7 @@ async def _of_store(session: AsyncSession, store: str, now: datetime) -> Sequenc
         select(func.min(col(Reviews.opened_at)))
         .select_from(Orders)
         .join(Reviews, and_(col(Reviews.store) == col(Orders.store), col(Reviews.number) == col(Orders.number)))
-        .where(col(Orders.store) == store, col(Orders.stage) == Stage.REVIEW, col(Reviews.decided_at).is_(None))
+        .where(col(Orders.store) == store, col(Orders.stage) == Stage.REVIEW, LIVE, col(Reviews.decided_at).is_(None))
     )
     found.append(Reading(metrics.REVIEW_AGE, _age((await session.execute(review)).scalar_one(), now), (label,)))
     its = and_(
@@ -104,7 +107,7 @@ async def _erps(session: AsyncSession, now: datetime) -> Sequence[Reading]:
             select(col(Revisions.erp), func.count(), func.min(since))
             .select_from(Orders)
             .join(Revisions, same)
-            .where(col(Orders.store) == store, col(Orders.stage) == Stage.AWAITING_ERP)
+            .where(col(Orders.store) == store, col(Orders.stage) == Stage.AWAITING_ERP, LIVE)
             .where(col(Revisions.erp).is_not(None), col(Revisions.erp_receipt_at).is_(None))
             .group_by(col(Revisions.erp))
         )

@@ -191,7 +191,7 @@ class StorePolicy(Value):
     profile: Profile
     mode: StoreMode = StoreMode.LIVE
     """What holds for new orders until `orderack cutover` says otherwise; an order keeps its side."""
-    live_percent: float | None = Field(default=None, ge=0, le=100)
+    live_percent: int | None = Field(default=None, ge=0, le=100)
     """Of a shadow store's orders, so many go live: by the order's number, so that none changes sides."""
     erp: ErpChoice | None = None
     connections: Mapping[Name, ConnectionPolicy] = {}

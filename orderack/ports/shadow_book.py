@@ -20,7 +20,7 @@ class SideSaid(Value):
 
     decided: Side | None = None
     """None: nobody has assessed it yet."""
-    live_percent: float | None = None
+    live_percent: int | None = None
     """By the store's last cutover or way back, as of this moment; None: there was none, the policy's word holds."""
 
 

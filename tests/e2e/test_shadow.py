@@ -82,7 +82,7 @@ async def allowed_once_each_is_judged(run: ShadowRun, ids: dict[str, str], many:
     assert (done.code, done.err) == (0, "")
     assert "demo is live, since" in done.out
     again = (await run.cutover("--orders", str(many), "--json")).json
-    assert (again["changed"], again["live_percent"], again["step"]["n"]) == (False, 100.0, 1)
+    assert (again["changed"], again["live_percent"], again["step"]["n"]) == (False, 100, 1)
     assert '"orders":' in again["step"]["measured"]
 
 

@@ -89,6 +89,7 @@ async def test_the_description_names_every_route_its_body_its_key_and_its_answer
         "/orders/{store}/{number}",
         "/receipts/{erp}",
         "/attestations/{store}/{number}",
+        "/shadow/{store}/events",
         "/webhooks/{channel}",
         "/o/{token}",
         "/o/{token}/{action}",

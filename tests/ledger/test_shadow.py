@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from orderack.contracts.activities import HandOffRequest
-from orderack.contracts.journal import ClockName, Event
+from orderack.contracts.journal import Event, Stage
 from orderack.contracts.outbound import ALL
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Side
@@ -19,7 +19,7 @@ from orderack.ledger.repository import SqlLedger
 from orderack.ledger.shadow import Cutover, Verdict
 from orderack.ports import KeptMessage, OldOutcome, SideSaid, StoredRevision, Subscription
 from orderack.telemetry import metrics
-from tests.ledger.samples import NOW, REF, asked, clock_entry, entry, journal, key, order, stored
+from tests.ledger.samples import NOW, REF, asked, entry, journal, key, order, stored
 
 
 def on(side: Side, revision: int = 1, number: str = REF.number) -> StoredRevision:
@@ -102,16 +102,13 @@ async def test_the_last_cutover_is_the_word_for_orders_that_nobody_has_assessed(
 # -- what live orders' figures and others do not hear of ------------------------------------------------------------
 
 
-def counted(outcome: str) -> float:
-    return metrics.SERVICE_LEVELS.labels(ClockName.HOLD, outcome, "north")._value.get()  # type: ignore[no-any-return]
-
-
-async def test_a_shadow_orders_clocks_are_in_no_figure_of_the_service_levels(ledger: SqlLedger) -> None:
-    await save(ledger, on(Side.SHADOW))
-    live, shadow = counted("breached"), metrics.SHADOW_EVENTS.labels(Event.CLOCK_BREACHED, "north")
-    before = shadow._value.get()
-    await ledger.write(journal([clock_entry(1, Event.CLOCK_BREACHED, ClockName.HOLD, 15)]))
-    assert (counted("breached"), shadow._value.get()) == (live, before + 1)
+async def test_a_shadow_order_is_in_no_gauge_of_the_work(ledger: SqlLedger) -> None:
+    for number, side in (("S", Side.SHADOW), ("L", Side.LIVE)):
+        await save(ledger, on(side, number=number))
+        ref = OrderRef(store=REF.store, number=number)
+        await ledger.write(journal([entry(1, Event.REVIEW_OPENED)], ref=ref, stage=Stage.REVIEW))
+    found = [reading for reading in await ledger.readings(NOW) if reading.figure is metrics.ORDERS]
+    assert [(reading.labels, reading.value) for reading in found] == [(("north", "review"), 1)]
 
 
 async def test_others_are_told_nothing_of_a_shadow_order_unless_they_asked_for_it(ledger: SqlLedger) -> None:
@@ -215,7 +212,7 @@ async def test_the_last_verdict_holds_and_the_same_again_is_no_new_one(ledger: S
     assert (await ledger.shadow_facts("south")).verdicts == ()
 
 
-def step(percent: float, *, back: bool = False, by: str = "grace") -> Cutover:
+def step(percent: int, *, back: bool = False, by: str = "grace") -> Cutover:
     return Cutover(store="north", at=NOW, by=by, live_percent=percent, back=back)
 
 

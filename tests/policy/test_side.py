@@ -29,7 +29,7 @@ async def side(ledger: SqlLedger, policy: Policy, number: str, revision: int = 1
     return (await assess(ledger, policy, request(numbered(number), revision))).decision.side
 
 
-async def switched(ledger: SqlLedger, percent: float) -> None:
+async def switched(ledger: SqlLedger, percent: int) -> None:
     await ledger.cut_over(Cutover(store="demo", at=NOW, by="grace", live_percent=percent, back=percent == 0))
 
 

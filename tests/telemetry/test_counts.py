@@ -9,6 +9,7 @@ from temporalio.api.common.v1 import Payload
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.assessment import Side
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import orders as ledger_orders
 from orderack.ledger.repository import SqlLedger, open_ledger
@@ -59,6 +60,18 @@ async def test_a_journal_written_twice_counts_once(ledger: SqlLedger) -> None:
     assert since.of("orderack_service_levels_total", clock="hold_after", outcome="breached") == 1
     assert since.of("orderack_service_levels_total") == 2
     assert since.of("orderack_duplicates_total", what="entry") == 6
+
+
+async def test_what_happens_in_a_shadow_run_is_counted_by_itself(ledger: SqlLedger) -> None:
+    made = stored()
+    decision = made.assessment.decision.model_copy(update={"side": Side.SHADOW})
+    shadowed = made.model_copy(update={"assessment": made.assessment.model_copy(update={"decision": decision})})
+    await ledger.save_revision(shadowed, "fingerprint", journal())
+    since = Since()
+    for _ in range(2):
+        await ledger.write(journal([clock_entry(1, Event.CLOCK_BREACHED, ClockName.HOLD, 15)]))
+    assert since.of("orderack_shadow_events_total", event="clock_breached", store="north") == 1
+    assert since.of("orderack_service_levels_total") == since.of("orderack_order_events_total") == 0
 
 
 async def test_what_was_not_committed_is_not_counted(ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch) -> None:

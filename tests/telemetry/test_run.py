@@ -44,9 +44,10 @@ ELSEWHERE = {
     "orderack_inbox",
     "orderack_inbox_oldest_seconds",
     "orderack_sends_in_doubt",
+    "orderack_shadow_events_total",
 }
-"""What this run has nothing of (test_counts.py feeds each): seals, endpoints, a ledger that is away, and what is gone
-by the time of the scrape."""
+"""What this run has nothing of (test_counts.py feeds each): seals, endpoints, a ledger that is away, shadow orders, and
+what is gone by the time of the scrape."""
 NOUGHT = {
     "orderack_clock_skew_seconds",
     "orderack_outbox",

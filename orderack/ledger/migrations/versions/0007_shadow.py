@@ -91,7 +91,7 @@ def upgrade() -> None:
         number("n"),
         moment("at"),
         text("by"),
-        sa.Column("live_percent", sa.Float(), nullable=False),
+        number("live_percent"),
         sa.Column("back", sa.Boolean(), nullable=False),
         text("note"),
         text("measured"),
