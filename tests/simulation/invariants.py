@@ -126,12 +126,19 @@ def i10_revisions_rise(before: int, after: int) -> Iterator[str]:
 
 
 def i10_decided_in_order(acknowledgements: Sequence[Acknowledgement], again: int) -> Iterator[str]:
-    """No message about a revision is decided once a later one was (but by a person who says so)."""
+    """No message about a revision is decided once a later one was (but by a person who says so).
+
+    What was withdrawn unsent is not heard by anybody: a change that is called off before it was looked at.
+    """
     if again:
         return
-    for before, after in pairwise(acknowledgements):
+    for before, after in pairwise(ack for ack in acknowledgements if not _withdrawn_unsent(ack)):
         if after.revision < before.revision:
             yield f"{after.kind} of revision {after.revision} was decided after {before.kind} of {before.revision}"
+
+
+def _withdrawn_unsent(ack: Acknowledgement) -> bool:
+    return ack.out_at is None and all(leg.state is LegState.SUPERSEDED for leg in ack.legs)
 
 
 def i17_quiet_hours(

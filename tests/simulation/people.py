@@ -1,6 +1,7 @@
 """The people around an order: they look at where it stands and do their part, in time or not."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -36,8 +37,11 @@ PATIENCE = 14 * HOUR
 class People:
     """Reviewers, owners, the team, the operators, and a buyer who answers."""
 
-    def __init__(self, agenda: Agenda, plan: Plan, door: Door, world: World) -> None:
+    def __init__(self, agenda: Agenda, plan: Plan, door: Door, world: World, *, by_turn: bool = False) -> None:
+        """`by_turn`: what somebody does hangs on which review it is, not on its very moment (stories told twice)."""
         self._agenda = agenda
+        self._by_turn = by_turn
+        self._began: dict[str, list[datetime]] = {}
         self._plan = plan
         self._dice: Dice = plan.dice
         self._door = door
@@ -74,6 +78,14 @@ class People:
 
         self._agenda.after(self._dice.between(soonest, latest, key), act)
 
+    def _which(self, what: str, began: datetime) -> int:
+        if not self._by_turn:
+            return micros(began)
+        known = self._began.setdefault(what, [])
+        if began not in known:
+            known.append(began)
+        return known.index(began)
+
     def _ask(self, name: str, request_id: str, request: BaseModel) -> None:
         self._door.request(name, request_id, request)
 
@@ -83,7 +95,7 @@ class People:
         review = state.review
         if review is None:
             return
-        key = f"review/{micros(review.opened_at)}/{len(review.flags)}/{review.questions}"
+        key = f"review/{self._which('review', review.opened_at)}/{len(review.flags)}/{review.questions}"
         if key in self._seen:
             return
         if self._dice.chance(0.3, key, "claims"):
@@ -129,7 +141,7 @@ class People:
     def _owner(self, state: OrderState) -> None:
         if state.escalation is None:
             return
-        key = f"escalated/{micros(state.escalation.since)}"
+        key = f"escalated/{self._which('escalation', state.escalation.since)}"
         if self._dice.chance(0.5, key, "claims"):
             claim = Claim(id=f"claim/{key}", target=ClaimTarget.ESCALATION, by="ops-2")
             self._once(f"{key}/claim", MINUTE, 3 * HOUR, lambda state: self._ask(names.UPDATE_CLAIM, claim.id, claim))
@@ -150,7 +162,7 @@ class People:
         handoff = state.handoff
         if handoff is None or handoff.frozen or handoff.accepted_by:
             return
-        key = f"handoff/{handoff.revision}/{micros(handoff.offered_at)}"
+        key = f"handoff/{handoff.revision}/{self._which('handoff', handoff.offered_at)}"
         if key in self._seen:
             return
         if self._dice.chance(0.25, key, "claims"):

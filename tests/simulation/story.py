@@ -75,7 +75,7 @@ class Story:
     """Order number `index` of a seed."""
 
     def __init__(self, seed: int, index: int, rates: Rates | None = None, kind: type[Execution] = Execution) -> None:
-        rates = rates or Rates()
+        given, rates = rates, rates or Rates()
         self.index = index
         sky = Sky()
         if rates.outages:
@@ -87,7 +87,7 @@ class Story:
         self.world = World(self.agenda, self.plan, self.storm, self._accepted, self._announce)
         self.arrivals = Arrivals(self.agenda, self.plan, self.storm, self.door, self.world)
         self.reports = Reports(self.agenda, self.plan, self.door, lambda: self.world, self.arrivals.repeat)
-        self.people = People(self.agenda, self.plan, self.door, self.world)
+        self.people = People(self.agenda, self.plan, self.door, self.world, by_turn=given is not None)
         self.watch = Watch(self.plan, self.storm, self.door, self.world)
 
     def _perform(self, activity: str, given: Payload, attempt: int) -> Attempt:
