@@ -41,6 +41,7 @@ from orderack.cli.gateway_command import gateway
 from orderack.cli.phone_command import phone
 from orderack.cli.queue_command import queue
 from orderack.cli.receipt_command import receipt
+from orderack.cli.reconcile_command import oversell, reconcile
 from orderack.cli.sandbox_command import sandbox
 from orderack.cli.settle_command import settle
 from orderack.cli.sources_command import sources
@@ -73,6 +74,8 @@ COMMANDS = (
     queue,
     watch,
     receipt,
+    reconcile,
+    oversell,
     change,
     cancel,
     claim,

@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from orderack.domain.order import OrderRef
-from orderack.ledger import attention, exceptions, sweeps
+from orderack.ledger import attention, captured, exceptions, sweeps
 from orderack.ledger.database import Database, uncut
+from orderack.ports.captured import CapturedOrder
 from orderack.ports.sweeps import (
     ExceptionKind,
     Finding,
@@ -64,6 +65,11 @@ class SweepRecord:
     ) -> Sequence[OpenException]:
         async with self._database.write() as session:
             return await exceptions.resolve(session, ref, by, note, now, kind)
+
+    async def captured(self, since: datetime, store: str | None = None) -> Sequence[CapturedOrder]:
+        """Orders that came since then, with what became of each."""
+        async with self._database.read() as session:
+            return await captured.captured(session, since, store)
 
     async def swept(self, state: SweepState) -> None:
         async with self._database.write() as session:

@@ -66,7 +66,7 @@ async def driver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Driv
 async def command(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any]]:
     """`orderack … --json` on this run: its exit code and its answer."""
     process = await asyncio.create_subprocess_exec(
-        *(COMMAND, *arguments, "--json"),
+        *(str(COMMAND), *arguments, "--json"),
         env=os.environ | stack.environment,
         cwd=stack.home.folder,
         stdout=asyncio.subprocess.PIPE,

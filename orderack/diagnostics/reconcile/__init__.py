@@ -1,0 +1,1 @@
+"""Reconciliation: the ledger against the ERP's list, the payments' and the marketplaces' stock; and oversell."""

@@ -1,0 +1,160 @@
+"""`orderack sweep`, `reconcile` and `oversell` at a terminal: what they show, and how they end."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest_asyncio
+
+from orderack.contracts.journal import Event, Stage
+from orderack.domain.assessment import LineStock, ServiceLevels
+from orderack.domain.order import OrderRef, Payment, PaymentStatus
+from orderack.domain.receipt import StockVerdict
+from orderack.ledger.repository import SqlLedger, open_ledger
+from orderack.ports.sweeps import ExceptionKind, Finding, SweepState
+from tests.cli.conftest import Terminal
+from tests.ledger.samples import entry, journal, order, stored
+
+LOST = OrderRef(store="north", number="LOST")
+
+
+@pytest_asyncio.fixture
+async def ledger(bare: Terminal) -> AsyncIterator[SqlLedger]:
+    """A ledger of this terminal's own."""
+    bare.environment["ORDERACK_DATABASE_URL"] = url = f"sqlite+aiosqlite:///{bare.folder}/ledger.db"
+    made = await open_ledger(url)
+    yield made
+    await made.aclose()
+
+
+async def captured(ledger: SqlLedger, number: str, *events: Event, stock: int | None = None) -> OrderRef:
+    """An order of today, paid, for 2.5 mugs and 20.00 EUR, its receipt late at once; `stock`: what the ERP said of them."""
+    now = datetime.now(UTC) - timedelta(hours=1)
+    content = order(number, external=f"gid-{number}").model_copy(
+        update={"trigger_at": now, "payment": Payment(status=PaymentStatus.CONFIRMED)}
+    )
+    kept = stored(content)
+    due = ServiceLevels(erp_receipt_within=timedelta())
+    decision = kept.assessment.decision.model_copy(update={"levels": due})
+    kept = kept.model_copy(update={"assessment": kept.assessment.model_copy(update={"decision": decision})})
+    if stock is not None:
+        lines = tuple(
+            LineStock(line_id=line.line_id, verdict=StockVerdict.AVAILABLE, available=Decimal(stock))
+            for line in content.lines
+        )
+        kept = kept.model_copy(update={"assessment": kept.assessment.model_copy(update={"stock": lines})})
+    await ledger.save_revision(kept, "f", journal(ref=content.ref))
+    told = [entry(seq, event, note="SO-1") for seq, event in enumerate(events, start=2)]
+    await ledger.write(journal(told, ref=content.ref, stage=Stage.AWAITING_ERP))
+    return content.ref
+
+
+async def lost(ledger: SqlLedger) -> None:
+    await captured(ledger, "LOST", Event.SUBMITTED_TO_ERP)
+    now = datetime.now(UTC)
+    finding = Finding(
+        ref=LOST, revision=1, kind=ExceptionKind.MISSING_IN_ERP, system="main", since=now, owner="operations-lead"
+    )
+    await ledger.settle([finding], now)
+
+
+async def test_open_exceptions_are_listed_with_owner_and_next_step_and_closed_by_name_with_a_note(
+    bare: Terminal, ledger: SqlLedger
+) -> None:
+    await lost(ledger)
+    shown = await bare("sweep", "list")
+    assert shown.code == 0
+    for words in ("north/LOST", "missing in erp", "operations-lead", "search the ERP"):
+        assert words in shown.out
+    unsaid = await bare("sweep", "resolve", str(LOST), "--note", "  ")
+    assert (unsaid.code, "--note: is empty" in unsaid.err) == (2, True)
+    other = await bare("sweep", "resolve", str(LOST), "--note", "x", "--kind", "not_running")
+    assert (other.code, "no open exception of kind not running" in other.err) == (1, True)
+    closed = await bare("sweep", "resolve", str(LOST), "--note", "entered by hand")
+    assert (closed.code, closed.out.strip()) == (0, "north/LOST: missing in erp is closed.")
+    again = await bare("sweep", "resolve", str(LOST), "--note", "entered by hand", "--json")
+    assert (again.code, again.json["kind"]) == (1, "refused")
+    assert "Nothing is absent" in (await bare("sweep", "list")).out
+    history = (await bare("sweep", "list", "--closed", "--json")).json["exceptions"]
+    assert [(one["closed_by"], one["note"]) for one in history] == [("grace", "entered by hand")]
+
+
+async def test_the_last_sweep_of_each_erp_is_shown_and_one_that_never_was(bare: Terminal, ledger: SqlLedger) -> None:
+    now = datetime.now(UTC)
+    state = SweepState(name="erp/main", run="r", began_at=now, at=now, waiting=10, asked=4, failure="it is away")
+    await ledger.swept(state)
+    shown = await bare("sweep", "status")
+    assert shown.code == 0
+    assert "could not go on" in shown.out
+    assert "erp/main: it is away" in shown.out
+    assert "erp/sandbox was never swept" in shown.out
+    told = (await bare("sweep", "status", "--json")).json
+    assert told["never"] == ["erp/sandbox", "books"]
+    assert told["sweeps"][0]["complete_at"] is None
+
+
+async def test_a_sweep_of_an_erp_that_no_store_has_is_refused_and_one_without_temporal_says_so(
+    bare: Terminal, ledger: SqlLedger
+) -> None:
+    unknown = await bare("sweep", "now", "--erp", "nowhere")
+    assert (unknown.code, "name one of sandbox" in unknown.err) == (2, True)
+    away = await bare("sweep", "now")
+    assert away.code == 3
+
+
+async def test_the_ledger_is_compared_with_lists_and_every_row_counts_once(bare: Terminal, ledger: SqlLedger) -> None:
+    await captured(ledger, "1001", Event.SUBMITTED_TO_ERP, Event.ERP_RECEIPT)
+    await captured(ledger, "1002", Event.SUBMITTED_TO_ERP)
+    erp = bare.file("erp.csv", "Reference,Total,Currency\n#1001,21.00,EUR\n7777,5.00,EUR\n,1.00,EUR\n")
+    payments = bare.file("paid.ndjson", '{"order_id":"1001","amount":"20.00","status":"captured"}\n')
+    ended = await bare("reconcile", "--erp", erp, "--payments", payments, "--html", "page.html", "--json")
+    assert ended.code == 1, ended.err
+    assert "id = Reference" in ended.err
+    found = {(one["side"], one["what"]): one["kind"] for one in ended.json["differences"]}
+    assert found == {
+        ("erp", "north/1001"): "amount_differs",
+        ("erp", "north/1002"): "paid_not_booked",
+        ("erp", "7777"): "missing_here",
+        ("erp", "row 4"): "unreadable",
+        ("payments", "north/1002"): "missing_there",
+    }
+    for side in ended.json["totals"]:
+        assert sum(side["by_row"].values()) == side["rows"]
+        assert sum(side["by_order"].values()) == side["ours"] == 2
+    page = (bare.folder / "page.html").read_text()
+    assert "north/1001" in page
+    assert "<script" not in page
+    shown = await bare("reconcile", "--erp", erp)
+    assert "amount differs" in shown.out
+
+
+async def test_hostile_words_in_a_list_are_no_markup_on_the_page(bare: Terminal, ledger: SqlLedger) -> None:
+    erp = bare.file("erp.csv", "Reference,Total\n<script>x</script>,5.00\n")
+    await bare("reconcile", "--erp", erp, "--html", "page.html")
+    assert "<script>" not in (bare.folder / "page.html").read_text()
+
+
+async def test_lists_that_cannot_be_compared_are_said_so(bare: Terminal, ledger: SqlLedger) -> None:
+    erp = bare.file("erp.csv", "Reference,Total\n1,5.00\n")
+    for arguments, said in (
+        ((), "--erp: is missing"),
+        (("--erp", erp, "--ask"), "--ask: is one too many"),
+        (("--erp", "nowhere.csv"), "nowhere.csv"),
+        (("--erp", erp, "--since", "month"), "--since"),
+        (("--erp", erp, "--since", "0d"), "--since"),
+        (("--erp", erp, "--map", "erp.id=Nothing"), "no column Nothing"),
+    ):
+        ended = await bare("reconcile", *arguments)
+        assert (ended.code, said in ended.err) == (2, True), (arguments, ended.err)
+
+
+async def test_the_oversell_report_names_the_gap_that_each_unit_fell_in(bare: Terminal, ledger: SqlLedger) -> None:
+    assert (await bare("oversell")).code == 0
+    await captured(ledger, "1001", Event.SUBMITTED_TO_ERP, stock=4)
+    await captured(ledger, "1002", Event.SUBMITTED_TO_ERP, stock=4)
+    ended = await bare("oversell", "--json", "--html", "oversell.html")
+    assert ended.code == 1
+    (sku,) = ended.json["skus"]
+    assert (sku["sku"], Decimal(sku["units"]), Decimal(sku["oversold"])) == ("MUG", Decimal(5), Decimal(1))
+    assert [window["ref"]["number"] for window in sku["windows"]] == ["1002"]
+    assert "open" in (bare.folder / "oversell.html").read_text()
