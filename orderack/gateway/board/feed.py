@@ -5,7 +5,7 @@ most a tenth of one connection's time. What does not answer keeps its last figur
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -120,7 +120,7 @@ class Feed:
         for name in ("record", "lists"):
             self._parts[name].due = 0.0
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
+    async def watch(self) -> AsyncGenerator[Snapshot]:
         """Picture after picture, until whoever watches leaves."""
         self.watching += 1
         try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -64,20 +65,21 @@ async def stream(visit: Visit) -> Response:
     return EventSourceResponse(_changes(visit), ping=15, headers=html.HEADERS)
 
 
-async def _changes(visit: Visit) -> AsyncIterator[ServerSentEvent]:
+async def _changes(visit: Visit) -> AsyncGenerator[ServerSentEvent]:
     board, sent = visit.board, dict[str, str]()
     ends = min(board.sessions.ends.of(visit.session), board.now() + STREAM_AT_MOST)
     yield ServerSentEvent(event="hello", data="{}", retry=2_000)
-    async for snapshot in board.feed.watch():
-        if board.sessions.read(visit.request.cookies.get(board.sessions.cookie, "")) is None:
-            yield ServerSentEvent(event="out", data="{}")
-            return
-        parts = await asyncio.to_thread(sections, visit, snapshot)
-        news = {name: part for name, part in parts.items() if sent.get(name) != part}
-        sent |= news
-        yield ServerSentEvent(event="board", data=json.dumps(news))
-        if board.now() >= ends:
-            return
+    async with aclosing(board.feed.watch()) as snapshots:
+        async for snapshot in snapshots:
+            if board.sessions.read(visit.request.cookies.get(board.sessions.cookie, "")) is None:
+                yield ServerSentEvent(event="out", data="{}")
+                return
+            parts = await asyncio.to_thread(sections, visit, snapshot)
+            news = {name: part for name, part in parts.items() if sent.get(name) != part}
+            sent |= news
+            yield ServerSentEvent(event="board", data=json.dumps(news))
+            if board.now() >= ends:
+                return
 
 
 # -- one order -----------------------------------------------------------------------------------------------

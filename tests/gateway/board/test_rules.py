@@ -1,0 +1,112 @@
+"""The board's rules, as pure values: which clock it is, how a system stands, how long ago."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orderack.contracts.journal import ClockName
+from orderack.domain.assessment import ServiceLevels
+from orderack.gateway.board.figures import Tone, _channel_stands, _erp_stands, percentile
+from orderack.gateway.board.words import ago, span, until
+from orderack.ledger.board_due import Began, which
+from orderack.ports import Pause
+
+NOW = datetime(2026, 3, 2, 9, 30, 0, 500, tzinfo=UTC)
+LEVELS = ServiceLevels()
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+@pytest.mark.parametrize(
+    ("began", "due", "clock"),
+    [
+        (Began(order=NOW), minutes(1), ClockName.ACKNOWLEDGE),
+        (Began(order=NOW), minutes(15), ClockName.HOLD),
+        (Began(order=NOW - minutes(20), review=NOW), minutes(240), ClockName.REVIEW),
+        (Began(order=NOW - minutes(20), review=NOW), minutes(30), ClockName.CLAIM),
+        (Began(order=NOW - minutes(1), submitted=NOW), minutes(15), ClockName.ERP_RECEIPT),
+        (Began(order=NOW - minutes(90), offered=NOW), minutes(30), ClockName.CLAIM),
+        (Began(order=NOW - minutes(90), escalated=NOW), minutes(120), ClockName.UPDATE),
+        (Began(order=NOW - minutes(90), escalated=NOW), minutes(360), ClockName.UPDATE),
+        (Began(order=NOW, partner_due=NOW + minutes(200)), minutes(200), ClockName.PARTNER),
+        (Began(order=NOW, partner_due=NOW + minutes(200)), minutes(170), ClockName.PARTNER_WARNING),
+        (Began(order=NOW), minutes(2.2), None),
+        (Began(), minutes(1), None),
+    ],
+)
+def test_a_clock_is_known_by_what_began_it(began: Began, due: timedelta, clock: ClockName | None) -> None:
+    assert which(NOW + due + timedelta(seconds=0.4), began, LEVELS) is clock
+
+
+def test_the_end_of_the_stores_day_is_the_escalations_own() -> None:
+    midnight = datetime(2026, 3, 2, 23, 0, 0, tzinfo=UTC)
+    assert which(midnight, Began(escalated=NOW), LEVELS) is ClockName.RESOLVE
+
+
+@pytest.mark.parametrize(
+    ("waits", "receipt", "p95", "tone"),
+    [
+        (None, None, None, Tone.QUIET),
+        (None, 1, 0.5, Tone.GOOD),
+        (None, 60, None, Tone.QUIET),
+        (0.5, 10, 0.5, Tone.GOOD),
+        (2, 10, 0.5, Tone.LATE),
+        (2, 10, 60.0, Tone.GOOD),
+        (16, 20, 0.5, Tone.BAD),
+        (16, 1, 0.5, Tone.BAD),
+    ],
+)
+def test_an_erp_is_judged_by_what_waits_and_how_quick_it_was(
+    waits: float | None, receipt: float | None, p95: float | None, tone: Tone
+) -> None:
+    since = NOW - minutes(waits) if waits is not None else None
+    receipt_at = NOW - minutes(receipt) if receipt is not None else None
+    assert _erp_stands(since, receipt_at, p95, NOW)[0] is tone
+
+
+def test_an_erp_that_sends_no_receipts_is_told_from_one_stuck_order() -> None:
+    assert _erp_stands(NOW - minutes(16), NOW - minutes(20), 1.0, NOW)[1] == "no receipts"
+    assert _erp_stands(NOW - minutes(16), NOW - minutes(1), 1.0, NOW)[1] == "an order is stuck"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "failed", "accepted_ago", "failed_ago", "tone"),
+    [
+        (0, 0, None, None, Tone.QUIET),
+        (5, 0, 1, None, Tone.GOOD),
+        (5, 1, 1, 2, Tone.LATE),
+        (5, 1, 2, 1, Tone.LATE),
+        (1, 5, 2, 1, Tone.BAD),
+        (0, 1, None, 1, Tone.BAD),
+    ],
+)
+def test_a_channel_is_judged_by_how_its_sends_end(
+    accepted: int, failed: int, accepted_ago: float | None, failed_ago: float | None, tone: Tone
+) -> None:
+    at, failed_at = (NOW - minutes(each) if each is not None else None for each in (accepted_ago, failed_ago))
+    assert _channel_stands(accepted, failed, at, failed_at, None)[0] is tone
+    paused = Pause(channel="email", at=NOW, by="ada")
+    assert _channel_stands(accepted, failed, at, failed_at, paused)[1] == "paused"
+
+
+def test_percentiles_are_of_what_was_measured() -> None:
+    assert percentile([], 0.95) is None
+    assert percentile([7.0], 0.95) == 7.0
+    assert percentile([float(n) for n in range(1, 101)], 0.95) == 95.0
+    assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(3, "a moment"), (47, "40 s"), (119, "1 min"), (3_900, "1 h 05"), (90_000, "25 h 00"), (300_000, "3 d")],
+)
+def test_ages_are_said_to_about_a_tenth(seconds: int, said: str) -> None:
+    assert span(timedelta(seconds=seconds)) == said
+
+
+def test_what_is_past_due_is_said_as_over() -> None:
+    assert until(NOW + minutes(5), NOW) == "in 5 min"
+    assert until(NOW - minutes(5), NOW) == "5 min over"
+    assert ago(None, NOW) == "never"
