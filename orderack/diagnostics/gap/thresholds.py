@@ -70,7 +70,7 @@ PART_CONFIDENT = 0.9
 """A channel's own cause is a part of a mixture from here on: there are several channels, so several chances to err."""
 
 NO_GAP = 10.0
-"""Seconds. Confirmations that wait, for receipts that come within this at the 95th percentile: there is no gap."""
+"""Seconds. Where receipts come within this at the 95th percentile, and no confirmation is early, there is no gap."""
 
 RESAMPLES = 300
 """Of the block bootstrap: a share of 0.95 is then known to within 0.025."""
@@ -104,3 +104,6 @@ STALLED = 0.15
 
 SHIFTED = 0.2
 """Share of receipts before their order's capture over which clocks or time zones must be wrong: no verdict."""
+
+COARSE = 60.0
+"""Seconds. Stamps of the ERP that are rounded to this or more need a usual delay of twice that."""

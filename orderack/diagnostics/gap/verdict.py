@@ -10,6 +10,7 @@ from orderack.diagnostics.gap.flow import Flow
 from orderack.diagnostics.gap.resampling import Flags
 from orderack.diagnostics.gap.sequence import Fires, Sequence, early_flags, sequence
 from orderack.diagnostics.gap.thresholds import (
+    COARSE,
     CONFIDENT,
     NEEDED,
     NO_GAP,
@@ -37,6 +38,8 @@ class Refusal(StrEnum):
     TOO_FEW = "too_few"
     UNDECIDED = "undecided"
     NO_GAP = "no_gap"
+    COARSE = "coarse"
+    """The ERP's times are rounded to more than half of the delay."""
     SHIFTED = "shifted"
     """Receipts stand before their orders' capture: a time zone or a clock is wrong."""
 
@@ -96,13 +99,13 @@ def judge(flow: Flow, names: tuple[str, ...]) -> Judgement:
 def _finding(flow: Flow, skew: float = 0.0) -> Finding:
     waits = waiting(flow)
     told = flow.told
+    slow = float(np.quantile(flow.delay, 0.95)) > NO_GAP
     if int(told.sum()) < min(NEEDED, 0.8 * len(flow)):
-        return Finding(waits.parts, waits.agree, waits, None)
+        return Finding(waits.parts if slow else (), waits.agree if slow else 1.0, waits, None)
     seen = sequence(flow.captured[told], flow.receipt[told], flow.confirmed[told], skew)
     if seen.fires is Fires.CAPTURE:
         return Finding((Part(Cause.TRIGGER, 1.0),), seen.agree, waits, seen)
     if seen.fires is Fires.RECEIPT:
-        slow = float(np.quantile(flow.delay, 0.95)) > NO_GAP
         return Finding(waits.parts if slow else (), min(waits.agree, seen.agree) if slow else seen.agree, waits, seen)
     gated = ~early_flags(flow.receipt, flow.confirmed, seen.skew)
     rest = waiting(flow.of(gated)) if int(gated.sum()) >= PART_NEEDED else waits
@@ -118,7 +121,7 @@ def _ruling(orders: int, flow: Flow, found: Finding | None) -> Ruling:
     if missing or found is None:
         return Ruling(orders, Verdict.REFUSED, (), 0.0, Refusal.TOO_FEW, missing, found)
     parts = _weighty(found.parts)
-    refusal = Refusal.SHIFTED if _shifted(flow) else None
+    refusal = Refusal.SHIFTED if _shifted(flow) else Refusal.COARSE if _coarse(flow) else None
     if refusal is None and found.agree < CONFIDENT:
         refusal = Refusal.UNDECIDED
     if refusal is None and not parts:
@@ -132,6 +135,10 @@ def _ruling(orders: int, flow: Flow, found: Finding | None) -> Ruling:
 def _shifted(flow: Flow) -> bool:
     """More receipts before capture than clocks a minute apart explain."""
     return len(flow) > 0 and float(np.mean(flow.delay < -60)) > SHIFTED
+
+
+def _coarse(flow: Flow) -> bool:
+    return flow.resolution >= COARSE and float(np.median(flow.delay)) < 2 * flow.resolution
 
 
 def _weighty(parts: tuple[Part, ...]) -> tuple[Part, ...]:

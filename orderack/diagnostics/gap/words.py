@@ -117,9 +117,13 @@ def _refused(ruling: RulingFigures) -> str:
                 "not agree."
             )
         case Refusal.NO_GAP:
+            told = "confirmations come after the receipt" if ruling.sequence else "no confirmations were given"
             return (
-                "No verdict, for there is no gap to find a cause of: confirmations come after the receipt, and "
-                f"receipts within {NO_GAP:.0f} s."
+                f"No verdict, for there is no gap to find a cause of: receipts come within {NO_GAP:.0f} s, and {told}."
+            )
+        case Refusal.COARSE:
+            return (
+                "No verdict: the ERP's times are rounded to more than half of the delay, so its pattern is not in them."
             )
         case _:
             lean = f" They lean to {NAMES[ruling.parts[0].cause]}." if ruling.parts else ""
@@ -239,6 +243,8 @@ def _after_refusal(ruling: RulingFigures) -> str:
             return "Export more weeks of both logs, and ask again. The figures below describe these orders only."
         case Refusal.SHIFTED:
             return "Name the zone of each log's times: --time-zone erp=Europe/Berlin and so on."
+        case Refusal.COARSE:
+            return "Export the ERP's times with seconds, or take the integration's log instead."
         case Refusal.NO_GAP:
             return "Nothing, unless orders are missing from the ERP: see the lists."
         case _:
