@@ -86,7 +86,8 @@ class BooksSweep:
 
     async def _asked_by_nobody(self) -> None:
         found = await self._world.ledger.asked_by_nobody(self._asked, MOST)
-        late = [one for one in found if one.overdue_at <= self._world.now() and one.stage is not Stage.REVIEW]
+        live = [one for one in found if one.stage is not Stage.REVIEW and not one.shadow]
+        late = [one for one in live if one.overdue_at <= self._world.now()]
         await self._settle(
             [
                 self._finding(one.ref, ExceptionKind.NO_ERP_TO_ASK, one.since, one.erp or "", owner=one.owner)

@@ -160,10 +160,12 @@ class ErpSweep:
     # -- concluding -------------------------------------------------------------------------------------------------
 
     async def _concluded(self, one: NotReceipted, answers: Answers) -> Finding | None:
-        """What is found of this order; None: it is still in its time."""
+        """What is found of this order; None: it is still in its time, or a shadow order, which is nobody's to miss."""
         receipt = answers.receipts.get(one.ref)
         if receipt is not None:
             return await self._told(one, receipt)
+        if one.shadow:
+            return None
         if one.stage is Stage.REVIEW:
             return self._finding(one, None, "a person has it in review")
         if one.overdue_at > self._world.now():

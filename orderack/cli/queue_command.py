@@ -24,7 +24,7 @@ Shadow = Annotated[bool, typer.Option("--shadow", help="Of shadow orders instead
 
 def queue(store: Store = None, limit: Limit = 200, shadow: Shadow = False, as_json: AsJson = False) -> None:
     """Orders that need a person, the earliest deadline first: reviews, escalations, handoffs, sends in
-    doubt, questions, events that another system never took.
+    doubt, questions, events that another system never took, orders that a sweep found absent.
 
     Reviews and escalations come from Temporal's lists; each order offered to a team, with a send in doubt or
     with a question is asked itself (one query, which Temporal Cloud bills).

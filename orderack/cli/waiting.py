@@ -1,6 +1,6 @@
 """What waits for a person: from Temporal's lists (reviews, escalations) and the ledger's.
 
-The ledger's are handoffs, sends in doubt and buyers' questions.
+The ledger's are handoffs, sends in doubt, buyers' questions, and orders that a sweep found absent.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from orderack.errors import OrderUnknown
 from orderack.ledger.attention import Doubt, OpenHandoff
 from orderack.ledger.outbox import DeadEvent
 from orderack.ledger.repository import SqlLedger
+from orderack.ports.sweeps import OpenException
 from orderack.temporal.open_orders import OpenOrder, OpenOrders
 from orderack.temporal.orders import Orders
 
@@ -37,6 +38,8 @@ class Why(StrEnum):
     QUESTION = "question"
     UNTOLD = "untold"
     """Another system was never told what happened to the order."""
+    ABSENT = "absent"
+    """A sweep did not find it where it has to be."""
 
 
 class Waiting(Value):
@@ -61,6 +64,7 @@ async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: i
         ledger.asked(limit),
         ledger.dead_events(limit),
     )
+    absent = await ledger.exceptions(store, limit)
     handoffs = [row for row in handoffs if store in (None, row.ref.store)]
     doubts = [row for row in doubts if store in (None, row.ref.store)]
     asked = [ref for ref in asked if store in (None, ref.store)]
@@ -73,6 +77,7 @@ async def waiting(orders: Orders, ledger: SqlLedger, store: str | None, limit: i
         *(_doubt(row, now[row.ref]) for row in doubts if row.ref in now and row.key in now[row.ref].unknown_sends),
         *(_question(now[ref], question) for ref in asked if ref in now for question in _unanswered(now[ref])),
         *(_untold(event) for event in {(event.ref, event.endpoint): event for event in reversed(untold)}.values()),
+        *(_absent(one) for one in absent),
     ]
     return ordered(found)[:limit]
 
@@ -133,6 +138,10 @@ def _untold(event: DeadEvent) -> Waiting:
     """Once for each order and endpoint, since the first of its events that was given up."""
     since = event.last_at or datetime.now(UTC)
     return Waiting(why=Why.UNTOLD, order=event.ref, since=since, do="orderack webhooks dead")
+
+
+def _absent(one: OpenException) -> Waiting:
+    return Waiting(why=Why.ABSENT, order=one.ref, owner=one.owner, since=one.opened_at, do="orderack sweep list")
 
 
 def _doubt(row: Doubt, now: OrderStatus) -> Waiting:

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
+from orderack.ledger import exceptions, sweeps
 from orderack.ledger.columns import Words
 from orderack.ledger.tables import (
     Deliveries,
@@ -50,6 +51,7 @@ async def readings(session: AsyncSession, now: datetime) -> Sequence[Reading]:
     found += await _turns(session, now)
     found += await _inbox(session, now)
     found += await _outbox(session, now)
+    found += await _absent(session, now)
     return found
 
 
@@ -185,6 +187,16 @@ async def _outbox(session: AsyncSession, now: datetime) -> Sequence[Reading]:
     new = select(col(Outbox.created_at)).where(col(Outbox.fanned_out_at).is_(None)).order_by(col(Outbox.id)).limit(1)
     both = [(await session.execute(query)).scalar_one_or_none() for query in (pending, new)]
     return [*found, Reading(metrics.OUTBOX_AGE, _age(min((at for at in both if at), default=None), now))]
+
+
+async def _absent(session: AsyncSession, now: datetime) -> Sequence[Reading]:
+    """Exceptions; and how old each sweep's last complete round is, or its beginning where there was none."""
+    found: list[Reading] = []
+    for kind, many, first in await exceptions.standing(session):
+        found.append(Reading(metrics.EXCEPTIONS, many, (kind,)))
+        found.append(Reading(metrics.EXCEPTIONS_AGE, _age(first, now), (kind,)))
+    swept = [(state.name, state.complete_at or state.began_at) for state in await sweeps.sweeps(session)]
+    return [*found, *(Reading(metrics.SWEEP_AGE, _age(at, now), (name,)) for name, at in swept)]
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.journal import ClockName, Event, Stage
-from orderack.domain.assessment import Assessment
+from orderack.domain.assessment import Assessment, Side
 from orderack.domain.order import OrderRef
 from orderack.domain.value import Value
 from orderack.ledger.attention import ENDED
@@ -64,6 +64,7 @@ class _Found(Value):
     recorded_at: datetime
     updated_at: datetime
     owner: str | None
+    side: str | None
     assessment: str
     due_at: datetime | None
     draft: bool
@@ -71,7 +72,8 @@ class _Found(Value):
 
 _COLUMNS = (
     *(col(Revisions.store), col(Revisions.number), col(Revisions.revision), col(Revisions.erp), col(Orders.stage)),
-    *(col(Revisions.recorded_at), col(Orders.updated_at), col(Orders.owner), col(Revisions.assessment)),
+    *(col(Revisions.recorded_at), col(Revisions.assessment)),
+    *(col(Orders.updated_at), col(Orders.owner), col(Orders.side)),
     select(func.max(col(Deadlines.due_at)))
     .where(
         col(Deadlines.store) == col(Revisions.store),
@@ -120,6 +122,7 @@ def _waiting(row: _Found) -> NotReceipted:
         overdue_at=max(begun + within, row.due_at or begun),
         owner=row.owner or next(iter(decision.rota), None),
         draft=row.draft,
+        shadow=row.side == Side.SHADOW,
     )
 
 

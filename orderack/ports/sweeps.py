@@ -85,6 +85,8 @@ class NotReceipted(Value):
     """The order's owner; where it has none, the first of its team's rota."""
     draft: bool
     """The ERP said that it has it as a draft."""
+    shadow: bool = False
+    """The old flow books it, and nobody here waits for it (docs/shadow.md)."""
 
     @property
     def place(self) -> Place:

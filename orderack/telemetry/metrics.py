@@ -255,6 +255,9 @@ INBOX = Figure("orderack_inbox", "Recorded events that no order has heard of", (
 INBOX_AGE = Figure("orderack_inbox_oldest_seconds", "Age of the oldest of them", ("kind",))
 OUTBOX = Figure("orderack_outbox", "Events that an endpoint is still to be told, or that were given up", ("state",))
 OUTBOX_AGE = Figure("orderack_outbox_oldest_seconds", "Age of the oldest event that an endpoint is still to be told")
+EXCEPTIONS = Figure("orderack_exceptions", "Orders that are absent somewhere, and are somebody's to see to", ("kind",))
+EXCEPTIONS_AGE = Figure("orderack_exceptions_oldest_seconds", "How long the oldest of them has been open", ("kind",))
+SWEEP_AGE = Figure("orderack_sweep_age_seconds", "Time since a sweep last got through all of it", ("what",))
 TEMPORAL_UP = Figure("orderack_temporal_up", "Whether Temporal answered this question: 1 or 0")
 ESCALATIONS = Figure("orderack_escalations", "Open orders that are escalated, as Temporal's visibility lists them")
 HOST_UP = Figure("orderack_host_up", "Whether the disk that holds ORDERACK_HOME could be looked at: 1 or 0")
@@ -263,7 +266,7 @@ DISK_SIZE = Figure("orderack_disk_size_bytes", "That disk's size")
 
 OF_LEDGER: tuple[Figure, ...] = (
     *(LEDGER_UP, ORDERS, REVIEW_AGE, HANDOFF_AGE, ERP_WAITING, ERP_WAIT_AGE, IN_DOUBT, IN_DOUBT_AGE),
-    *(TURN_WAIT, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE),
+    *(TURN_WAIT, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE, EXCEPTIONS, EXCEPTIONS_AGE, SWEEP_AGE),
 )
 """The first of each says whether the others could be found."""
 OF_TEMPORAL: tuple[Figure, ...] = (TEMPORAL_UP, ESCALATIONS)

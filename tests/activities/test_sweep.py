@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.looks import SweepResult
+from orderack.domain.assessment import Side
 from orderack.domain.order import OrderRef
 from orderack.errors import Refused, Unavailable, Unsupported
 from orderack.ledger.repository import SqlLedger
+from orderack.ledger.tables import Orders
 from orderack.messages import MessageRenderer
 from orderack.ports.sweeps import ExceptionKind
 from tests.activities.sweeping import LATE, ListsErp, Sweeping
@@ -43,6 +46,17 @@ async def test_an_order_without_an_owner_goes_to_the_first_in_the_rota_of_the_st
     await sweeping.world.ledger.write(nobody)
     await sweeping.erp_swept()
     assert [one.owner for one in await sweeping.exceptions()] == ["operations-lead"]
+
+
+async def test_a_shadow_order_is_asked_about_and_nobodys_to_miss(sweeping: Sweeping) -> None:
+    lost, booked = await sweeping.waiting("LOST"), await sweeping.waiting("BOOKED")
+    async with sweeping.world.ledger._database.write() as session:
+        await session.execute(update(Orders).values(side=Side.SHADOW))
+    receipt = sweeping.erp.book(booked)
+    assert await sweeping.erp_swept() == SweepResult(waiting=2, asked=2, receipted=1)
+    assert sweeping.orders.receipts == [receipt]
+    assert (lost.ref, 1) in sweeping.erp.asked
+    assert await sweeping.exceptions() == []
 
 
 async def test_an_order_that_the_erp_has_and_never_signalled_is_told_its_receipt_once(sweeping: Sweeping) -> None:
