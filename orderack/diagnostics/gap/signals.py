@@ -113,10 +113,10 @@ def _unseen(joined: Joined) -> Unseen:
 
 
 def _changes(demand: pl.DataFrame) -> pl.DataFrame:
-    """`sku`, `at`, `change`: what is captured goes up, what is booked goes down; ups first at the same moment."""
+    """`sku`, `at`, `change`: what is captured goes up, what is booked goes down, and first where both are at once."""
     ups = demand.select("sku", pl.col("captured").alias("at"), pl.col("quantity").alias("change"))
     downs = demand.select("sku", pl.col("gone").alias("at"), (-pl.col("quantity")).alias("change"))
-    return pl.concat([ups, downs]).sort("at", "change", descending=[False, True])
+    return pl.concat([ups, downs]).sort("at", "change")
 
 
 def _steps(demand: pl.DataFrame) -> tuple[Numbers, Numbers]:
