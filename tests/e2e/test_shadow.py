@@ -10,8 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from orderack.contracts.updates import BuyerQuestion, ChangeRequest, ReviewVerdict
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.order import OrderRef
 from orderack.embedded.demo.driver import Driver
-from orderack.embedded.demo.orders import an_order
+from orderack.embedded.demo.orders import an_order, with_quantity
 from orderack.embedded.stack import Ports, running
 from orderack.temporal.connect import connect
 from orderack.temporal.orders import Orders
@@ -26,8 +29,13 @@ PLANTED = {
 
 
 @asynccontextmanager
-async def shadow_run(folder: Path, **policy: object) -> AsyncIterator[ShadowRun]:
-    extra = {"ORDERACK_POLICY_DIR": str(shadow_policy(folder / "policy", **policy)), "ORDERACK_SEND_LEASE_SECONDS": "3"}
+async def shadow_run(folder: Path, speed: int = 1) -> AsyncIterator[ShadowRun]:
+    """A whole installation whose store is in shadow mode; its clocks run so many times as fast."""
+    extra = {
+        "ORDERACK_POLICY_DIR": str(shadow_policy(folder / "policy")),
+        "ORDERACK_SEND_LEASE_SECONDS": "3",
+        "ORDERACK_POLICY_DIVISOR": str(speed),
+    }
     async with (
         running(folder / "home", Ports(0, 0, 0, 0, 0), extra=extra) as stack,
         httpx.AsyncClient(timeout=30) as http,
@@ -108,6 +116,61 @@ async def back_at_once(run: ShadowRun) -> None:
     assert await run.driver.posts(order.ref) == []
     refused = await run.cutover("--orders", "2")
     assert "1 more are needed" in refused.err, "what was seen before the way back does not count"
+
+
+async def every_turn_that_an_order_can_take(run: ShadowRun) -> dict[str, OrderRef]:
+    """Each order by what becomes of it; the clocks run some 180 times as fast."""
+    driver, orders = run.driver, {}
+    for place, name in enumerate(("CHANGED", "CANCELLED", "STUCK", "HELD", "REJECTED", "ASKED"), 20):
+        order = an_order(f"T-{name}", place)
+        orders[name] = (with_quantity(order, 900) if name in ("HELD", "REJECTED", "ASKED") else order).ref
+        await driver.hand_in(with_quantity(order, 900) if name in ("HELD", "REJECTED", "ASKED") else order)
+    for name in ("CHANGED", "CANCELLED"):
+        await driver.erp_books(an_order(f"T-{name}", 20 if name == "CHANGED" else 21))
+        await driver.until(orders[name], lambda s: s.confirmed_revision == 1, "be confirmed")
+    changed = ChangeRequest(id="c1", by="web", order=with_quantity(an_order("T-CHANGED", 20), 3))
+    assert (await driver.orders.change(orders["CHANGED"], changed)).accepted
+    await driver.cancel(orders["CANCELLED"], "changed my mind")
+    for verdict, name in ((ReviewVerdict.APPROVE, "HELD"), (ReviewVerdict.REJECT, "REJECTED")):
+        await driver.until(orders[name], lambda s: s.stage == "review", "be held")
+        await driver.decide(orders[name], verdict, note="as in life")
+    await driver.until(orders["ASKED"], lambda s: s.stage == "review", "be held")
+    await driver.decide(orders["ASKED"], ReviewVerdict.ASK, question="Nine hundred?")
+    question = BuyerQuestion(id="q1", revision=1, via="portal", text="Where is it?")
+    assert (await driver.orders.ask(orders["STUCK"], question)).accepted
+    await driver.answer(orders["STUCK"], "On its way to the ERP.")
+    return orders
+
+
+@pytest.mark.long
+async def test_whatever_becomes_of_a_shadow_order_nobody_outside_hears_of_it(tmp_path: Path) -> None:
+    async with shadow_run(tmp_path, speed=180) as run:
+        orders = await every_turn_that_an_order_can_take(run)
+        expected = {
+            "CHANGED": {Kind.RECEIVED, Kind.CONFIRMATION, Kind.CHANGE_RECEIVED},
+            "CANCELLED": {Kind.CONFIRMATION, Kind.CANCELLATION},
+            "STUCK": {Kind.RECEIVED, Kind.HOLDING, Kind.UPDATE, Kind.ALERT, Kind.ANSWER},
+            "REJECTED": {Kind.REJECTION, Kind.ALERT},
+            "ASKED": {Kind.QUESTION, Kind.ALERT},
+            "HELD": {Kind.ALERT},
+        }
+        for name, kinds in expected.items():
+            await run.driver.until(
+                orders[name],
+                lambda s, kinds=kinds: kinds <= {a.kind for a in s.acknowledgements},  # type: ignore[misc]
+                f"say {', '.join(kinds)}",
+                within=120,
+            )
+        shown = await run.command("shadow", "show", "demo/T-STUCK", "--json")
+        assert {one["kind"] for one in shown.json["kept"]} >= expected["STUCK"]
+        assert (await run.command("queue", "--json")).json["waiting"] == []
+        waits = (await run.command("queue", "--shadow", "--json")).json["waiting"]
+        assert "demo/T-ASKED" in {f"{one['order']['store']}/{one['order']['number']}" for one in waits}
+        assert "SHADOW RUN" in (await run.command("status", "demo/T-STUCK")).out
+        assert "shadow run" in (await run.command("find", "T-STUCK")).out
+        assert await run.left_the_house() == []
+        mails = (await run.driver.http.get(f"{run.driver.stack.sandbox_url}/mailbox", params={"format": "json"})).json()
+        assert mails["messages"] == []
 
 
 async def test_a_shadow_run_of_twenty_orders_is_refused_for_three_discrepancies_and_then_goes_live(

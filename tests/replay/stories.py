@@ -25,7 +25,7 @@ from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import PaymentStatus
 from tests.replay.mended import MENDED
 from tests.replay.steps import evidence, review
-from tests.workflows.beginnings import begin, booked, changed
+from tests.workflows.beginnings import begin, booked, changed, shadow
 from tests.workflows.orders import HIGH_VALUE, HOUR, INCOMPLETE, MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Story, World, a_number, receipt_first, submit
 
@@ -281,9 +281,25 @@ async def evidence_missing(world: World) -> Story:
     return story
 
 
+async def in_the_shadow(world: World) -> Story:
+    """A shadow order through all that it can meet: a person, a change, a cancellation, and its close."""
+    story = await shadow(world, flags=(HIGH_VALUE,), invoice=True)
+    await review(story, "d1", ReviewVerdict.APPROVE)
+    await booked(story)
+    change = ChangeRequest(id="c1", by="web", order=changed(story.order))
+    await story.ask("change", change, Reply)
+    await story.sleep(HOUR * 3)
+    await booked(story, revision=2)
+    await story.ask("cancel", CancelRequest(id="x1", reason="off"), Reply)
+    await story.sleep(CLOSED_AFTER)
+    await story.result()
+    return story
+
+
 STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = dict(MENDED) | {
     told.__name__: told
     for told in (
+        in_the_shadow,
         erp_gated,
         ack_gated_to_its_close,
         received_within_the_minute,

@@ -2,8 +2,11 @@
 
 from decimal import Decimal
 
-from orderack.domain.assessment import Flag
+from orderack.contracts.activities import ErpAnswer, ErpSubmission, Invoiced
+from orderack.domain.acknowledgement import SendState
+from orderack.domain.assessment import Flag, Side
 from orderack.domain.order import Order
+from orderack.domain.source import Answered, AnswerState
 from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Story, World, a_number, submit
 
@@ -36,3 +39,19 @@ def changed(order: Order, quantity: int = 5) -> Order:
     """The same order with another quantity in its first line."""
     line = order.lines[0].model_copy(update={"quantity": Decimal(quantity)})
     return order.model_copy(update={"lines": (line, *order.lines[1:])})
+
+
+async def shadow(world: World, *, flags: tuple[Flag, ...] = (), can: int | None = None, **decision: object) -> Story:
+    """A shadow order that was just submitted, whose every act the activities keep."""
+    order = an_order(a_number(), await world.now())
+    made = a_decision(**decision).model_copy(update={"side": Side.SHADOW})  # type: ignore[arg-type]
+    script = world.script(order.number)
+    script.assess = lambda r: an_assessment(
+        r.order, r.revision, made, tuple(f for f in flags if f.name not in r.waived and r.revision == 1)
+    )
+    script.send = lambda dispatch, attempt: SendState.KEPT
+    script.submit = lambda asked: ErpSubmission(answer=ErpAnswer.KEPT)
+    script.cancel_answer = ErpAnswer.KEPT
+    script.answer = lambda asked: Answered(state=AnswerState.KEPT)
+    script.invoice = lambda asked: Invoiced(invoice_id=None, reason="kept")
+    return await submit(world, order, continue_as_new_after=can)

@@ -3,49 +3,24 @@
 from datetime import timedelta
 
 from orderack.contracts import search_attributes as sa
-from orderack.contracts.activities import AssessRequest, ErpAnswer, ErpSubmission, Invoiced
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.updates import CancelRequest, ChangeRequest, Reply, ReviewVerdict
 from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.assessment import (
     AnswerCall,
-    Assessment,
-    Decision,
-    Flag,
     Route,
     ServiceLevels,
     Side,
     SourceCall,
 )
-from orderack.domain.source import Answered, AnswerStage, AnswerState
+from orderack.domain.source import AnswerStage
 from tests.replay.steps import review
 from tests.workflows.beginnings import booked, changed
-from tests.workflows.orders import HIGH_VALUE, HOUR, MINUTE, a_decision, an_assessment, an_order
+from tests.workflows.beginnings import shadow as begin
+from tests.workflows.orders import HIGH_VALUE, HOUR, MINUTE, an_order
 from tests.workflows.world import Story, World, a_number, submit
 
 DAY = timedelta(days=1)
-
-
-def in_the_shadow(**decision: object) -> Decision:
-    return a_decision(**decision).model_copy(update={"side": Side.SHADOW})  # type: ignore[arg-type]
-
-
-async def begin(world: World, *, flags: tuple[Flag, ...] = (), can: int | None = None, **decision: object) -> Story:
-    """A shadow order, whose every act the activities keep."""
-    order = an_order(a_number(), await world.now())
-    script, made = world.script(order.number), in_the_shadow(**decision)
-
-    def assess(asked: AssessRequest) -> Assessment:
-        standing = tuple(f for f in flags if f.name not in asked.waived and asked.revision == 1)
-        return an_assessment(asked.order, asked.revision, made, standing)
-
-    script.assess = assess
-    script.send = lambda dispatch, attempt: SendState.KEPT
-    script.submit = lambda asked: ErpSubmission(answer=ErpAnswer.KEPT)
-    script.cancel_answer = ErpAnswer.KEPT
-    script.answer = lambda asked: Answered(state=AnswerState.KEPT)
-    script.invoice = lambda asked: Invoiced(invoice_id=None, reason="kept")
-    return await submit(world, order, continue_as_new_after=can)
 
 
 def kept(story: Story) -> list[str]:
