@@ -11,7 +11,6 @@ from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import OrderRef
-from orderack.domain.source import Answered, AnswerKey
 from orderack.ledger import (
     attention,
     board,
@@ -28,17 +27,16 @@ from orderack.ledger import (
     schema,
     searches,
     sends,
-    source_book,
     standing,
     touches,
     verification,
 )
 from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ledger.shadow_ledger import ShadowLedger
+from orderack.ledger.source_record import SourceRecord
 from orderack.ledger.sweep_record import SweepRecord
 from orderack.ports import (
     UNSAID,
-    Awaited,
     BoardRecord,
     ClaimResult,
     DeliveryEnd,
@@ -47,7 +45,6 @@ from orderack.ports import (
     GatewayLedger,
     Health,
     InboxEvent,
-    KnownOrder,
     Message,
     OrderRow,
     Past,
@@ -72,7 +69,7 @@ async def open_ledger(url: str) -> "SqlLedger":
 
 
 @uncut
-class SqlLedger(ShadowLedger, SweepRecord):
+class SqlLedger(ShadowLedger, SourceRecord, SweepRecord):
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
     def __init__(self, database: Database) -> None:
@@ -360,61 +357,6 @@ class SqlLedger(ShadowLedger, SweepRecord):
         if done and done.rows:
             await self._database.forget_log()
         return done
-
-    async def hold(
-        self, store: str, system: str, external_id: str, number: str, now: datetime, lease: timedelta
-    ) -> KnownOrder | None:
-        async with self._database.write() as session:
-            return await source_book.hold(session, store, system, external_id, number, now, lease)
-
-    async def took(self, known: KnownOrder) -> None:
-        async with self._database.write() as session:
-            await source_book.took(session, known)
-
-    async def let_go(self, known: KnownOrder) -> None:
-        async with self._database.write() as session:
-            await source_book.let_go(session, known)
-
-    async def known_order(self, store: str, system: str, external_id: str) -> KnownOrder | None:
-        async with self._database.read() as session:
-            return await source_book.known_order(session, store, system, external_id)
-
-    async def cursor(self, name: str) -> str:
-        async with self._database.read() as session:
-            return await source_book.cursor(session, name)
-
-    async def looked(self, name: str, cursor: str, now: datetime) -> None:
-        async with self._database.write() as session:
-            await source_book.looked(session, name, cursor, now)
-
-    async def looked_at(self) -> Sequence[tuple[str, datetime]]:
-        async with self._database.read() as session:
-            return await source_book.looked_at(session)
-
-    async def answered(self, key: AnswerKey) -> Answered | None:
-        async with self._database.read() as session:
-            return await source_book.answered(session, key)
-
-    async def record_answer(self, key: AnswerKey, answered: Answered, now: datetime) -> Answered:
-        async with self._database.write() as session:
-            return await source_book.record_answer(session, key, answered, now)
-
-    async def refused(self, connection: str, limit: int = 20) -> Sequence[InboxEvent]:
-        async with self._database.read() as session:
-            return await source_book.refused(session, connection, limit)
-
-    async def retry_refused(self, connection: str, by: str, now: datetime, row: int | None = None) -> int:
-        """Let refused deliveries be announced anew, one or all, and record who did; how many there were."""
-        async with self._database.write() as session:
-            return await source_book.retry_refused(session, connection, by, now, row)
-
-    async def deliveries_of(self, ref: OrderRef, also: int | None = None, limit: int = 20) -> Sequence[InboxEvent]:
-        async with self._database.read() as session:
-            return await source_book.deliveries_of(session, ref, also, limit)
-
-    async def awaited(self, erp: str, since: datetime, limit: int = 200) -> Sequence[Awaited]:
-        async with self._database.read() as session:
-            return await source_book.awaited(session, erp, since, limit)
 
     @asynccontextmanager
     async def past_orders(self, span: past_orders.Span) -> AsyncIterator[past_orders.PastOrders]:
