@@ -110,7 +110,7 @@ def simulate(
         orders_file=str(orders or ""),
         divisor=settings.policy_divisor,
         minutes_per_review=minutes_per_review,
-        lint=findings(policies.new, _messages(file, directory)),
+        lint=findings(load_policy_file(file), _messages(file, directory)),  # its clocks as they are written
         every=every,
     )
     found = _from_file(orders, policies, asked) if orders else run(_from_ledger(span, policies, asked))

@@ -36,7 +36,7 @@ from orderack.ports.past_orders import (
 AT_ONCE = 500
 """Rows fetched at a time."""
 
-TOLD = (Event.CLAIMED, Event.CONFIRMED, Event.ESCALATED, Event.DE_ESCALATED, Event.REVIEW_OPENED)
+TOLD = (Event.CLAIMED, Event.CONFIRMED, Event.CANCELLED, Event.REJECTED, Event.CLOSED)
 """Entries of the timeline that a replay of the clocks needs."""
 
 _QUANTITIES: TypeAdapter[dict[str, Decimal]] = TypeAdapter(dict[str, Decimal])

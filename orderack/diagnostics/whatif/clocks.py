@@ -17,6 +17,11 @@ from orderack.domain.assessment import Gate, Route, ServiceLevels
 from orderack.domain.order import OrderRef
 from orderack.ports.past_orders import PastClock, PastTimes
 
+AT_ONCE = timedelta(seconds=2)
+"""A clock starts in the moment of what starts it; the ledger hears of both a little later."""
+
+ENDS = frozenset({Event.CANCELLED, Event.REJECTED, Event.CLOSED})
+
 INSIDE = frozenset({Kind.ALERT.value})
 """Messages that tell the buyer nothing."""
 
@@ -67,9 +72,12 @@ class Opened:
 
 
 def cases(course: Course) -> Iterator[Case]:
-    """Every clock of this order of which something is known or can be asked."""
+    """Every clock of this order of which something is known or can be asked; the order's own end ends them all."""
+    over = [event.at for event in course.times.events if event.event in ENDS]
     for clock in (_acknowledge, _hold, _receipt, _budget, _review, _claim, _partner, _evidence):
-        yield from clock(course)
+        for case in clock(course):
+            later = min((at for at in over if at >= case.start), default=None)
+            yield replace(case, end=later) if case.known and case.end is None and later else case
 
 
 def reviews(course: Course) -> Iterator[Opened]:
@@ -144,17 +152,16 @@ def _towards(plan: Plan) -> str:
 
 
 def _receipt(course: Course) -> Iterator[Case]:
-    runs = _runs(course, ClockName.ERP_RECEIPT)
-    if not runs:
-        for row in course.rows:
-            if row.submitted_at is not None:
-                yield _receipt_case(course, row, row.submitted_at, row.receipt_at)
-    for run in runs:
-        if run.started_at is None:
-            continue
-        row = course.row_at(run.started_at)
-        later = [one.receipt_at for one in course.rows if one.receipt_at and one.receipt_at >= run.started_at]
-        yield _receipt_case(course, row, run.started_at, min([*later, *_ends(run)], default=None))
+    """A clock that has neither been met nor run out yet is not recorded: then the submission is its start."""
+    begun = set[int]()
+    for run in _runs(course, ClockName.ERP_RECEIPT):
+        row, start = _began(course, run)
+        begun.add(row.revision)
+        later = [one.receipt_at for one in course.rows if one.receipt_at and one.receipt_at >= start]
+        yield _receipt_case(course, row, start, min([*later, *_ends(run)], default=None))
+    for row in course.rows:
+        if row.submitted_at is not None and row.revision not in begun:
+            yield _receipt_case(course, row, row.submitted_at, row.receipt_at)
 
 
 def _receipt_case(course: Course, row: Compared, start: datetime, end: datetime | None) -> Case:
@@ -204,24 +211,22 @@ def _claim(course: Course) -> Iterator[Case]:
         if opened.by_assessment and opened.row.after.route is Route.STRAIGHT
     }
     for run in _runs(course, ClockName.CLAIM):
-        if run.started_at is None:
-            continue
-        row = course.row_at(run.started_at)
-        after = None if run.started_at in spared else row.after.levels.claim_within
-        end = min(_ends(run), default=None)
-        yield Case(course.ref, ClockName.CLAIM, run.started_at, end, row.was.levels.claim_within, after)
+        row, start = _began(course, run)
+        after = None if any(abs(start - at) <= AT_ONCE for at in spared) else row.after.levels.claim_within
+        yield Case(
+            course.ref, ClockName.CLAIM, start, min(_ends(run), default=None), row.was.levels.claim_within, after
+        )
 
 
 def _partner(course: Course) -> Iterator[Case]:
     """The warning comes a margin before the partner's own deadline; over means that somebody is warned."""
     for run in _runs(course, ClockName.PARTNER_WARNING):
-        if run.started_at is None:
-            continue
-        row = course.row_at(run.started_at)
-        before = run.due_at - run.started_at
+        row = course.rows[0]
+        start = run.started_at or row.trigger_at
+        before = run.due_at - start
         after = before + row.was.levels.partner_margin - row.after.levels.partner_margin
         end = min(_ends(run), default=None)
-        yield Case(course.ref, ClockName.PARTNER_WARNING, run.started_at, end, before, after, _same_way(row))
+        yield Case(course.ref, ClockName.PARTNER_WARNING, start, end, before, after, _same_way(row))
 
 
 def _evidence(course: Course) -> Iterator[Case]:
@@ -238,6 +243,17 @@ def _evidence(course: Course) -> Iterator[Case]:
             yield Case(
                 course.ref, ClockName.EVIDENCE, message.out_at, message.receipt_at, before, after, known, row.after.told
             )
+
+
+def _began(course: Course, run: PastClock) -> tuple[Compared, datetime]:
+    """The revision that this clock ran for, and since when. An end is recorded, a start seldom: due less the level."""
+    if run.started_at is not None:
+        return course.row_at(run.started_at), run.started_at
+    for row in reversed(course.rows):
+        level = getattr(row.was.levels, run.clock)
+        if row.at - AT_ONCE <= run.due_at - level:
+            break
+    return row, run.due_at - level
 
 
 def _runs(course: Course, clock: ClockName) -> list[PastClock]:

@@ -52,8 +52,8 @@ class Replayed:
         for case in found:
             self._cases[case.clock].append(case)
             self._say(case, course.row_at(case.start))
-        for clock in {run.clock for run in course.times.clocks if run.breached_at and run.breached_at <= self._until}:
-            self._recorded[ClockName(clock)] += 1
+        for run in course.times.clocks:
+            self._recorded[ClockName(run.clock)] += bool(run.breached_at and run.breached_at <= self._until)
         for message in course.times.messages:
             if message.kind in (Kind.HOLDING, Kind.UPDATE):
                 self._recorded[ClockName.HOLD if message.kind == Kind.HOLDING else ClockName.UPDATE] += 1

@@ -196,8 +196,6 @@ def _accepted(step: Step) -> Journal:
 
 def _afterwards(step: Step, assessed: Assessment) -> Journal:
     """The ERP's submission and receipt with their clock, as the workflow writes them."""
-    if assessed.decision.route is Route.REVIEW:
-        return _journal(step, Stage.REVIEW, [])
     start, due_at = step.now, step.now + assessed.decision.levels.erp_receipt_within
     clock: Document = {"clock": ClockName.ERP_RECEIPT, "due_at": due_at}
     entries = [
@@ -212,7 +210,8 @@ def _afterwards(step: Step, assessed: Assessment) -> Journal:
             _entry(step, 14, Event.CLOCK_BREACHED if late else Event.CLOCK_MET, at=due_at if late else at, **clock)
         )
         entries.append(_entry(step, 15, Event.CONFIRMED, at=at))
-    return _journal(step, Stage.HANDED_OFF, entries)
+    stage = Stage.REVIEW if assessed.decision.route is Route.REVIEW else Stage.HANDED_OFF  # the one fills the queue
+    return _journal(step, stage, entries)
 
 
 def _entry(step: Step, seq: int, event: Event, note: str = "", **more: Any) -> Entry:

@@ -167,3 +167,8 @@ def test_nothing_that_a_decision_settles_is_missing_from_the_table_of_difference
 
 def test_the_flags_that_an_amendment_cures_are_the_workflows_own() -> None:
     assert {name.value for name in _requests.RECHECKED} == RECHECKED
+
+
+async def test_the_adaptive_gate_had_receipts_enough_to_go_either_way(past: Past) -> None:
+    adaptive = [one.decision for one in past.decided.values() if one.decision.gate_why.startswith("adaptive: 95 %")]
+    assert len(adaptive) > 3

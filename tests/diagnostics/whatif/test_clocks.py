@@ -243,3 +243,42 @@ def test_a_quantile_is_a_value_that_was_seen() -> None:
     assert [quantile([1, 2, 3, 4], share) for share in (0.5, 0.95, 0)] == [2, 4, 1]
     with pytest.raises(ValueError, match="nothing"):
         quantile([], 0.5)
+
+
+def test_a_clock_whose_start_was_not_recorded_began_its_level_before_it_was_due() -> None:
+    end = START + minutes(8)
+    met = PastClock(ClockName.ERP_RECEIPT, START + minutes(15), None, end, None, None)
+    of = course(row(1, plan(), plan(erp_receipt_within=minutes(5)), receipt_at=end), PastTimes(clocks=[met]))
+    level = found(of)[ClockName.ERP_RECEIPT]
+    assert (level.runs_before, level.broken_before, level.broken_after) == (1, 0, 1)
+    later = found(course(row(1, plan(), plan(erp_receipt_within=minutes(9)), receipt_at=end), PastTimes(clocks=[met])))
+    assert later[ClockName.ERP_RECEIPT].broken_after == 0
+
+
+def test_a_submission_of_which_no_clock_has_ended_yet_still_waits() -> None:
+    waiting = row(1, plan(), plan(erp_receipt_within=minutes(5)), submitted_at=START)
+    level = found(course(waiting, PastTimes()), until=START + minutes(6))[ClockName.ERP_RECEIPT]
+    assert (level.broken_before, level.broken_after) == (0, 1)
+
+
+def test_a_claim_that_took_longer_than_the_new_level_is_counted() -> None:
+    met = PastClock(ClockName.CLAIM, START + minutes(30), None, START + minutes(12), None, None)
+    of = course(row(1, plan(), plan(claim_within=minutes(10))), PastTimes(clocks=[met]))
+    level = found(of)[ClockName.CLAIM]
+    assert (level.broken_before, level.broken_after) == (0, 1)
+
+
+def test_a_partners_warning_moves_with_the_margin() -> None:
+    met = PastClock(ClockName.PARTNER_WARNING, START + minutes(210), None, START + minutes(200), None, None)
+    of = course(row(1, plan(), plan(partner_margin=minutes(60))), PastTimes(clocks=[met]))
+    level = found(of)[ClockName.PARTNER_WARNING]
+    assert (level.title, level.broken_before, level.broken_after) == ("partner_margin", 0, 1)
+
+
+def test_nothing_of_a_cancelled_order_is_late_afterwards() -> None:
+    breached = PastClock(ClockName.ERP_RECEIPT, START + minutes(15), None, None, START + minutes(15), None)
+    off = PastTimes(clocks=[breached], events=[PastEvent(START + minutes(50), Event.CANCELLED, 1, "")])
+    levels = found(course(row(1, plan(), plan(update_every=minutes(10))), off), until=START + timedelta(days=2))
+    assert levels[ClockName.ERP_RECEIPT].broken_before == levels[ClockName.ERP_RECEIPT].recorded == 1
+    assert (levels[ClockName.UPDATE].broken_before, levels[ClockName.UPDATE].broken_after) == (0, 3)
+    assert levels[ClockName.RESOLVE].broken_after == 0
