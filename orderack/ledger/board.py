@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import and_, case, func, not_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -65,7 +65,7 @@ async def _standings(session: AsyncSession, stores: Sequence[str], now: datetime
         func.sum(case((came <= ends[-1], 1), else_=0)),
     ]
     lately = func.sum(case((col(Orders.received_at) > now - LATELY, 1), else_=0))
-    key = (col(Orders.store), col(Orders.source), col(Orders.stage))
+    key = (col(Orders.store), col(Orders.source), _stage())
     query = (
         select(*key, func.count(), func.min(came), func.max(col(Orders.received_at)), lately, *bands)
         .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN))
@@ -84,6 +84,17 @@ async def _standings(session: AsyncSession, stores: Sequence[str], now: datetime
         )
         for store, source, stage, many, oldest, latest, fresh, *in_bands in (await session.execute(query)).all()
     )
+
+
+def _stage() -> ColumnElement[str]:
+    """A handoff is written with the step before it, in which its order was confirmed still."""
+    offered = exists().where(
+        col(Handoffs.store) == col(Orders.store),
+        col(Handoffs.number) == col(Orders.number),
+        col(Handoffs.revision) == col(Orders.revision),
+    )
+    given = and_(col(Orders.stage) == Stage.CONFIRMED, offered)
+    return case((given, literal(str(Stage.HANDED_OFF))), else_=col(Orders.stage))
 
 
 async def _flagged(session: AsyncSession, stores: Sequence[str]) -> tuple[Flagged, ...]:
@@ -136,7 +147,7 @@ async def _offered(
             func.count().over(partition_by=col(Orders.store)).label("many"),
         )
         .join(Handoffs, same)
-        .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.HANDED_OFF)
+        .where(col(Orders.store).in_(stores), col(Orders.stage).in_((Stage.CONFIRMED, Stage.HANDED_OFF)))
         .where(col(Handoffs.accepted_at).is_(None))
         .subquery()
     )

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from orderack.contracts.journal import Stage
 from orderack.domain.order import OrderRef
-from orderack.gateway.board.feed import Look, Snapshot
+from orderack.gateway.board.feed import LISTED, Look, Snapshot
 from orderack.ports import BoardRecord, Pause
 from orderack.ports.board import ChannelFlow, Due, ErpFlow, Flagged, InDoubt, Offered, Standing
 from orderack.temporal.open_orders import OpenOrder
@@ -18,6 +18,9 @@ SLOW_FROM = timedelta(minutes=1)
 """An ERP that takes no longer than this is not called slow, however quick it was before."""
 SILENT_FROM = timedelta(minutes=15)
 """`erp_receipt_within` of DESIGN §2."""
+
+LISTED_WITHIN = timedelta(seconds=10)
+"""Temporal's lists lag by a second or two; what they have not shown after this is not there."""
 
 
 class Tone(StrEnum):
@@ -144,7 +147,9 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
 
     flagged = about(record.flagged)
     counted = sum(row.orders for row in of(record.standings) if row.stage == Stage.REVIEW)
-    reviews = _reviews(flagged, about(lists.reviews) if lists else None, away=snapshot.lists_look.away)
+    known = None if lists is None or snapshot.lists_look.away else about(lists.reviews)
+    reviews = _reviews(flagged, known, now)
+    listed_whole = lists is not None and not snapshot.lists_look.away and len(lists.reviews) < LISTED
     escalated = about(lists.escalated) if lists else ()
     return Figures(
         stages=_stages(of(record.standings)),
@@ -153,7 +158,7 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
         channels=_channels(of(record.channels), {pause.channel: pause for pause in record.paused}),
         due=tuple(sorted(about(record.due), key=lambda row: row.due_at)),
         reviews=reviews,
-        reviews_in_all=max(len(reviews), counted if len(flagged) < counted else 0),
+        reviews_in_all=len(reviews) if listed_whole else max(len(reviews), counted),
         escalated=escalated,
         escalated_cut=bool(lists and lists.cut),
         offered=tuple(sorted(about(record.offered), key=lambda row: row.offered_at)),
@@ -262,20 +267,17 @@ def _channel_stands(
     return Tone.LATE, "some fail"
 
 
-def _reviews(flagged: Sequence[Flagged], listed: Sequence[OpenOrder] | None, *, away: bool) -> tuple[ReviewRow, ...]:
-    """The record's, without those that Temporal no longer lists, and with those that only Temporal knows."""
+def _reviews(flagged: Sequence[Flagged], listed: Sequence[OpenOrder] | None, now: datetime) -> tuple[ReviewRow, ...]:
+    """As Temporal lists them, with what the record knows; what it does not list yet, as the record has it."""
     known = {row.ref: row for row in flagged}
-    if listed is None or away:
-        rows = [ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row) for row in flagged]
-    else:
-        rows = [
-            ReviewRow(
-                ref=row.ref,
-                owner=row.owner or None,
-                due_at=row.next_due_at,
-                since=known[row.ref].opened_at if row.ref in known else row.started_at,
-                flagged=known.get(row.ref),
-            )
-            for row in listed
-        ]
+    listed_refs = {row.ref for row in listed or ()}
+    rows = [
+        ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row)
+        for row in flagged
+        if listed is None or (row.ref not in listed_refs and now - row.opened_at < LISTED_WITHIN)
+    ]
+    for row in listed or ():
+        mine = known.get(row.ref)
+        since = mine.opened_at if mine else row.started_at
+        rows.append(ReviewRow(row.ref, row.owner or None, row.next_due_at, since, mine))
     return tuple(sorted(rows, key=lambda row: (row.due_at is None, row.due_at or row.since, row.since)))

@@ -88,6 +88,7 @@ _TEMPLATES.filters |= {
     "stage": words.stage,
     "clock": words.clock,
     "flag": words.flag,
+    "outcome": words.outcome,
     "spelled": words.spelled,
     "at_clock": words.at_clock,
     "in_full": words.in_full,

@@ -9,6 +9,7 @@ from babel.numbers import format_currency
 
 from orderack.contracts.journal import ClockName, Stage
 from orderack.domain.assessment import FlagName
+from orderack.domain.response import Outcome
 
 STAGES: Mapping[str, str] = {
     Stage.AWAITING_ORDER: "Receipt without order",
@@ -57,6 +58,18 @@ FLAGS: Mapping[str, str] = {
     FlagName.PRICE_CHANGED: "Another price in the ERP",
 }
 
+OUTCOMES: Mapping[str, str] = {
+    Outcome.ACCEPT: "as ordered",
+    Outcome.QUANTITY: "another quantity",
+    Outcome.PRICE: "another price",
+    Outcome.DATE: "another date",
+    Outcome.SUBSTITUTE: "replaced",
+    Outcome.BACKORDER: "on backorder",
+    Outcome.REJECT: "not available",
+    Outcome.HOLD: "not answered yet",
+}
+"""The ERP's answer for a line."""
+
 BANDS = ("< 15 min", "15–60 min", "1–4 h", "4–24 h", "> 1 day")
 """See `orderack.ports.board.BANDS`."""
 
@@ -64,8 +77,9 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def spelled(word: object) -> str:
-    """`in_doubt` → `In doubt`."""
-    return str(word).replace("_", " ").capitalize()
+    """`in_doubt` → `In doubt`, `erp_receipt` → `ERP receipt`."""
+    said = str(word).replace("_", " ")
+    return (said[:1].upper() + said[1:]).replace("Erp ", "ERP ").replace(" erp", " ERP")
 
 
 def stage(name: str) -> str:
@@ -78,6 +92,10 @@ def clock(name: str) -> str:
 
 def flag(name: str) -> str:
     return FLAGS.get(name, spelled(name))
+
+
+def outcome(name: str) -> str:
+    return OUTCOMES.get(name, spelled(name))
 
 
 def span(time: timedelta) -> str:

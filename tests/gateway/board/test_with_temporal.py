@@ -46,9 +46,7 @@ async def reviewed(live: World, world: Scripted, orders: Orders) -> Order:
     """An order that a person has to look at."""
     order, flags = an_order(a_number(), now()), (HIGH_VALUE,)
     decision = a_decision(route=Route.REVIEW, withhold=True)
-    world.script(order.number).assess = lambda asked: an_assessment(
-        asked.order, asked.revision, decision, (HIGH_VALUE,)
-    )
+    world.script(order.number).assess = lambda asked: an_assessment(asked.order, asked.revision, decision, flags)
     await stored(live.gateway, order, stage=Stage.REVIEW)
     await orders.submit(order)
     await until(lambda: orders.status(order.ref), lambda status: status.stage is Stage.REVIEW)
