@@ -78,6 +78,7 @@ OPENS = re.compile(
 WAYS_OUT = {
     "orderack/clients/http.py": "a vendor's address out of its settings",
     "orderack/gateway/deliver.py": "an endpoint that the policy names",
+    "orderack/gateway/__main__.py": "the board's login provider, of the settings",
     "orderack/channels/smtp_email.py": "the mail server of the settings",
     "orderack/sources/imap.py": "the mailbox of the settings",
     "orderack/codec_server/__main__.py": "the issuer's keys, of the settings",
