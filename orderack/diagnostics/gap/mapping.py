@@ -8,13 +8,16 @@ from enum import StrEnum
 import polars as pl
 
 from orderack.diagnostics.gap.keys import found_share
-from orderack.diagnostics.gap.reading import LINE, Log, unusable
+from orderack.diagnostics.gap.reading import Log, unusable
 from orderack.diagnostics.gap.stamps import DayFirst, stamps
 
 _LOOKED_AT = 400
 """Rows of a column whose contents are tried."""
 
 _ID_ROWS = 2_000
+
+_MOST = 0.9
+"""Share of ids that join, over which no other columns are tried."""
 
 
 class Kind(StrEnum):
@@ -133,10 +136,6 @@ class Mapped:
     """`told` by `--map`, or guessed by its `name` or its `contents`."""
 
 
-Mapping_ = Mapping[str, str]
-"""Role → column, of one log."""
-
-
 def overrides(given: Sequence[str]) -> dict[tuple[str, str], str]:
     """`orders.id=order_name` and so on. Raises InvalidInput for a log or meaning that there is none of."""
     found: dict[tuple[str, str], str] = {}
@@ -253,6 +252,8 @@ def matched_ids(orders: Log, of_orders: Sequence[Mapped], other: Log, of_other: 
     Columns that were told stay; the named pair stays where it joins nearly as well as any.
     """
     one, two = _id_of(of_orders), _id_of(of_other)
+    if found_share(_some(other, two.column), orders.frame[one.column]) >= _MOST:
+        return one.column, two.column
     ones, twos = _candidates(orders, one), _candidates(other, two)
     shares = {(a, b): found_share(_some(other, b), orders.frame[a]) for a in ones for b in twos}
     best = max(shares, key=lambda pair: shares[pair])
@@ -288,6 +289,3 @@ def with_id(mapped: Sequence[Mapped], column: str) -> tuple[Mapped, ...]:
 def column_of(mapped: Sequence[Mapped], role: str) -> str | None:
     """The role's column; None: there is none."""
     return next((each.column for each in mapped if each.role == role), None)
-
-
-LINE_COLUMN = LINE

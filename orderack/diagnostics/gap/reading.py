@@ -168,7 +168,9 @@ def _json(text: str) -> tuple[pl.DataFrame, list[BadRow]]:
             bad.append(BadRow(line, "is no JSON object"))
             continue
         for name, words in _flat(value):
-            columns.setdefault(name, [None] * len(lines)).append(words)
+            if name not in columns:
+                columns[name] = [None] * len(lines)
+            columns[name].append(words)
         lines.append(line)
         for values in columns.values():
             if len(values) < len(lines):
