@@ -11,7 +11,7 @@ import typer
 
 from orderack.cli.exits import bad
 from orderack.cli.options import AsJson, By
-from orderack.cli.printing import console, print_facts, print_json, print_table, when, words
+from orderack.cli.printing import console, plain, print_facts, print_json, print_table, when, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.cli.shadow_store import (
@@ -113,7 +113,7 @@ def import_(
     else:
         typer.echo(f"{name}: {done.taken} events taken in, {done.repeated} known before.")
         for id_ in done.conflicts:
-            typer.echo(f"orderack: {id_}: another event came under this id before, and stands", err=True)
+            typer.echo(plain(f"orderack: {id_}: another event came under this id before, and stands"), err=True)
     if done.conflicts:
         raise typer.Exit(1)
 
@@ -164,9 +164,9 @@ def show(order: Ref, as_json: AsJson = False) -> None:
     for one in kept:
         to = one.role if one.recipient_sha256 is None else f"{one.role} {one.recipient_sha256[:12]}"
         head = f"{words(one.kind)}, revision {one.revision}, by {one.channel} to {to}, {when(one.at)}"
-        console().print(head, soft_wrap=True, markup=False, style="bold")
+        console().print(plain(head), soft_wrap=True, markup=False, style="bold")
         print_facts((("subject", one.subject), ("sha256", one.message_sha256)))
-        console().print(one.text or "(erased)", soft_wrap=True, markup=False)
+        console().print(plain(one.text or "(erased)"), soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -227,7 +227,7 @@ def _judge(store: str, id_: str | None, verdict: Verdict, as_json: bool) -> None
     else:
         until = f" until {when(verdict.expires_at)}" if verdict.expires_at else ""
         said = "" if changed else " (it was before)"
-        typer.echo(f"{verdict.subject}: {verdict.verdict} by {verdict.by}{until}{said}")
+        typer.echo(plain(f"{verdict.subject}: {verdict.verdict} by {verdict.by}{until}{said}"))
 
 
 async def _record(store: str, id_: str | None, verdict: Verdict) -> bool:

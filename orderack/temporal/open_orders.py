@@ -26,8 +26,8 @@ class OpenOrders(Value):
     number: str | None = None
     store: str | None = None
     stage: str | None = None
-    """`open` while nobody is needed, `review`, `escalated`, `cancelled` or `rejected`; of shadow orders `shadow`, or the
-    same behind `shadow_`."""
+    """`open` while nobody is needed, `review`, `escalated`, `cancelled` or `rejected`; of a shadow order `shadow`, or
+    one of these behind `shadow_`."""
     customer: str | None = None
     owner: str | None = None
     escalated: bool | None = None
