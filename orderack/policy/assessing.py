@@ -73,7 +73,8 @@ def assess_order(
     raised = (*_flags(order, store, source, found), *_undated(store, promise_note))
     waived = tuple(flag for flag in raised if flag.name in around.waived and flag.name not in NOT_WAIVABLE)
     standing = tuple(flag for flag in raised if flag not in waived)
-    decision, fired = decide(policy, order, standing, around), match(policy, order, standing)
+    fired = match(policy, order, standing)
+    decision = decide(policy, order, standing, around, fired)
     if decision.route is Route.REVIEW and not standing:
         standing = (Flag(name=FlagName.RULE, why=decision.why),)
     on = promise.on if promise else None

@@ -75,14 +75,16 @@ def match(policy: Policy, order: Order, flags: Sequence[Flag]) -> Match:
     return Match(rule=DEFAULT_RULE, why=default.why, then=default.then, tried=tuple(tried))
 
 
-def decide(policy: Policy, order: Order, flags: Sequence[Flag], around: Circumstances) -> Decision:
+def decide(
+    policy: Policy, order: Order, flags: Sequence[Flag], around: Circumstances, found: Match | None = None
+) -> Decision:
     """The decision for this order. Pure: the same arguments give the same decision; never raises.
 
     `flags` are those still standing (waived ones taken out). Any of them sends the order to review, and so does
     a rule that says so, a rule that could not be evaluated, or a buyer whom no channel reaches; a reviewer who
-    waived `rule` has answered these.
+    waived `rule` has answered these. `found`: what `match` answers to the same, where that is known already.
     """
-    found = match(policy, order, flags)
+    found = found or match(policy, order, flags)
     then = found.then
     store, source = policy.stores.get(order.store), policy.sources.get(order.source)
     legs = _legs(order, then, source, around.channels, store)
