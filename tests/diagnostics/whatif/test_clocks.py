@@ -121,7 +121,7 @@ def test_an_escalation_outlasts_the_day_in_the_stores_own_zone() -> None:
     of = course(row(1, plan(), short, late, receipt_at=end), PastTimes(clocks=[receipt(late, timedelta(hours=4.5))]))
     level = found(of)[ClockName.RESOLVE]
     assert (level.broken_before, level.broken_after) == (1, 1)
-    sooner = late + timedelta(hours=4, minutes=10)
+    sooner = late + timedelta(hours=3, minutes=30)  # past midnight in Berlin, not yet in UTC
     times = PastTimes(clocks=[receipt(late, sooner - late)])
     level = found(course(row(1, plan(), short, late, receipt_at=sooner), times))[ClockName.RESOLVE]
     assert (level.broken_before, level.broken_after) == (0, 1)
@@ -282,3 +282,10 @@ def test_nothing_of_a_cancelled_order_is_late_afterwards() -> None:
     assert levels[ClockName.ERP_RECEIPT].broken_before == levels[ClockName.ERP_RECEIPT].recorded == 1
     assert (levels[ClockName.UPDATE].broken_before, levels[ClockName.UPDATE].broken_after) == (0, 3)
     assert levels[ClockName.RESOLVE].broken_after == 0
+
+
+def test_how_soon_another_erp_would_answer_is_not_known() -> None:
+    other = Plan(**{name: getattr(plan(), name) for name in Plan.__slots__} | {"erp": "another"})
+    of = course(row(1, plan(), other), PastTimes(clocks=[receipt(START, minutes(3))]))
+    level = found(of)[ClockName.ERP_RECEIPT]
+    assert (level.unknown, level.estimate) == (1, None)
