@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities._books_sweep import BooksSweep
 from activities._boundary import translate
@@ -65,6 +66,7 @@ class Sweep:
                 await self._keep(_erp(name), sweep.progress)
                 while await sweep.step():
                     await self._keep(_erp(name), sweep.progress)
+                    _go_elsewhere()
                 closed = await self._ledger.close_over(name, self._now())
             except Unsupported as error:
                 return await self._cannot(name, sweep.progress, str(error))
@@ -126,6 +128,12 @@ class Sweep:
     async def _cannot(self, name: str, progress: Progress, why: str) -> SweepResult:
         await self._keep(_erp(name), progress, failure=f"cannot be asked: {why}"[:SAID])
         return SweepResult(cannot=why)
+
+
+def _go_elsewhere() -> None:
+    """A worker that is told to stop is not kept from it: another goes on with the next page."""
+    if activity.is_worker_shutdown():
+        raise ApplicationError("the worker stops; another goes on", type="Stopping")
 
 
 def _erp(name: str) -> str:

@@ -131,10 +131,12 @@ class Sweeping:
             self.world.sleep,
         )
 
-    async def erp_swept(self, after: Progress | None = None) -> SweepResult:
+    async def erp_swept(self, after: Progress | None = None, *, stopping: bool = False) -> SweepResult:
         """One attempt; `after`: where an earlier one was, as its last heartbeat said."""
         environment = ActivityEnvironment()
         environment.on_heartbeat = lambda *details: self.beats.extend(details)
+        if stopping:
+            environment.worker_shutdown()
         if after is not None:
             details = [after.model_dump(mode="json")]
             environment.info = changed(environment.info, heartbeat_details=details, attempt=2)

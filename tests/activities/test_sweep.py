@@ -225,6 +225,18 @@ async def test_a_worker_that_is_killed_loses_one_page_at_most(sweeping: Sweeping
     assert [ref.number for ref, _ in sweeping.erp.asked[before:]] == [f"N-{number}" for number in range(25, 60)]
 
 
+async def test_a_worker_that_is_told_to_stop_leaves_after_its_page_and_another_goes_on(sweeping: Sweeping) -> None:
+    for number in range(60):
+        await sweeping.waiting(f"N-{number:02}")
+    with pytest.raises(ApplicationError, match="another goes on"):
+        await sweeping.erp_swept(stopping=True)
+    assert sweeping.beats[-1].asked == 25
+    (state,) = await sweeping.world.ledger.sweeps()
+    assert (state.failure, state.ended_at) == ("", None), "nothing is wrong with the ERP"
+    assert (await sweeping.erp_swept(after=sweeping.beats[-1])).asked == 60
+    assert len(sweeping.erp.asked) == 60
+
+
 @pytest.mark.parametrize("failure", [Unavailable("500 for just this one"), Refused("it chokes on that number")])
 async def test_one_order_that_the_erp_chokes_on_does_not_keep_the_others_from_their_end(
     sweeping: Sweeping, failure: Exception

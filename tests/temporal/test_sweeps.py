@@ -7,7 +7,7 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities._erp_sweep import Progress
 from orderack.contracts import names
@@ -80,6 +80,10 @@ async def test_a_sweep_by_hand_joins_the_one_that_somebody_has_begun(temporal: T
         assert [await each.result() for each in begun] == [SweepResult(asked=7)] * 3
         assert sweeper.begun == 1
         assert await (await begin(client, BOOKS)).result() == SweepResult(waiting=3)
+    for request in (SweepRequest(erp="main"), BOOKS):
+        history = await client.get_workflow_handle(f"{id_of(request)}/now").fetch_history()
+        replayer = Replayer(workflows=WORKFLOWS, workflow_runner=InTimeRunner(), data_converter=client.data_converter)
+        await replayer.replay_workflow(history)
 
 
 async def test_a_sweep_by_hand_joins_the_one_of_the_schedule(temporal: Temporal) -> None:
