@@ -147,9 +147,14 @@ class Found:
     say: str
 
 
-async def search(visit: Visit) -> Response:
+async def no_search(visit: Visit) -> Response:
+    """What was looked for is not in the address, so that no log and no history keeps it: begin anew."""
+    return visit.to("/board")
+
+
+async def search(visit: Visit, form: Mapping[str, str]) -> Response:
     """By any id, e-mail address or telephone number; what may be said of each. Only this person's stores."""
-    text = visit.request.query_params.get("q", "").strip()[:200]
+    text = form.get("q", "").strip()[:200]
     if visit.person.wall:
         raise NOT_FOUND
     rows = [row for row in await visit.board.ledger.find(text, FOUND) if visit.person.may(row.ref.store, Role.VIEWER)]

@@ -16,11 +16,12 @@ def routes(board: Board) -> list[Route]:
     shown = {
         "/board": pages.show_board,
         "/board/stream": pages.stream,
-        "/board/find": pages.search,
+        "/board/find": pages.no_search,
         f"/board/order/{_ORDER}": pages.show_order,
         f"/board/sheet/{_ORDER}": pages.show_sheet,
     }
     done = {
+        "/board/find": pages.search,
         "/board/logout": doors.log_out,
         "/board/claim": acts.claim,
         "/board/channel": acts.channel,

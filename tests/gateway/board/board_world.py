@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import httpx
+from starlette.requests import Request
 
 from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.contracts.queries import ClockStatus, OrderStatus, Timeline
@@ -18,6 +19,7 @@ from orderack.errors import OrderUnknown
 from orderack.gateway.app import create_app
 from orderack.gateway.board.parts import Board, board_of
 from orderack.gateway.board.settings import BoardSettings
+from orderack.gateway.board.web import Visit
 from orderack.gateway.keys import ApiKeys
 from orderack.temporal.open_orders import OpenOrder, OpenOrders
 from tests.gateway.conftest import PUBLIC, Gateway, parts_with
@@ -167,12 +169,28 @@ class Browser:
     async def acts(self, action: str, holding: str = "", **fields: str) -> httpx.Response:
         return await self.post(action, **self.form(action, holding) | fields)
 
+    async def finds(self, text: str) -> httpx.Response:
+        """Look for an order from the board."""
+        await self.get("/board")
+        return await self.acts("/board/find", q=text)
+
     async def said(self, answer: httpx.Response) -> str:
         """What the page says after an act."""
         assert answer.status_code == 303, words(answer)
         shown = await self.get(answer.headers["location"])
         found = re.search(r'class="said [a-z]+" role="status">(.*?)</p>', shown.text)
         return html.unescape(found[1]) if found else ""
+
+
+def visit_of(desk: World, browser: Browser) -> Visit:
+    """The stream's request, as the browser would make it."""
+    name = desk.board.sessions.cookie
+    cookie = next(value for key, value in browser.http.cookies.items() if key == name)
+    headers = [(b"cookie", f"{name}={cookie}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/board/stream", "query_string": b"", "headers": headers}
+    found = desk.board.sessions.read(cookie)
+    assert found
+    return Visit(desk.board, Request(scope), *found)
 
 
 def words(response: httpx.Response) -> str:

@@ -12,10 +12,22 @@ from orderack.gateway.board.doors import next_page
 from orderack.gateway.board.once import OneTimeLinks, once_url
 from orderack.gateway.board.roles import EVERY_STORE, GroupRoles, KeyRoles, Person, Role
 from orderack.gateway.keys import ApiKeys
-from tests.gateway.board.board_world import ADA, BOSS, ELSEWHERE, KEYS, SECRET, SHOP, WALL, World, a_world, words
+from tests.gateway.board.board_world import (
+    ADA,
+    BOSS,
+    ELSEWHERE,
+    KEYS,
+    SECRET,
+    SHOP,
+    WALL,
+    World,
+    a_world,
+    visit_of,
+    words,
+)
 from tests.gateway.conftest import PUBLIC, Gateway
 
-PAGES = ["/board", "/board/find?q=1", "/board/order/demo/1001", "/board/sheet/demo/1001"]
+PAGES = ["/board", "/board/order/demo/1001", "/board/sheet/demo/1001"]
 
 
 @pytest.mark.parametrize("path", ["/board", "/board/login", "/board/stream", "/board/assets/board.css"])
@@ -114,6 +126,8 @@ async def test_a_wall_screen_stays_logged_in_and_sees_no_order(desk: World) -> N
     assert "<form" not in page.text.replace('<form id="claim"', "")
     for path in PAGES[1:]:
         assert (await browser.get(path)).status_code == 404
+    csrf = desk.board.sessions.csrf(visit_of(desk, browser).session)
+    assert (await browser.post("/board/find", csrf=csrf, q="1001")).status_code == 404
     desk.gateway.clock.ahead = timedelta(days=31)
     assert (await browser.get("/board?wall")).status_code == 303
 
@@ -168,7 +182,7 @@ async def test_nobody_sees_another_stores_orders(desk: World) -> None:
         store = "other" if hidden == "2002" else "demo"
         for kind in ("order", "sheet"):
             assert (await browser.get(f"/board/{kind}/{store}/{hidden}")).status_code == 404
-        assert "Nothing found" in (await browser.get(f"/board/find?q={hidden}")).text
+        assert "Nothing found" in (await browser.finds(hidden)).text
         desk.board.feed.fresh()
     both = await (await desk.logged_in(BOSS)).get("/board")
     assert "1001" in both.text

@@ -10,16 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
 
 from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.order import Address, Customer, Line, OrderRef
 from orderack.gateway.board.feed import Feed
 from orderack.gateway.board.pages import _changes
-from orderack.gateway.board.web import Visit
 from orderack.ports import BoardRecord
 from orderack.temporal.open_orders import OpenOrder
-from tests.gateway.board.board_world import ADA, BOSS, Browser, World, words
+from tests.gateway.board.board_world import ADA, BOSS, Browser, World, visit_of, words
 from tests.gateway.page_world import stored
 from tests.gateway.test_intake import take_away
 from tests.temporal.server import now
@@ -91,12 +89,12 @@ async def test_what_an_order_says_is_text_wherever_it_stands(text: str, desk: Wo
         Journal(ref=order.ref, stage=Stage.REVIEW, revision=1, owner=text[:200], entries=(opened,))
     )
     browser = await desk.logged_in()
-    for path in ("/board", "/board/order/demo/9", "/board/sheet/demo/9", "/board/find?q=9"):
-        page = await browser.get(path)
+    for path in ("/board", "/board/order/demo/9", "/board/sheet/demo/9", ""):
+        page = await browser.get(path) if path else await browser.finds("9")
         assert page.status_code == 200, path
         assert "<script>alert" not in page.text
         assert 'onmouseover="alert' not in page.text
-        assert text != HOSTILE["template"] or "{{ 7*7 }}" in words(page) or path == "/board/find?q=9"
+        assert text != HOSTILE["template"] or "{{ 7*7 }}" in words(page) or not path
         assert not {"\u202e", "\u2066", "\u200b", "\u0007"} & set(page.text), path
         assert len(page.content) < 150_000
 
@@ -119,17 +117,6 @@ def browser_action(text: str) -> str:
 
 
 # -- live ----------------------------------------------------------------------------------------------------
-
-
-def visit_of(desk: World, browser: Browser) -> Visit:
-    """The stream's request, as the browser would make it."""
-    name = desk.board.sessions.cookie
-    cookie = next(value for key, value in browser.http.cookies.items() if key == name)
-    headers = [(b"cookie", f"{name}={cookie}".encode())]
-    scope = {"type": "http", "method": "GET", "path": "/board/stream", "query_string": b"", "headers": headers}
-    found = desk.board.sessions.read(cookie)
-    assert found
-    return Visit(desk.board, Request(scope), *found)
 
 
 async def parts(desk: World, browser: Browser) -> AsyncGenerator[dict[str, str]]:
@@ -267,7 +254,7 @@ async def test_an_order_that_only_temporal_knows_is_found(desk: World) -> None:
     fresh = OrderRef(store="demo", number="new")
     desk.orders.standing[fresh] = desk.orders.standing[order.ref].model_copy(update={"ref": fresh})
     browser = await desk.logged_in()
-    answer = await browser.get("/board/find?q=demo/new")
+    answer = await browser.finds("demo/new")
     assert answer.headers["location"] == "/board/order/demo/new"
     assert (await browser.get("/board/order/demo/new")).status_code == 200
     assert (await browser.get("/board/order/demo/unknown")).status_code == 404
@@ -331,3 +318,12 @@ async def test_what_is_not_confirmed_has_no_sheet(desk: World) -> None:
     answer = await (await desk.logged_in()).get("/board/sheet/demo/1001")
     assert answer.status_code == 409
     assert "Nothing of it is confirmed yet" in words(answer)
+
+
+async def test_what_is_looked_for_stands_in_no_address(desk: World) -> None:
+    await desk.order()
+    browser = await desk.logged_in()
+    found = await browser.finds("ada@example.com")
+    assert "1001" in words(found)
+    assert "ada" not in str(found.request.url)
+    assert (await browser.get("/board/find?q=ada@example.com")).headers["location"] == "/board"
