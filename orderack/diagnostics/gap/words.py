@@ -73,7 +73,7 @@ def sentence(ruling: RulingFigures, channels: Sequence[ChannelFigures]) -> str:
         case Verdict.TRIGGER:
             return _trigger(ruling)
         case Verdict.MIXED:
-            parts = ", ".join(f"{NAMES[part.cause]} ({percent(part.share)})" for part in ruling.parts)
+            parts = "; ".join(f"{percent(part.share)} {NAMES[part.cause]}" for part in ruling.parts)
             where = _where(channels)
             return f"The gap has more than one cause: {parts}.{where}"
         case Verdict.REFUSED:
@@ -96,12 +96,13 @@ def _slow(ruling: RulingFigures) -> bool:
 
 def _where(channels: Sequence[ChannelFigures]) -> str:
     """Which channel shows what, as far as each has orders enough."""
-    known = [
-        f"{each.channel}: {' and '.join(NAMES[p.cause].split(' (')[0].split(':')[0] for p in each.ruling.parts)}"
+    known = {
+        each.channel: " and ".join(NAMES[p.cause].split(" (")[0].split(":")[0] for p in each.ruling.parts)
         for each in channels
         if each.ruling.parts
-    ]
-    return f" By channel: {'; '.join(known)}." if len(known) > 1 else ""
+    }
+    said = "; ".join(f"{channel}: {causes}" for channel, causes in known.items())
+    return f" By channel: {said}." if len(set(known.values())) > 1 else ""
 
 
 def _refused(ruling: RulingFigures) -> str:
