@@ -1,7 +1,7 @@
 """`submit_to_erp`: book one revision in the ERP, once, however often it is asked."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -13,7 +13,11 @@ from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import ActKind, Erp, KeptAct, Ledger
+from orderack.ports.channel_book import of_erp
 from orderack.telemetry import metrics
+
+PAUSED_FOR = timedelta(minutes=5)
+"""Asked again so often whether an ERP that was paused still is."""
 
 
 class SubmitToErp:
@@ -38,6 +42,7 @@ class SubmitToErp:
         erp = self._erps.get(request.erp)
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
+        await self._unless_paused(request.erp)
         try:
             with erp_call(request.erp, "submit"):
                 booking = await self._door.submit(erp, stored.order, request.revision)
@@ -62,6 +67,12 @@ class SubmitToErp:
             receipt=booking.receipt,
             reason="" if booking.receipt else booking.waits,
         )
+
+    async def _unless_paused(self, erp: str) -> None:
+        """Raises Unavailable while an operator has paused it: nothing is sent, and whoever resumes it wakes us."""
+        pause = (await self._ledger.paused()).get(of_erp(erp))
+        if pause is not None:
+            raise Unavailable(f"the ERP {erp} is paused by {pause.by}", PAUSED_FOR)
 
     async def _keep(self, request: SubmitToErpRequest) -> ErpSubmission:
         """The old flow books it; its receipt is waited for, and asked for, as if it were ours."""

@@ -18,6 +18,7 @@ from orderack.erps import load
 from orderack.errors import Misconfigured, OrderAckError
 from orderack.policy.load import load_policy
 from orderack.policy.model import Policy
+from orderack.ports.channel_book import of_erp
 from orderack.registry import ErpSpec, prefix_of
 from orderack.settings import Settings
 
@@ -36,6 +37,8 @@ class ErpRow(Value):
     stores: tuple[str, ...] = ()
     asked_at: AwareDatetime | None = None
     """When it was last asked for receipts, with success."""
+    paused_by: Text = ""
+    """Who has paused it; empty: it is given orders."""
     once: Text = ""
     receipts: Text = ""
 
@@ -57,15 +60,16 @@ def erps(markdown: Markdown = False, as_json: AsJson = False) -> None:
         typer.echo(page(specs), nl=False)
         return
     policy, problem = _policy()
-    asked, away = run(_asked())
+    asked, pauses, away = run(_asked())
     installed = {name: name for name in specs} | {
         name: row.system for name, row in (policy.erps if policy else {}).items() if row.system in specs
     }
     rows = tuple(_row(name, system, specs[system], policy, asked) for name, system in installed.items())
+    rows = tuple(row.model_copy(update={"paused_by": pauses.get(row.name, "")}) for row in rows)
     if as_json:
         print_json(ErpList(erps=rows, problem=problem or away))
         return
-    cells = ((row.name, row.system, row.state, ", ".join(row.stores) or None, row.asked_at) for row in rows)
+    cells = ((row.name, row.system, _state(row), ", ".join(row.stores) or None, row.asked_at) for row in rows)
     print_table(("ERP", "system", "state", "stores", "last asked for receipts"), cells)
     ready = sum(row.state == "ready" for row in rows)
     typer.echo(
@@ -100,10 +104,17 @@ def _policy() -> tuple[Policy | None, str]:
         return None, "Stores are not known: the policy cannot be read; `orderack policy check` says why."
 
 
-async def _asked() -> tuple[Mapping[str, AwareDatetime], str]:
+def _state(row: ErpRow) -> str:
+    return f"{row.state}; paused by {row.paused_by}" if row.paused_by else row.state
+
+
+async def _asked() -> tuple[Mapping[str, AwareDatetime], Mapping[str, str], str]:
+    """When each was last asked, and who has paused which."""
     try:
         async with the_ledger() as ledger:
-            return dict(await ledger.looked_at()), ""
+            paused = await ledger.paused()
+            pauses = {key.removeprefix(of_erp("")): one.by for key, one in paused.items() if "/" in key}
+            return dict(await ledger.looked_at()), pauses, ""
     except (OrderAckError, SQLAlchemyError, OSError) as error:
         words = str(error) if isinstance(error, OrderAckError) else f"the ledger failed ({type(error).__name__})"
-        return {}, f"When they were asked is not known: {words}"[:500]
+        return {}, {}, f"When they were asked is not known: {words}"[:500]

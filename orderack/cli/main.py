@@ -12,6 +12,7 @@ from orderack.cli import (
     audit_commands,
     channel_commands,
     codec_commands,
+    erp_commands,
     evidence_commands,
     gap_commands,
     ledger_commands,
@@ -102,6 +103,7 @@ app.add_typer(review_commands.app, name="review")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(channel_commands.app, name="channel")
 app.add_typer(codec_commands.app, name="codec")
+app.add_typer(erp_commands.app, name="erp")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(gap_commands.app, name="gap")
 app.add_typer(ledger_commands.app, name="ledger")

@@ -32,8 +32,13 @@ class Reach(Value):
         return self.opted_in_at is None or self.opted_in_at <= self.opted_out_at
 
 
+def of_erp(name: str) -> str:
+    """The key of an ERP's pause: no channel's name has a slash in it."""
+    return f"erp/{name}"
+
+
 class Pause(Value):
-    """A channel that an operator has paused."""
+    """A channel, or an ERP (`of_erp`), that an operator has paused."""
 
     channel: Name
     at: AwareDatetime

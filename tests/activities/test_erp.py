@@ -8,13 +8,14 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import Outages
 from activities.cancel_in_erp import ON_ITS_WAY, CancelInErp
-from activities.submit_to_erp import SubmitToErp
+from activities.submit_to_erp import PAUSED_FOR, SubmitToErp
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.contracts.journal import Event
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import InDoubt, OrderAckError, Refused, Unavailable
-from orderack.ports import Booking
+from orderack.ports import Booking, Pause
+from orderack.ports.channel_book import of_erp
 from tests.activities.fakes import ScriptedErp, failing
 from tests.activities.world import NOW, World
 from tests.ledger.samples import REF, entry, journal, order
@@ -53,6 +54,19 @@ def erp(world: World) -> ScriptedErp:
 
 async def _written(world: World) -> list[int]:
     return [line.seq for line in await world.ledger.entries(REF)]
+
+
+async def test_an_erp_that_is_paused_is_given_nothing_until_it_is_resumed(world: World, erp: ScriptedErp) -> None:
+    await world.ledger.pause(Pause(channel=of_erp("main"), at=NOW, by="ann"))
+    await world.ledger.pause(Pause(channel="main", at=NOW, by="a channel of that name is another thing"))
+    with pytest.raises(ApplicationError, match="the ERP main is paused by ann") as caught:
+        await submit(world)
+    assert caught.value.next_retry_delay == PAUSED_FOR
+    assert erp.booked == []
+    assert await _written(world) == [4], "what the order did so far is on the record all the same"
+    await world.ledger.resume(of_erp("main"))
+    assert (await submit(world)).answer is ErpAnswer.SUBMITTED
+    assert len(erp.booked) == 1
 
 
 async def test_a_revision_is_booked_once_and_its_journal_written_once(world: World, erp: ScriptedErp) -> None:

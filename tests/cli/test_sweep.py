@@ -28,7 +28,7 @@ async def ledger(bare: Terminal) -> AsyncIterator[SqlLedger]:
 
 
 async def captured(ledger: SqlLedger, number: str, *events: Event, stock: int | None = None) -> OrderRef:
-    """An order of today, paid, for 2.5 mugs and 20.00 EUR, its receipt late at once; `stock`: what the ERP said of them."""
+    """An order of today, paid, for 2.5 mugs and 20.00 EUR, its receipt late at once; `stock`: the ERP's."""
     now = datetime.now(UTC) - timedelta(hours=1)
     content = order(number, external=f"gid-{number}").model_copy(
         update={"trigger_at": now, "payment": Payment(status=PaymentStatus.CONFIRMED)}
@@ -158,3 +158,18 @@ async def test_the_oversell_report_names_the_gap_that_each_unit_fell_in(bare: Te
     assert (sku["sku"], Decimal(sku["units"]), Decimal(sku["oversold"])) == ("MUG", Decimal(5), Decimal(1))
     assert [window["ref"]["number"] for window in sku["windows"]] == ["1002"]
     assert "open" in (bare.folder / "oversell.html").read_text()
+
+
+async def test_an_erp_is_paused_by_name_and_resumed_and_no_channel_with_it(bare: Terminal, ledger: SqlLedger) -> None:
+    assert (await bare("erp", "pause", "nowhere")).code == 2
+    assert (await bare("erp", "pause", "sandbox", "--by", " ")).code == 2
+    paused = await bare("erp", "pause", "sandbox", "--reason", "upgrade")
+    assert (paused.code, "sandbox is paused" in paused.out) == (0, True)
+    assert "was paused already" in (await bare("erp", "pause", "sandbox")).out
+    assert "paused by grace" in (await bare("erps")).out
+    assert set(await ledger.paused()) == {"erp/sandbox"}
+    resumed = await bare("erp", "resume", "sandbox")
+    assert resumed.code == 0
+    assert "within five minutes" in resumed.err, "Temporal is away: nobody could be woken"
+    assert "was not paused" in (await bare("erp", "resume", "sandbox")).out
+    assert await ledger.paused() == {}

@@ -21,8 +21,9 @@ import yaml
 
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Order
-from orderack.embedded.demo.driver import Driver
+from orderack.embedded.demo.driver import Driver, told
 from orderack.embedded.demo.orders import an_order
 from orderack.embedded.stack import Ports, Stack, running
 from orderack.ledger.repository import open_ledger
@@ -149,6 +150,35 @@ async def test_an_erp_that_is_down_makes_no_exceptions_and_is_said_so(driver: Dr
     code, found = await process
     assert found["exceptions"] == []
     await driver.confirmed(waiting.ref)
+
+
+async def test_orders_of_an_erp_that_is_paused_wait_and_are_tried_the_oldest_first_when_it_is_resumed(
+    driver: Driver,
+) -> None:
+    code, paused = await command(driver.stack, "erp", "pause", "sandbox", "--by", "ann", "--reason", "upgrade")
+    assert (code, paused["changed"]) == (0, True)
+    code, again = await command(driver.stack, "erp", "pause", "sandbox", "--by", "ben")
+    assert (again["changed"], again["by"]) == (False, "ann")
+    orders = [an_order(driver.number(60 + place), 60 + place) for place in range(3)]
+    for one in orders:
+        await driver.hand_in(one)
+        await driver.until(one.ref, lambda s: waits(s) and bool(told(s)), "wait, its buyer told that it arrived")
+    await asyncio.sleep(3)
+    assert not set(await submitted(driver)) & {str(one.ref) for one in orders}, "nothing was tried"
+    code, resumed = await command(driver.stack, "erp", "resume", "sandbox")
+    assert (code, resumed["woken"], resumed["problem"]) == (0, 3, "")
+    for one in orders:
+        status = await driver.confirmed(one.ref)
+        assert [message.kind for message in told(status)] == [Kind.RECEIVED, Kind.CONFIRMATION], "each was told once"
+    ours = {str(one.ref) for one in orders}
+    assert [ref for ref in await submitted(driver) if ref in ours] == [str(one.ref) for one in orders]
+    assert (await command(driver.stack, "erp", "resume", "sandbox"))[1]["changed"] is False
+
+
+async def submitted(driver: Driver) -> list[str]:
+    """The orders that the ERP was given, in that order."""
+    log = (await driver.http.get(f"{driver.stack.sandbox_url}/log")).json()["accepted"]
+    return [one["recipient"] for one in log if (one["target"], one["operation"]) == ("erp", "send")]
 
 
 @pytest.mark.long
