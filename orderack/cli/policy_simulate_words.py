@@ -8,7 +8,7 @@ import typer
 from orderack.cli.printing import console, plain, print_table, table, when
 from orderack.diagnostics.whatif.load import Load
 from orderack.diagnostics.whatif.result import Differences, Group, Level, SelfCheck, Simulation
-from orderack.diagnostics.whatif.words import checked, estimated, money, not_kept, percent
+from orderack.diagnostics.whatif.words import checked, estimated, money, most, not_kept, percent
 
 GROUPS = 8
 """Changes shown of each kind; all of them stand in --json and in the page."""
@@ -99,8 +99,7 @@ def _kind(kind: Differences) -> None:
 def _group(group: Group) -> Sequence[object]:
     first = group.examples[0]
     rules = first.rule_after if first.rule_before == first.rule_after else f"{first.rule_before} → {first.rule_after}"
-    named = ", ".join(example.order for example in group.examples)
-    return (group.title, group.before, group.after, group.orders, money(group.worth), rules, named)
+    return (group.title, group.before, group.after, group.orders, most(group.worth), rules, first.order)
 
 
 def _every(found: Simulation) -> None:

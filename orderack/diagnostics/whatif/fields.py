@@ -118,7 +118,7 @@ def _received(seen: Seen) -> str:
 def _silent(seen: Seen) -> str:
     decision = seen.decision
     silent = decision.withhold_received and decision.withhold_updates
-    return "nothing while it waits" if silent or not decision.legs else "hears while it waits"
+    return "the buyer hears nothing" if silent or not decision.legs else "the buyer hears"
 
 
 def _language(seen: Seen) -> str:
@@ -170,7 +170,7 @@ FIELDS: tuple[Field, ...] = (
     Field("route", Kind.ROUTED, "route", _route),
     REASONS,
     Field("received", Kind.TOLD, "“received” goes out", _received),
-    Field("silent", Kind.TOLD, "while it waits the buyer hears", _silent),
+    Field("silent", Kind.TOLD, "while it waits", _silent),
     Field("gate", Kind.TOLD, "gate", lambda seen: seen.decision.gate.value),
     Field("channels", Kind.TOLD, "told by", _first_channels),
     Field("fallback", Kind.TOLD, "then by, in turn", _fallbacks),

@@ -24,6 +24,12 @@ def money(worth: Worth) -> str:
     return ", ".join(said) + (f" and {left} more {'currency' if left == 1 else 'currencies'}" if left > 0 else "")
 
 
+def most(worth: Worth) -> str:
+    """The largest sum, and how many other currencies there are: `1,234.50 EUR +2`."""
+    first, *others = worth.items()
+    return f"{first[1]:,.2f} {first[0]}{f' +{len(others)}' if others else ''}"
+
+
 def percent(share: float) -> str:
     """A share as people read it; a small one is never called nothing."""
     if 0 < share < 0.001:
