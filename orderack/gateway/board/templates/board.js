@@ -17,21 +17,35 @@
     const again = [...part.querySelectorAll("a, button")].find((each) => (each.dataset.k || each.getAttribute("href")) === key);
     if (again) again.focus({ preventScroll: true });
   };
-  const stream = new EventSource(grid.dataset.stream);
-  stream.addEventListener("hello", () => show("good", "Live"));
-  stream.addEventListener("board", (event) => {
-    show("good", "Live");
-    for (const [name, html] of Object.entries(JSON.parse(event.data))) {
-      const part = document.getElementById("part-" + name);
-      if (part) exchange(part, html);
-    }
-    document.documentElement.dataset.looked = Date.now();
+  let stream = null;
+  const close = () => {
+    if (stream) stream.close();
+    stream = null;
+  };
+  const open = () => {
+    close();
+    const mine = (stream = new EventSource(grid.dataset.stream));
+    mine.addEventListener("hello", () => show("good", "Live"));
+    mine.addEventListener("board", (event) => {
+      show("good", "Live");
+      for (const [name, html] of Object.entries(JSON.parse(event.data))) {
+        const part = document.getElementById("part-" + name);
+        if (part) exchange(part, html);
+      }
+    });
+    mine.addEventListener("out", () => location.reload());
+    mine.addEventListener("error", () => {
+      show("late", "Reconnecting");
+      if (mine.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+    });
+  };
+  // A browser keeps few lines open to one host: a tab that nobody sees gives its own up.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return open();
+    close();
+    show("quiet", "Paused");
   });
-  stream.addEventListener("out", () => location.reload());
-  stream.addEventListener("error", () => {
-    show("late", "Reconnecting");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
-  });
-  addEventListener("pagehide", () => stream.close());
+  addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  open();
 })();
