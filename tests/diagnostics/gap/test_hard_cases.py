@@ -133,14 +133,24 @@ def test_channels_with_different_causes_are_a_mixture_and_each_with_enough_order
 
 
 def test_channels_at_levels_of_their_own_are_no_variation(tmp_path: Path) -> None:
-    """The marketplace's orders take five times as long as the web's: each consistently."""
+    """Ten small marketplaces, the slowest ten times as slow as the fastest: each consistently."""
     at = captures(N, 10)
-    web = np.random.default_rng(7).random(N) < 0.5
-    made = Made(at, at + steady(N, 100) * np.where(web, 1, 5), channel=np.where(web, "web", "amazon").tolist())
+    which = np.random.default_rng(7).integers(0, 10, N)
+    made = Made(at, at + steady(N, 60) * (1 + which), channel=[f"market {each}" for each in which])
     found = made.diagnosed(tmp_path).diagnosis
     assert found.verdict is Verdict.ERP_QUEUE
-    assert [each.ruling.verdict for each in found.channels] == [Verdict.REFUSED] * 2
-    assert all(each.ruling.delay and each.ruling.variation for each in found.channels)
+    assert [each.ruling.verdict for each in found.channels] == [Verdict.REFUSED] * 10
+    assert all(each.ruling.delay for each in found.channels)
+
+
+def test_a_mailer_that_is_more_uneven_than_the_erp_does_not_make_the_trigger(tmp_path: Path) -> None:
+    """The confirmation waits, but what the mailer adds hides that it follows the receipt."""
+    at = captures(N, 10)
+    booked = at + steady(N, 60, 0.04)
+    found = Made(at, booked, booked + steady(N, 20, 0.7, seed=9)).diagnosed(tmp_path).diagnosis
+    assert found.ruling.sequence is not None
+    assert found.ruling.sequence.excess.value < 0.2
+    assert found.verdict is Verdict.ERP_QUEUE
 
 
 def test_the_integrations_stamps_take_the_delay_apart_whatever_its_pattern(tmp_path: Path) -> None:
