@@ -9,7 +9,7 @@ from scipy.stats import betabinom
 from orderack.contracts.journal import ClockName, Event
 from orderack.diagnostics.whatif.clocks import Course
 from orderack.diagnostics.whatif.levels import Replayed
-from orderack.diagnostics.whatif.load import arrivals, handling, handling_minutes, load
+from orderack.diagnostics.whatif.load import Arrival, arrivals, handling, handling_minutes, load
 from orderack.diagnostics.whatif.plans import Compared, Plan
 from orderack.diagnostics.whatif.result import Level
 from orderack.diagnostics.whatif.shares import ENOUGH, estimate, quantile
@@ -33,7 +33,7 @@ def plan(route: Route = Route.STRAIGHT, **levels: timedelta) -> Plan:
         gate=Gate.ACK_GATED,
         withheld=route is Route.REVIEW,
         silent=False,
-        levels=ServiceLevels(**levels),  # type: ignore[arg-type]
+        levels=ServiceLevels(**levels),
         erp="sandbox",
         team="operations",
         reviewers=("order-desk", "operations-lead"),
@@ -192,8 +192,9 @@ def test_holding_goes_out_for_what_was_confirmed_later() -> None:
 
 
 def test_the_review_load_is_counted_by_hour_in_the_stores_zone() -> None:
-    before, after = [], []
-    rows = []
+    before: list[Arrival] = []
+    after: list[Arrival] = []
+    rows: list[Compared] = []
     for number in range(6):
         of = row(number, plan(), plan(Route.REVIEW), START + timedelta(minutes=20 * number))
         was, will = arrivals(Course(of.ref, (of,), PastTimes()))
