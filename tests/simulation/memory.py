@@ -15,7 +15,7 @@ from orderack.domain.evidence import EvidenceEvent, EvidenceFact
 from orderack.domain.order import OrderRef
 from orderack.domain.source import Answered, AnswerKey, AnswerState
 from orderack.errors import Unavailable
-from orderack.ports import ClaimResult, Message, StoredRevision, StoredSend, Terms
+from orderack.ports import ClaimResult, Message, Pause, StoredRevision, StoredSend, Terms
 
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 VOUCHED = frozenset({SendState.REJECTED, SendState.UNKNOWN})
@@ -77,6 +77,10 @@ class MemoryLedger:
     async def is_shadow(self, ref: OrderRef) -> bool:
         self._reach()
         return False
+
+    async def paused(self) -> Mapping[str, Pause]:
+        self._reach()
+        return {}
 
     async def claim(
         self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None

@@ -32,11 +32,11 @@ def page(report: Report, made_at: datetime) -> str:
         "unseen": plots.unseen,
     }
     # The drawings are made here, of figures; channels' names in them are escaped by the one who draws.
-    pictures = {name: Markup(draw(report)) for name, draw in drawn.items()} if len(report.flow) > 1 else {}  # noqa: S704
+    pictures = {name: Markup(draw(report)) for name, draw in drawn.items()} if len(report.flow) > 1 else {}  # noqa: S704 - our SVG
     style = _TEMPLATES.get_template("gap.css").render()
     return _TEMPLATES.get_template("gap.html").render(
         d=report.diagnosis,
-        style=Markup(style),  # noqa: S704
+        style=Markup(style),  # noqa: S704 - our stylesheet
         plots=pictures,
         made_at=made_at.astimezone(UTC),
         zone=report.zone,

@@ -36,6 +36,6 @@ def page(found: Simulation) -> str:
         check=found.self_check,
         not_kept=list(words.not_kept(found.self_check)),
         # Drawn by us from figures and fixed words alone; what an order says is in no picture.
-        plots={name: Markup(svg) for name, svg in drawn.items()},  # noqa: S704
-        css=Markup(_TEMPLATES.get_template("what_if.css").render()),  # noqa: S704
+        plots={name: Markup(svg) for name, svg in drawn.items()},  # noqa: S704 - our SVG
+        css=Markup(_TEMPLATES.get_template("what_if.css").render()),  # noqa: S704 - our stylesheet
     )
