@@ -25,6 +25,7 @@ NO_SECRET = {
     "row['content_hash'] != digest(row['fact'])": "the same",
     "row['content_hash'] == digest(row['fact'])": "the same",
     "audit.sha256(str(text)) != fact[digest]": "the same",
+    "party != self.client.client_id": "the name of an OpenID Connect client; the token's signature was verified",
     "token == at.token": "the next page of a list",
     "token.text in bound": "a word of a rule",
     "name in given": "the name of a field",
