@@ -197,7 +197,8 @@ async def test_a_worker_that_is_killed_in_the_middle_goes_on_where_it_was(driver
     code, found = await sweep
     assert (code, found["exceptions"]) == (0, [])
     (swept,) = found["sweeps"]
-    of_all = MANY + 1  # the one that the ERP lost still waits; a person has it
-    assert (swept["found"]["waiting"], swept["found"]["asked"]) == (of_all, of_all)
+    # The one that the ERP lost still waits; a person has it. What was receipted in the pages that no heartbeat had told
+    # of by the kill does not wait any more when the next worker counts.
+    assert 1 < swept["found"]["asked"] == swept["found"]["waiting"] <= MANY + 1
     for one in orders:
         await driver.confirmed(one.ref)

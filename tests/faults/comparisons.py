@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 SECRET = re.compile(
-    r"(^|_)(signature|secret|secret_value|digest|hexdigest|mac|hmac|hmac_sha256|password|authorization|sig|login"
+    r"(^|_)(signature|secret|secret_value|digest|hexdigest|mac|hmac|hmac_sha256|password|authorization|sig|login|nonce"
     r"|api_key|key_header|client_id|token|expected|right|candidate|given|bare)$",
     re.MULTILINE,
 )
