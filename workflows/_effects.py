@@ -316,6 +316,7 @@ class Effects:
                 revision=state.revision,
                 owner=state.owner,
                 next_due_at=upcoming[0].at if upcoming else None,
+                next_clock=upcoming[0].name if upcoming else None,
                 entries=entries,
             )
         except BaseException:

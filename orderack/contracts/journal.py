@@ -118,4 +118,6 @@ class Journal(Value):
     revision: int
     owner: Name | None = None
     next_due_at: AwareDatetime | None = None
+    next_clock: ClockName | None = None
+    """Which clock that deadline is of."""
     entries: tuple[Entry, ...] = ()

@@ -9,7 +9,7 @@ behind another store, and those who come back come one by one.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 from sqlmodel import col
@@ -86,6 +86,12 @@ async def pause(session: AsyncSession, wanted: Pause) -> bool:
 async def resume(session: AsyncSession, channel: str) -> bool:
     """See `orderack.ports.ChannelBook.resume`."""
     return await row_count(session, delete(Pauses).filter_by(channel=channel)) > 0
+
+
+async def probe(session: AsyncSession, channel: str, now: datetime, again_at: datetime) -> bool:
+    """See `orderack.ports.ChannelBook.probe`."""
+    due = update(Pauses).filter_by(channel=channel).where(col(Pauses.probe_at) <= now)
+    return await row_count(session, due.values(probe_at=again_at)) > 0
 
 
 async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:

@@ -64,7 +64,7 @@ async def write_journal(
     if last >= order.journal_seq:
         order.journal_seq = last
         order.stage, order.revision = journal.stage, journal.revision
-        order.owner, order.next_due_at = journal.owner, journal.next_due_at
+        order.owner, order.next_due_at, order.next_clock = journal.owner, journal.next_due_at, journal.next_clock
     order.updated_at = datetime.now(UTC)
     counts.entries(session, order.store, fresh, len(journal.entries), side)
     counts.receipts(session, fresh, timeline)

@@ -149,6 +149,10 @@ class SqlLedger(ShadowLedger, SourceRecord, SweepRecord):
         async with self._database.write() as session:
             return await channel_book.resume(session, channel)
 
+    async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
+        async with self._database.write() as session:
+            return await channel_book.probe(session, channel, now, again_at)
+
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         async with self._database.write() as session:
             return await channel_book.turn(session, key, rate_per_second, now)

@@ -49,6 +49,8 @@ class Orders(Table, table=True):
     revision: int
     owner: str | None = Field(default=None, sa_type=Words)
     next_due_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
+    next_clock: str | None = Field(default=None, sa_type=Words)
+    """Which clock `next_due_at` is of; empty where the order's last word came before this was told."""
     journal_seq: int = 0
     """The highest seq in the timeline."""
     # Content: from the highest revision stored.
@@ -187,7 +189,7 @@ class Reaches(Table, table=True):
 
 
 class Pauses(Table, table=True):
-    """A channel that an operator has paused; resuming it removes the row."""
+    """A channel or an ERP that an operator has paused, or that was marked down; resuming it removes the row."""
 
     __tablename__ = "pauses"
 
@@ -195,6 +197,8 @@ class Pauses(Table, table=True):
     at: datetime = Field(sa_type=Moment)
     by: str = Field(sa_type=Words)
     reason: str = Field(default="", sa_type=Words)
+    probe_at: datetime | None = Field(default=None, sa_type=Moment)
+    """Marked down by its own errors: one attempt may be made from then on. Empty: paused by hand, nothing is tried."""
 
 
 class Lanes(Table, table=True):

@@ -38,12 +38,14 @@ def of_erp(name: str) -> str:
 
 
 class Pause(Value):
-    """A channel, or an ERP (`of_erp`), that an operator has paused."""
+    """A channel, or an ERP (`of_erp`), that an operator has paused, or that was marked down by its own errors."""
 
     channel: Name
     at: AwareDatetime
     by: Name
     reason: Text = ""
+    probe_at: AwareDatetime | None = None
+    """Marked down: from then on one attempt may be made (`ChannelBook.probe`). None: by hand, so nothing is tried."""
 
 
 class Terms(Value):
@@ -91,6 +93,13 @@ class ChannelBook(Protocol):
 
     async def resume(self, channel: str) -> bool:
         """Let a channel send again. False: it was not paused."""
+        ...
+
+    async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
+        """Take the one attempt that is due at what is marked down; the next is due `again_at`.
+
+        False: it is not marked down, none is due yet, or another worker has taken it.
+        """
         ...
 
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:

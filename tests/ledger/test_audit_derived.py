@@ -18,7 +18,7 @@ SAID_ONLY: Mapping[str, set[str]] = {
     "orders": {
         *("store", "number"),  # its name: under another one the chain has no order
         *("received_at", "updated_at", "links_revoked_at"),  # our own clock and an operator's word
-        *("stage", "revision", "owner", "next_due_at"),  # what the workflow last said
+        *("stage", "revision", "owner", "next_due_at", "next_clock"),  # what the workflow last said
     },
     "acknowledgements": set(),
     "deadlines": set(),
