@@ -39,7 +39,7 @@ from orderack.domain.value import Value
 from orderack.errors import OrderUnknown, Refused
 from orderack.ledger.shadow import Verdict
 from orderack.ledger.shadow_facts import KeptText
-from orderack.ports import OldOutcome
+from orderack.ports import KeptAct, OldOutcome
 
 app = typer.Typer(
     no_args_is_help=True, help="A shadow run: what would have gone out against what the old flow did (docs/shadow.md)."
@@ -85,6 +85,7 @@ class Judged(Value):
 class KeptMessages(Value):
     order: OrderRef
     kept: tuple[KeptText, ...]
+    acts: tuple[KeptAct, ...]
 
 
 @app.command("import")
@@ -148,18 +149,18 @@ def report(
 
 @app.command()
 def show(order: Ref, as_json: AsJson = False) -> None:
-    """The messages of one shadow order as they would have gone out.
+    """The messages of one shadow order as they would have gone out, and what else it would have done.
 
     Example: orderack shadow show demo/1001
 
     Exit code 0; 1: nothing was kept of that order; 3: the ledger did not answer.
     """
     ref = reference(order)
-    kept = run(_kept(ref))
-    if not kept:
+    kept, acts = run(_kept(ref))
+    if not kept and not acts:
         raise OrderUnknown(f"nothing was kept of {ref}: it is no shadow order, or nothing would have gone out yet")
     if as_json:
-        print_json(KeptMessages(order=ref, kept=tuple(kept)))
+        print_json(KeptMessages(order=ref, kept=tuple(kept), acts=tuple(acts)))
         return
     for one in kept:
         to = one.role if one.recipient_sha256 is None else f"{one.role} {one.recipient_sha256[:12]}"
@@ -167,6 +168,9 @@ def show(order: Ref, as_json: AsJson = False) -> None:
         console().print(plain(head), soft_wrap=True, markup=False, style="bold")
         print_facts((("subject", one.subject), ("sha256", one.message_sha256)))
         console().print(plain(one.text or "(erased)"), soft_wrap=True, markup=False)
+    if acts:
+        rows = [(when(act.at), str(act.revision), words(act.kind), act.detail) for act in acts]
+        print_table(("at", "revision", "would have been", "where"), rows)
 
 
 @app.command()
@@ -263,9 +267,9 @@ async def _report(store: str, how: Terms, now: datetime, since: datetime | None)
         return await report_of(ledger, store, how, now, since), await live_percent(ledger, store)
 
 
-async def _kept(ref: OrderRef) -> Sequence[KeptText]:
+async def _kept(ref: OrderRef) -> tuple[Sequence[KeptText], Sequence[KeptAct]]:
     async with the_ledger() as ledger:
-        return await ledger.kept_texts(ref)
+        return await ledger.kept_texts(ref), await ledger.kept_acts(ref)
 
 
 def _print(found: Report, percent: int) -> None:

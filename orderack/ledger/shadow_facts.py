@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Assessment, Side
-from orderack.domain.order import Name, Text
+from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.shadow import Figures
 from orderack.domain.value import Value
@@ -18,6 +18,7 @@ from orderack.ledger import shadow
 from orderack.ledger.counts import RECEIPT_KIND
 from orderack.ledger.shadow_tables import OldEvents, ShadowActs, ShadowMessages
 from orderack.ledger.tables import Inbox, Orders, Reviews, Revisions
+from orderack.ports import ActKind, KeptAct
 
 _FIGURES = tuple(Figures.model_fields)
 
@@ -133,10 +134,13 @@ async def kept_texts(session: AsyncSession, store: str, number: str) -> Sequence
     return [KeptText.model_validate(row.model_dump()) for row in (await session.execute(query)).scalars()]
 
 
-async def kept_acts(session: AsyncSession, store: str, number: str) -> Sequence[ShadowActs]:
-    """What else it would have done."""
-    query = select(ShadowActs).filter_by(store=store, number=number).order_by(col(ShadowActs.at))
-    return list((await session.execute(query)).scalars())
+async def kept_acts(session: AsyncSession, ref: OrderRef) -> Sequence[KeptAct]:
+    """What else it would have done, in its order."""
+    query = select(ShadowActs).filter_by(store=ref.store, number=ref.number).order_by(col(ShadowActs.at))
+    rows = (await session.execute(query)).scalars()
+    return [
+        KeptAct(ref=ref, revision=row.revision, kind=ActKind(row.kind), detail=row.detail, at=row.at) for row in rows
+    ]
 
 
 def _at(row: Orders) -> datetime:

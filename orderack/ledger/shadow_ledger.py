@@ -8,7 +8,7 @@ from orderack.domain.order import OrderRef
 from orderack.domain.shadow import OldEvent
 from orderack.ledger import orders, shadow
 from orderack.ledger.database import Database, uncut
-from orderack.ledger.shadow_facts import KeptText, ShadowFacts, facts, kept_texts
+from orderack.ledger.shadow_facts import KeptText, ShadowFacts, facts, kept_acts, kept_texts
 from orderack.ports import KeptAct, KeptMessage, OldOutcome, ShadowBook, SideSaid
 
 
@@ -49,6 +49,11 @@ class ShadowLedger:
         """What would have gone out of one shadow order."""
         async with self._database.read() as session:
             return await kept_texts(session, ref.store, ref.number)
+
+    async def kept_acts(self, ref: OrderRef) -> Sequence[KeptAct]:
+        """What else the shadow order would have done: at the ERP, at its source, by its team."""
+        async with self._database.read() as session:
+            return await kept_acts(session, ref)
 
     async def judge(self, store: str, verdict: shadow.Verdict) -> bool:
         """Record a person's word on a discrepancy; False where the last word about it says the same."""

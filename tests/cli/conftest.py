@@ -1,7 +1,6 @@
 """The server, a worker with a world that keeps a ledger, and a terminal that runs commands against both."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from orderack.domain.flags import fingerprint
 from orderack.domain.order import Order
 from orderack.ledger.repository import SqlLedger, open_ledger
 from orderack.ports import Message, Rendered, StoredRevision
+from tests.ended import Ended
 from tests.temporal.server import IDLE, Temporal, temporal
 from tests.workflows.orders import an_order
 from tests.workflows.world import World, a_number
@@ -95,21 +95,6 @@ class KeptWorld(World):
     async def record(self, journal: Journal) -> None:
         await self.ledger.write(journal)
         await super().record(journal)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
 
 
 @dataclass

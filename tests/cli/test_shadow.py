@@ -13,12 +13,13 @@ from orderack.domain.assessment import Side
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.shadow import Figures
 from orderack.ledger.repository import SqlLedger, open_ledger
-from orderack.ports import KeptMessage
+from orderack.ports import ActKind, KeptAct, KeptMessage
 from tests.cli.conftest import ROOT, Terminal
 from tests.ledger.samples import entry, journal, order, stored
 
 T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 ORDERS = 12
+S_1 = OrderRef(store="demo", number="S-1")
 GATE = ("--orders", str(ORDERS), "--by", "grace")
 
 
@@ -135,7 +136,14 @@ async def test_one_order_is_shown_as_it_would_have_been_told(bare: Terminal, led
     for words in ("received, revision 1, by sendgrid_email to buyer aaaaaaaaaaaa", "Order S-1", "Dear Ada"):
         assert words in shown.out
     assert "\x1b" not in shown.out, "what an order says does not steer the terminal"
-    await ledger.erase(OrderRef(store="demo", number="S-1"), "grace", "asked", datetime.now(UTC))
+    for act in (ActKind.SUBMIT, ActKind.INVOICE):  # each told twice: done once
+        for _ in range(2):
+            kept = KeptAct(ref=S_1, revision=1, kind=act, detail="sandbox", at=datetime.now(UTC))
+            await ledger.keep_act(kept, journal(ref=S_1))
+    acts = (await bare("shadow", "show", "demo/S-1", "--json")).json["acts"]
+    assert [(act["kind"], act["detail"]) for act in acts] == [("erp_submission", "sandbox"), ("erp_invoice", "sandbox")]
+    assert "erp submission" in (await bare("shadow", "show", "demo/S-1")).out
+    await ledger.erase(S_1, "grace", "asked", datetime.now(UTC))
     assert "(erased)" in (await bare("shadow", "show", "demo/S-1")).out
     assert (await bare("shadow", "show", "demo/none")).code == 1
 

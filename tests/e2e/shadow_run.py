@@ -1,7 +1,6 @@
 """A store in shadow mode on a whole installation: its orders, the old flow, and the ERP that it books them in."""
 
 import asyncio
-import json
 import shutil
 import sys
 import time
@@ -18,6 +17,7 @@ from orderack.domain.order import Order
 from orderack.embedded.demo.driver import Driver, NotAsTold
 from orderack.embedded.demo.orders import an_order, with_quantity
 from orderack.settings import Settings
+from tests.ended import Ended
 
 AT_ONCE = 8
 """Orders on their way in at a time."""
@@ -35,21 +35,6 @@ def shadow_policy(folder: Path, **more: object) -> Path:
     policy["stores"]["demo"]["calendar"]["capacity_per_day"] = 100_000
     file.write_text(yaml.safe_dump(policy, sort_keys=False))
     return folder
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
 
 
 @dataclass

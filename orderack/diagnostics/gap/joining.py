@@ -1,6 +1,6 @@
 """Logs put together: one row an order, with its times from every system, and an account of every row that was read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -204,8 +204,3 @@ def _account(source: Source, told: _Told, orders: int, found: Match | None) -> A
         others=orders - found.pairs.height if found else 0,
         notes=log.notes,
     )
-
-
-def unmatched(accounts: Sequence[Account], log: str) -> Account | None:
-    """The account of this log; None: it was not given."""
-    return next((each for each in accounts if each.log == log), None)
