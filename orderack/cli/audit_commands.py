@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from orderack.cli.audit_triggers import triggers
 from orderack.cli.exits import BROKEN, bad
 from orderack.cli.options import AsJson
-from orderack.cli.printing import cell, console, print_json, when
+from orderack.cli.printing import cell, console, counted, print_json, when
 from orderack.cli.references import reference
 from orderack.cli.session import run, the_ledger
 from orderack.domain.order import Name, OrderRef, Text
@@ -190,10 +190,6 @@ async def _all(ledger: SqlLedger, store: str | None, show: bool) -> AsyncIterato
     yield 0, 0, lost(await ledger.lost_orders(store))
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def _print(found: Verification) -> None:
     for one in found.broken:
         for broken in one.breaks:
@@ -201,13 +197,13 @@ def _print(found: Verification) -> None:
     kept = f", and run through the checkpoint of {when(found.checkpoint.taken_at)}" if found.checkpoint else ""
     if found.signature is False:
         typer.echo("The checkpoint's signature is not this installation's: it was made elsewhere, or made up.")
-    looked_at = f"{_counted(found.orders, 'order')}, {_counted(found.rows, 'chain row')}"
+    looked_at = f"{counted(found.orders, 'order')}, {counted(found.rows, 'chain row')}"
     if found.sound and not found.rows:
         typer.echo(f"{looked_at}: there was nothing to verify{kept}.")
         return
     if found.sound:
         typer.echo(f"{looked_at}: all stand as they were written{kept}.")
         return
-    typer.echo(f"{looked_at}: {_counted(len(found.broken), 'order')} not as written.")
+    typer.echo(f"{looked_at}: {counted(len(found.broken), 'order')} not as written.")
     typer.echo(_NEXT)
     sys.stdout.flush()

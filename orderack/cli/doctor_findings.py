@@ -38,8 +38,3 @@ def warn(check: str, said: str, do: str) -> Finding:
 
 def wrong(check: str, said: str, do: str, *, away: bool = False) -> Finding:
     return Finding(check=check, standing=Standing.WRONG, said=said, do=do, away=away)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 event`, `2 events`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

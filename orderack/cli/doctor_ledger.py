@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
+from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.doctor_temporal import between, skew
+from orderack.cli.printing import counted
 from orderack.cli.session import demand_file
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import schema

@@ -8,7 +8,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
+from orderack.cli.doctor_findings import Finding, ok, warn, wrong
+from orderack.cli.printing import counted
 from orderack.contracts import names
 from orderack.contracts.ids import order_ref, order_workflow_id
 from orderack.domain.order import OrderRef

@@ -8,8 +8,9 @@ from orderack import channels, erps
 from orderack.bootstrap import connections
 from orderack.cli.adapter_settings import SettingsState, settings_state
 from orderack.cli.channel_doctor import Word, diagnose
-from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
+from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.policy_findings import check_policy
+from orderack.cli.printing import counted
 from orderack.cli.source_commands import check_connection
 from orderack.errors import Misconfigured, OrderAckError
 from orderack.gateway.keys import ApiKeys

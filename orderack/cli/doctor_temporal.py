@@ -18,7 +18,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from orderack.cli.doctor_findings import Finding, counted, ok, warn, wrong
+from orderack.cli.doctor_findings import Finding, ok, warn, wrong
+from orderack.cli.printing import counted
 from orderack.contracts import names
 from orderack.errors import Misconfigured, OrderAckError, Unavailable
 from orderack.settings import Settings

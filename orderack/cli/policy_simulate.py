@@ -13,7 +13,7 @@ from orderack.cli.installed import installed_channels
 from orderack.cli.options import AsJson
 from orderack.cli.policy_findings import findings
 from orderack.cli.policy_simulate_words import print_simulation
-from orderack.cli.printing import print_json
+from orderack.cli.printing import counted, print_json
 from orderack.cli.session import run, the_ledger
 from orderack.diagnostics.whatif.looks import HISTORY, Chronicle, earlier_in_file
 from orderack.diagnostics.whatif.page import page
@@ -127,7 +127,7 @@ def simulate(
 async def _from_ledger(span: Span, policies: Policies, asked: Asked) -> Simulation:
     async with the_ledger() as ledger, ledger.past_orders(span) as past:
         number = await past.count()
-        _say(f"{number} revisions to decide again; reading what was known and measured …")
+        _say(f"{counted(number, 'revision')} to decide again; reading what was known and measured …")
         chronicle = Chronicle(await past.earlier(HISTORY), await past.latencies(HISTORY))
         times = await past.times()
         simulator = Simulator(policies, _world(chronicle), asked)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from orderack.cli.printing import console, plain, print_table, table, when
+from orderack.cli.printing import console, counted, plain, print_table, table, when
 from orderack.diagnostics.whatif.load import Load
 from orderack.diagnostics.whatif.result import Differences, Group, Level, SelfCheck, Simulation
 from orderack.diagnostics.whatif.words import checked, estimated, money, most, not_kept, percent
@@ -47,7 +47,8 @@ def _head(found: Simulation) -> Iterator[str]:
     where = found.orders_file or f"the ledger, {when(found.since)} to {when(found.until)}"
     store = f", store {found.store}" if found.store else ""
     yield f"Policy in force {found.policy_in_force}; tried out: {found.file} ({found.policy_new})"
-    yield f"{found.orders} orders ({found.revisions} revisions, {money(found.worth)}) from {where}{store}"
+    orders, revisions = counted(found.orders, "order"), counted(found.revisions, "revision")
+    yield f"{orders} ({revisions}, {money(found.worth)}) from {where}{store}"
 
 
 def _check(check: SelfCheck, orders_file: str) -> Iterator[str]:
@@ -64,11 +65,11 @@ def _check(check: SelfCheck, orders_file: str) -> Iterator[str]:
 def _cannot(found: Simulation) -> Iterator[str]:
     for one in found.rowless:
         yield (
-            f"WARNING: the new policy has no row for {one.what} {one.name}: {one.orders} "
-            f"{'order' if one.orders == 1 else 'orders'} would be refused by every rule and left to a person."
+            f"WARNING: the new policy has no row for {one.what} {one.name}: {counted(one.orders, 'order')} "
+            f"would be refused by every rule and left to a person."
         )
     if found.lint:
-        number = f"{len(found.lint)} finding{'' if len(found.lint) == 1 else 's'}"
+        number = counted(len(found.lint), "finding")
         yield f"WARNING: `policy check` has {number} about the new policy:"
         yield from (f"  {one.field}: {one.problem}. Remedy: {one.remedy}." for one in found.lint[:LINT])
         if len(found.lint) > LINT:
@@ -78,7 +79,8 @@ def _cannot(found: Simulation) -> Iterator[str]:
 def _verdict(found: Simulation) -> str:
     if not found.different:
         other = f"; {found.rule_only} are decided by another rule, to the same effect" if found.rule_only else ""
-        return f"Nothing is different for any of the {found.orders} orders{other}."
+        whom = "the one order" if found.orders == 1 else f"any of the {found.orders} orders"
+        return f"Nothing is different for {whom}{other}."
     return (
         f"{found.different} of {found.orders} orders ({percent(found.different_share)}; worth "
         f"{money(found.different_worth)}) are treated differently."
@@ -87,7 +89,7 @@ def _verdict(found: Simulation) -> str:
 
 def _kind(kind: Differences) -> None:
     worth = ", ".join(f"{percent(share)} of {name}" for name, share in list(kind.worth_share.items())[:2])
-    _lines(("", f"{kind.title}: {kind.orders} orders ({percent(kind.share)}; by value {worth})"))
+    _lines(("", f"{kind.title}: {counted(kind.orders, 'order')} ({percent(kind.share)}; by value {worth})"))
     rows = sorted(kind.groups, key=lambda group: -group.orders)[:GROUPS]
     print_table(
         ("what", "before", "after", "orders", "value", "by rule, for one", "for example"), (_group(row) for row in rows)
@@ -143,7 +145,7 @@ def _level(level: Level) -> Sequence[object]:
 
 
 def _load(found: Load) -> None:
-    _lines(("", f"Reviews opened in an hour, over the {found.hours} hours in which orders came in:"))
+    _lines(("", f"Reviews opened in an hour, over the {counted(found.hours, 'hour')} in which orders came in:"))
     rows = [("before", found.before), ("after", found.after)]
     print_table(("", "reviews", "p50", "p95", "most"), ((name, s.reviews, s.p50, s.p95, s.max) for name, s in rows))
     _lines(_capacity(found))

@@ -11,7 +11,7 @@ import typer
 
 from orderack.cli.exits import bad
 from orderack.cli.options import AsJson, By
-from orderack.cli.printing import console, plain, print_facts, print_json, print_table, when, words
+from orderack.cli.printing import console, counted, plain, print_facts, print_json, print_table, when, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.cli.shadow_store import (
@@ -244,20 +244,20 @@ async def _record(store: str, id_: str | None, verdict: Verdict) -> bool:
 
 
 async def _import(store: str, events: Sequence[OldEvent]) -> Imported:
-    counted: Counter[OldOutcome] = Counter()
+    tally: Counter[OldOutcome] = Counter()
     conflicts: list[str] = []
     async with the_ledger() as ledger:
         for begin in range(0, len(events), AT_ONCE):
             batch = events[begin : begin + AT_ONCE]
             outcomes = await ledger.take_old_events(store, batch, _now())
-            counted.update(outcomes)
+            tally.update(outcomes)
             conflicts += [e.id for e, how in zip(batch, outcomes, strict=True) if how is OldOutcome.CONFLICT]
             if len(events) > AT_ONCE:
                 typer.echo(f"{begin + len(batch)} of {len(events)}", err=True)
     return Imported(
         store=store,
-        taken=counted[OldOutcome.TAKEN],
-        repeated=counted[OldOutcome.REPEATED],
+        taken=tally[OldOutcome.TAKEN],
+        repeated=tally[OldOutcome.REPEATED],
         conflicts=tuple(conflicts),
     )
 
@@ -277,7 +277,7 @@ def _print(found: Report, percent: int) -> None:
         (
             ("store", found.store),
             ("new orders", f"{percent} in 100 live, the others in the shadow"),
-            ("compared", f"{found.orders} shadow orders ({found.young} more are too young)"),
+            ("compared", f"{counted(found.orders, 'shadow order')} ({found.young} more too young)"),
             ("alike", f"{found.alike} ({share(found)})"),
             ("no word at all", found.untold or None),
             ("confirmed before the ERP's receipt", f"ours {found.ours_before_receipt}, old {found.old_before_receipt}"),

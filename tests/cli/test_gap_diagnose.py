@@ -54,7 +54,7 @@ def test_a_refusal_says_how_many_more_orders_it_takes_and_ends_with_one(
     logs = write(shop("erp_queue", 300, 2), tmp_path).arguments
     code, out, _ = asked(capsys, *logs)
     assert code == 1
-    assert out.startswith("No verdict: 300 orders are in both logs, and it takes 500; 200 more are needed.")
+    assert out.startswith("No verdict: 300 orders in both logs, and it takes 500; 200 more needed.")
     code, out, _ = asked(capsys, *logs, "--json")
     assert (code, json.loads(out)["verdict"]) == (1, "refused")
 

@@ -117,7 +117,7 @@ async def test_a_file_twice_a_report_twice_a_cutover_twice(bare: Terminal, ledge
     assert stands is not None
     assert (stands.n, stands.by, stands.back) == (3, "lin", True)
     refused = await bare("cutover", "demo", *GATE)
-    assert f"0 shadow orders were compared: {ORDERS} more are needed" in refused.err, "only what came since counts"
+    assert f"0 shadow orders were compared: {ORDERS} more needed" in refused.err, "only what came since counts"
 
 
 async def test_a_kind_is_waived_for_a_time_only_and_a_bug_of_ours_never(bare: Terminal, ledger: SqlLedger) -> None:

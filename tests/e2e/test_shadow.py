@@ -71,7 +71,7 @@ async def refused_for_what_was_planted(run: ShadowRun, found: dict[str, Any], ma
     assert "3 reasons" in refused.err
     assert all(id_ in refused.err and order in refused.err for (order, _, _), id_ in named.items())
     more = await run.cutover("--orders", str(many + 7))
-    assert (more.code, "7 more are needed" in more.err) == (1, True)
+    assert (more.code, "7 more needed" in more.err) == (1, True)
     return {order: id_ for (order, _, _), id_ in named.items()}
 
 
@@ -115,7 +115,7 @@ async def back_at_once(run: ShadowRun) -> None:
     assert status.side == "shadow"
     assert await run.driver.posts(order.ref) == []
     refused = await run.cutover("--orders", "2")
-    assert "1 more are needed" in refused.err, "what was seen before the way back does not count"
+    assert "1 more needed" in refused.err, "what was seen before the way back does not count"
 
 
 async def every_turn_that_an_order_can_take(run: ShadowRun) -> dict[str, OrderRef]:

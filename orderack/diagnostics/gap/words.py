@@ -105,12 +105,16 @@ def _where(channels: Sequence[ChannelFigures]) -> str:
     return f" By channel: {said}." if len(set(known.values())) > 1 else ""
 
 
+def _orders(number: int) -> str:
+    return "1 order" if number == 1 else f"{number} orders"
+
+
 def _refused(ruling: RulingFigures) -> str:
     match ruling.refusal:
         case Refusal.TOO_FEW:
             return (
-                f"No verdict: {ruling.orders} orders are in both logs, and it takes {NEEDED}; "
-                f"{ruling.orders_missing} more are needed."
+                f"No verdict: {_orders(ruling.orders)} in both logs, and it takes {NEEDED}; "
+                f"{ruling.orders_missing} more needed."
             )
         case Refusal.SHIFTED:
             return (
@@ -140,7 +144,7 @@ def why(ruling: RulingFigures, channels: Sequence[ChannelFigures]) -> tuple[str,
     if ruling.delay:
         d = ruling.delay
         told.append(
-            f"Capture to ERP receipt over {d.orders} orders: median {duration(d.median.value)} (95 % interval "
+            f"Capture to ERP receipt over {_orders(d.orders)}: median {duration(d.median.value)} (95 % interval "
             f"{duration(d.median.low)} to {duration(d.median.high)}), 95th percentile {duration(d.p95)}."
         )
     if ruling.sequence:

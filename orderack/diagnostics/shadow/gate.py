@@ -50,7 +50,7 @@ def _reasons(report: Report, wanted: Wanted) -> Iterator[str]:
     if report.orders < wanted.orders:
         more = wanted.orders - report.orders
         young = f" ({report.young} are too young to be compared)" if report.young else ""
-        yield f"{report.orders} shadow orders were compared: {more} more are needed{young}"
+        yield f"{report.orders} shadow orders were compared: {more} more needed{young}"
     if report.ours_before_receipt:
         yield f"{report.ours_before_receipt} confirmations of ours would have gone out before the ERP's receipt"
     budget, p95 = wanted.p95.total_seconds(), report.first_word.p95
