@@ -5,6 +5,7 @@ from datetime import datetime
 
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import Kind
+from workflows import _handoffs
 from workflows._clocks import levels
 from workflows._owners import (
     partner_breached,
@@ -37,6 +38,13 @@ def acknowledge_breached(state: OrderState, now: datetime) -> None:
     """The minute passed without a word accepted by a provider: recorded, the owner is told; the word is still sent."""
     state.breach(ClockName.ACKNOWLEDGE, now)
     say(state, now, [Kind.ALERT], waiting_facts(state, "the buyer was not told within the minute"))
+
+
+def pass_on(state: OrderState, now: datetime) -> None:
+    """What nobody took goes to the next in the rota, who is told."""
+    if unclaimed(state, now):
+        facts = waiting_facts(state, "nobody claimed it in time: now yours")
+        say(state, now, [Kind.ALERT], _handoffs.offered_again(state, facts))
 
 
 def close(state: OrderState, now: datetime) -> None:
@@ -78,7 +86,7 @@ STEPS: Mapping[ClockName, Callable[[OrderState, datetime], None]] = {
     ClockName.ERP_RECEIPT: erp_overdue,
     ClockName.UPDATE: send_update,
     ClockName.RESOLVE: resolve_breached,
-    ClockName.CLAIM: unclaimed,
+    ClockName.CLAIM: pass_on,
     ClockName.PARTNER: partner_breached,
     ClockName.PARTNER_WARNING: partner_near,
     ClockName.EVIDENCE: evidence_missing,

@@ -23,7 +23,7 @@ from orderack.domain.acknowledgement import Audience, Kind
 from orderack.domain.assessment import Decision
 from orderack.domain.response import promise_of
 from orderack.domain.source import AnswerStage
-from workflows import _calls, _requests, _source, _steps, _telling
+from workflows import _calls, _handoffs, _requests, _source, _steps, _telling
 from workflows._clocks import deadlines, levels
 from workflows._patches import patched
 from workflows._state import OrderState
@@ -207,6 +207,7 @@ class Effects:
         patience = promised.fallback_after
         if self._word_owed_by(batch):
             patience = min(patience, promised.acknowledge_within / 2)
+        offer = _handoffs.to_store(state, first.facts)
         with self._carried() as journal:
             request = AcknowledgeRequest(
                 ref=state.ref,
@@ -215,12 +216,14 @@ class Effects:
                 dispatches=tuple(dispatch for _, _, dispatch in turns),
                 facts=first.facts,
                 ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns if not ack.lasting)),
+                offer=offer,
                 give_up_at=max(first.decided_at, now) + patience,
                 journal=journal,
             )
             result = await _calls.acknowledge(
                 request, expires_at, first_word=self._is_first_word(batch, first.revision)
             )
+        _handoffs.stored(state, offer)
         if result.receipt:
             _steps.take_receipt(state, result.receipt, workflow.now())
             _telling.supersede_batch(state, workflow.now(), batch)
@@ -250,13 +253,15 @@ class Effects:
                 revision=state.confirmed_revision,
                 content_hash=state.order.content_hash,
                 team=decision.team,
-                owner=decision.rota[0] if decision.rota else None,
+                owner=_steps.handoff_owner(state),
                 document_id=state.erp.document_id,
                 answers=_steps.answers(state),
                 journal=journal,
             )
             await _calls.hand_off(request)
+        before = state.handoff
         _steps.handed_off(state, workflow.now())
+        _handoffs.taken_away(state, workflow.now(), before)
 
     def _stop_moot(self) -> None:
         """An order that has ended is promised to nobody and invoiced to nobody, whoever was out of reach till now."""

@@ -9,6 +9,7 @@ from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
 from orderack.domain.assessment import Flag, FlagName
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
 from orderack.domain.order import PaymentStatus
+from workflows import _handoffs
 from workflows._clocks import proved_enough
 from workflows._owners import open_review, waiting_facts
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
@@ -54,11 +55,13 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
         state.disputes += 1
         ack.disputed_at = max(ack.disputed_at or fact.occurred_at, fact.occurred_at)
         why = f"the buyer disputes {fact.kind} {fact.revision}"
-        say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
+        facts = _handoffs.stopping(state, now, waiting_facts(state, why))
+        say(state, now, [Kind.ALERT], facts, lasting=True)
     if declined(state) and not had_declined:
         _declined(state, now)
     if was_closed and not work_gate(state):
         state.note(now, Event.WORK_MAY_BEGIN)
+        _handoffs.may_begin(state, now)
 
 
 def _declined(state: OrderState, now: datetime) -> None:
@@ -66,7 +69,8 @@ def _declined(state: OrderState, now: datetime) -> None:
     state.note(now, Event.DECLINED, owner=state.owner)
     if not state.ended:
         why = f"the buyer declined a part of revision {state.revision}: work waits"
-        say(state, now, [Kind.ALERT], waiting_facts(state, why), lasting=True)
+        facts = _handoffs.stopping(state, now, waiting_facts(state, why))
+        say(state, now, [Kind.ALERT], facts, lasting=True)
 
 
 def _bounced(
@@ -102,6 +106,10 @@ def take_payment(state: OrderState, changed: PaymentChanged, now: datetime) -> N
             state.stop(ClockName.ERP_BUDGET, now)
             open_review(state, now, (Flag(name=FlagName.PAYMENT_FLAGGED, why=why),))
         elif state.stage not in UNCONFIRMED and not state.ended:
-            say(state, now, [Kind.ALERT], Facts(reason=why, owner=state.owner, waiting_for="a look at the payment"))
+            facts = Facts(reason=why, owner=state.owner, waiting_for="a look at the payment")
+            say(state, now, [Kind.ALERT], _handoffs.stopping(state, now, facts))
+    elif not was_closed and work_gate(state):
+        _handoffs.may_not_go_on(state, now)
     if was_closed and not work_gate(state):
         state.note(now, Event.WORK_MAY_BEGIN)
+        _handoffs.may_begin(state, now)

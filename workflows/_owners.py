@@ -153,8 +153,8 @@ def review_overdue(state: OrderState, now: datetime) -> None:
     say(state, now, [Kind.ALERT], waiting_facts(state, "the review is overdue: now yours"))
 
 
-def unclaimed(state: OrderState, now: datetime) -> None:
-    """Nobody took the review or the handoff: it goes to the next in the rota, who is told (R72).
+def unclaimed(state: OrderState, now: datetime) -> bool:
+    """Nobody took the review or the handoff: it goes to the next in the rota (R72). False: there is nothing to take.
 
     Once everybody has had a turn, the rota goes on at the pace of the updates rather than every half-hour.
     """
@@ -171,12 +171,12 @@ def unclaimed(state: OrderState, now: datetime) -> None:
         rounds, owner = state.handoff.turn, turn(roles, state.handoff.turn)
         state.handoff.owner = owner
     else:
-        return
+        return False
     promised = levels(state)
     within = promised.claim_within if rounds < len(roles) else promised.update_every
     state.start_clock(ClockName.CLAIM, now, now + within, owner)
     state.note(now, Event.REASSIGNED, "nobody claimed it in time", owner=owner)
-    say(state, now, [Kind.ALERT], waiting_facts(state, "nobody claimed it in time: now yours"))
+    return True
 
 
 def partner_warning(state: OrderState, now: datetime) -> None:

@@ -23,6 +23,7 @@ from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
 from orderack.domain.assessment import Assessment, FlagName
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
+from workflows import _handoffs
 from workflows._clocks import levels
 from workflows._owners import close_review, de_escalate, waiting_facts, waiting_for
 from workflows._patches import patched
@@ -91,8 +92,11 @@ def change(state: OrderState, request: ChangeRequest, now: datetime) -> Reply:
     withdrawn_kinds = {*WAITING, Kind.RECEIVED} if state.confirmed_revision else set(WAITING)
     supersede(state, now, withdrawn_kinds)
     state.note(now, Event.CHANGE_PROPOSED, f"by {request.by}")
-    latest = state.assessment
+    latest, offered = state.assessment, state.handoff
+    frozen_before = offered is not None and offered.frozen
     new_revision(state, request.order, now)
+    if offered and not frozen_before:
+        _handoffs.froze(state, now, offered)
     _tell_of_the_change(state, latest, now)
     return reply(state, True, f"revision {state.revision} is being checked; it has its own confirmation")
 
@@ -136,7 +140,10 @@ def _tell_of_the_cancellation(state: OrderState, now: datetime) -> None:
     if state.assessment is None:
         return  # as soon as it is known by which channels
     take_parked(state, now)
-    say(state, now, [Kind.CANCELLATION], Facts(reason=state.cancelled_why, document_id=state.erp.document_id))
+    facts = Facts(reason=state.cancelled_why, document_id=state.erp.document_id)
+    if _handoffs.withdraw(state, now, Kind.CANCELLATION, facts):
+        return
+    say(state, now, [Kind.CANCELLATION], facts)
     if state.handoff:
         say(state, now, [Kind.ALERT], Facts(reason="cancelled: stop the work", owner=state.owner))
 
@@ -212,7 +219,9 @@ def _reject(state: OrderState, decision: ReviewDecision, now: datetime) -> Reply
     _withdraw(state, now)
     state.stage, state.ended_at = Stage.REJECTED, now
     state.note(now, Event.REJECTED, owner=decision.by)
-    say(state, now, [Kind.REJECTION], Facts(reason=decision.note))
+    facts = Facts(reason=decision.note)
+    if not _handoffs.withdraw(state, now, Kind.REJECTION, facts):
+        say(state, now, [Kind.REJECTION], facts)
     return reply(state, True, "rejected; the buyer is told")
 
 

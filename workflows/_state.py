@@ -150,6 +150,10 @@ class Handoff(Mutable):
     claimed_by: str | None = None
     accepted_by: str | None = None
     frozen: bool = False
+    team: str = ""
+    """Empty: it was offered before this was kept."""
+    stored: bool = False
+    """The ledger has it, by a message to the team."""
 
 
 class Question(Mutable):

@@ -313,16 +313,25 @@ def handed_off(state: OrderState, now: datetime) -> None:
         state.stage = Stage.HANDED_OFF
         state.note(now, Event.KEPT, f"handoff to {state.assessment.decision.team}" if state.assessment else "handoff")
         return
-    owner = turn(rota(state), 0)
-    if state.handoff and state.handoff.accepted_by:
-        owner = state.handoff.accepted_by
+    owner = handoff_owner(state)
     state.handoff = Handoff(
-        revision=state.confirmed_revision, content_hash=state.order.content_hash, offered_at=now, owner=owner
+        revision=state.confirmed_revision,
+        content_hash=state.order.content_hash,
+        offered_at=now,
+        owner=owner,
+        team=state.assessment.decision.team if state.assessment else "",
     )
     state.stage = Stage.HANDED_OFF
     state.start_clock(ClockName.CLAIM, now, now + levels(state).claim_within, owner)
     state.start_clock(ClockName.STAY_OPEN, now, now + levels(state).change_window)
     state.note(now, Event.HANDED_OFF, owner=owner)
+
+
+def handoff_owner(state: OrderState) -> str | None:
+    """Whoever has the revision before in hand gets the next one too; else whose turn it is in the team's rota."""
+    before, team = state.handoff, state.assessment.decision.team if state.assessment else ""
+    known = (before.accepted_by or before.claimed_by) if before and before.team in ("", team) else None
+    return known or turn(rota(state), 0)
 
 
 def work_gate(state: OrderState) -> tuple[str, ...]:

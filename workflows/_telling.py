@@ -111,12 +111,22 @@ def pending_batches(state: OrderState) -> list[int]:
 def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
     """Withdraw what has not gone out of these kinds."""
     for ack in state.acknowledgements:
-        if ack.kind not in kinds or ack.lasting or not ack.pending:
-            continue
-        for leg in ack.legs:
-            if leg.state is LegState.PENDING:
-                leg.state = LegState.SUPERSEDED
-        state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}")
+        if ack.kind in kinds and not ack.lasting and ack.pending:
+            _give_up(state, now, ack)
+
+
+def _give_up(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
+    for leg in ack.legs:
+        if leg.state is LegState.PENDING:
+            leg.state = LegState.SUPERSEDED
+    state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}")
+
+
+def withdraw_words_to_team(state: OrderState, now: datetime, team: str) -> None:
+    """Withdraw what this team has not been told yet of its handoff: the next word says how it stands."""
+    for ack in state.acknowledgements:
+        if ack.kind is Kind.ALERT and ack.pending and ack.facts.for_team and ack.facts.for_team.team == team:
+            _give_up(state, now, ack)
 
 
 def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:

@@ -35,7 +35,7 @@ from orderack.domain.evidence import EvidenceFact
 from orderack.domain.intake import parse_order
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
-from workflows import _door, _due, _facts, _questions, _requests, _source, _steps, _telling, _view
+from workflows import _door, _due, _facts, _handoffs, _questions, _requests, _source, _steps, _telling, _view
 from workflows._clocks import deadlines, due
 from workflows._effects import Effects
 from workflows._state import Begin, OrderState
@@ -91,6 +91,8 @@ class OrderAcknowledgement(Effects):
         if _steps.needs_cancelling(state):
             self._cancel_submission()
             self._do("erp_cancel", self._cancel_in_erp())
+        if _steps.needs_handoff(state) and _handoffs.told(state):
+            _handoffs.offer(state, now)
         for batch in _telling.pending_batches(state):
             self._start_sending(batch)
         if _steps.needs_handoff(state):

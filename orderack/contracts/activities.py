@@ -82,6 +82,29 @@ class Dispatch(Value):
     """`buyer`, or the owner's role for an internal alert."""
 
 
+class TeamWord(StrEnum):
+    """What a team hears of an order that it was handed. Frozen names."""
+
+    OFFERED = "offered"
+    MAY_BEGIN = "may_begin"
+    """Somebody has it in hand, and what its work waited for has come."""
+    STOPPED = "stopped"
+    """Somebody has it in hand, and it is not to be worked on for now."""
+    WITHDRAWN = "withdrawn"
+    """The order is off, or another team's."""
+
+
+class ForTeam(Value):
+    """What an alert tells the team of its handoff. Type, priority and window stand in the stored revision."""
+
+    word: TeamWord
+    revision: int
+    content_hash: Name
+    team: Name
+    waits: tuple[Text, ...] = ()
+    """Why work does not begin yet, or not go on."""
+
+
 class Facts(Value):
     """What a message needs to know beyond the stored revision. Only what its kind uses is set."""
 
@@ -98,6 +121,18 @@ class Facts(Value):
     owner: Name | None = None
     waiting_for: Text = ""
     escalated: bool = False
+    for_team: Annotated[ForTeam | None, Field(exclude_if=is_none)] = None
+
+
+class Offer(Value):
+    """The confirmed revision, offered to the team that does the work."""
+
+    revision: int
+    content_hash: Name
+    team: Name
+    owner: Name | None
+    document_id: Name | None
+    answers: tuple[LineAnswer, ...]
 
 
 class AcknowledgeRequest(Value):
@@ -107,6 +142,7 @@ class AcknowledgeRequest(Value):
     (a waiting message must still be true at the moment it goes out).
     `give_up_at`: from then on a provider out of reach ends as `unavailable` instead of being retried.
     `contacts_of`: the revision whose contacts they go to, where that is not the one they are about.
+    `offer`: the handoff that these messages tell its team of; it is stored before they go out, in the same activity.
     """
 
     ref: OrderRef
@@ -115,6 +151,7 @@ class AcknowledgeRequest(Value):
     dispatches: tuple[Dispatch, ...]
     facts: Facts = Facts()
     ask_erp: Name | None = None
+    offer: Annotated[Offer | None, Field(exclude_if=is_none)] = None
     give_up_at: AwareDatetime
     journal: Journal
 
@@ -126,16 +163,10 @@ class AcknowledgeResult(Value):
     receipt: ErpReceipt | None = None
 
 
-class HandOffRequest(Value):
-    """Offer the confirmed revision to the team that does the work."""
+class HandOffRequest(Offer):
+    """Offer it without a word to the team: its people look at the board."""
 
     ref: OrderRef
-    revision: int
-    content_hash: Name
-    team: Name
-    owner: Name | None
-    document_id: Name | None
-    answers: tuple[LineAnswer, ...]
     journal: Journal
 
 

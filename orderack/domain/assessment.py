@@ -45,6 +45,11 @@ def is_live(value: object) -> bool:
     return value == Side.LIVE
 
 
+def is_no(value: object) -> bool:
+    """For switches that came later: off is left out (`exclude_if`), so that the decisions before them stay the same."""
+    return value is False
+
+
 class FlagName(StrEnum):
     """Why a person should look first (R26–R29, R45)."""
 
@@ -173,6 +178,10 @@ class Decision(Value):
     """None: the system it came from, if any, is told nothing."""
     invoice: bool = False
     """The ERP is asked to invoice what was handed off."""
+    tell_handoffs: Annotated[bool, Field(exclude_if=is_no)] = False
+    """The team is told by its internal legs when it is handed the work, and when it must stop. An order keeps what was
+    decided for it: the steps that telling adds are taken by decisions that say so, and no earlier decision does, so that
+    they need no patch and every earlier history replays."""
     side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
     """Not the matrix's: the store's mode and the order's number decide it, for all revisions of the order alike."""
 

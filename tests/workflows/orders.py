@@ -81,6 +81,10 @@ def a_decision(
     time_zone: str = "UTC",
     answer: SourceCall | None = None,
     invoice: bool = False,
+    tell: bool = False,
+    team: str = "operations",
+    rota: tuple[str, ...] = ("ops-1", "ops-2", "ops-3"),
+    internal: tuple[str, ...] = ("slack",),
 ) -> Decision:
     """What the matrix would have said."""
     return Decision(
@@ -93,14 +97,16 @@ def a_decision(
         erp="sandbox",
         erp_mode=erp_mode,
         legs=tuple(Leg(channels=leg) for leg in legs),
-        internal=(Leg(channels=("slack",)),),
-        rota=("ops-1", "ops-2", "ops-3"),
+        internal=(Leg(channels=internal),) if internal else (),
+        team=team,
+        rota=rota,
         reviewers=("reviewer-1", "reviewer-2"),
         evidence_needed=evidence_needed,
         time_zone=time_zone,
         levels=levels or ServiceLevels(),
         answer=answer,
         invoice=invoice,
+        tell_handoffs=tell,
     )
 
 

@@ -100,6 +100,11 @@ class Script:
     def kinds(self, audience: str = "buyer") -> list[str]:
         return [str(t.dispatch.kind) for t in self.told if t.dispatch.audience == audience]
 
+    def to_team(self) -> list[str]:
+        """What the team heard of its handoff, in order: the word, the revision, and to whom."""
+        words = [(t.request.facts.for_team, t) for t in self.told if t.dispatch.audience == "internal"]
+        return [f"{word.word} {word.revision} {t.dispatch.recipient_role}" for word, t in words if word]
+
     def events(self) -> list[Event]:
         return [self.entries[seq].event for seq in sorted(self.entries)]
 
@@ -169,6 +174,9 @@ class World:
             script.asked += 1
             if script.found:
                 return AcknowledgeResult(receipt=script.found)
+        if request.offer:
+            offered = HandOffRequest(ref=request.ref, journal=request.journal, **dict(request.offer))
+            script.handoffs.append(offered)
         now = await self.now()
         outcomes = tuple(self._send(script, request, d, now) for d in request.dispatches)
         if script.meanwhile:
