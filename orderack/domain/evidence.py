@@ -84,6 +84,16 @@ class Assurance(StrEnum):
     """A login, a signature, or a third party that proves who it was."""
 
 
+HOLDER_OF_LINK = "the holder of the link sent by "
+"""Begins the `actor` of what was done on the order's page; the channel that had sent the link ends it. Frozen: ledgers
+hold it."""
+
+
+def link_sent_by(actor: str) -> str | None:
+    """The channel whose link led its holder to the page; None: it was done otherwise."""
+    return actor.removeprefix(HOLDER_OF_LINK) if actor.startswith(HOLDER_OF_LINK) else None
+
+
 class Provenance(Value):
     """Where a fact comes from: kept in the ledger beside it, never in history."""
 

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from orderack.contracts.queries import OrderStatus
 from orderack.contracts.updates import BuyerQuestion, CancelRequest, ChangeRequest, Reply
 from orderack.domain.acknowledgement import Kind
-from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Grade, Provenance
+from orderack.domain.evidence import HOLDER_OF_LINK, Assurance, EvidenceEvent, EvidenceFact, Grade, Provenance
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderNotOpen, OrderUnknown, Refused
@@ -117,7 +117,6 @@ def request_of(
         occurred_at=now,
         basis=f"{SOURCE}:{draft.deed}",
     )
-    sent_by = f"sent by {link.via}" if link.via else "made by hand"
     return BuyerRequest(
         id=id_,
         ref=link.ref,
@@ -128,7 +127,7 @@ def request_of(
         provenance=Provenance(
             content_sha256=about.content_sha256 if about else None,
             recipient_role=link.role,
-            actor=f"the holder of the link {sent_by}",
+            actor=f"{HOLDER_OF_LINK}{link.via}" if link.via else "the holder of the link made by hand",
             assurance=Assurance.LINK,
             verified=True,
         ),

@@ -32,6 +32,7 @@ from orderack.ledger import (
     verification,
 )
 from orderack.ledger.database import Database, make_engine, uncut
+from orderack.ledger.reach_record import ReachRecord
 from orderack.ledger.shadow_ledger import ShadowLedger
 from orderack.ledger.source_record import SourceRecord
 from orderack.ledger.sweep_record import SweepRecord
@@ -69,7 +70,7 @@ async def open_ledger(url: str) -> "SqlLedger":
 
 
 @uncut
-class SqlLedger(ShadowLedger, SourceRecord, SweepRecord):
+class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord):
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
     def __init__(self, database: Database) -> None:

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from pydantic import AwareDatetime
+
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal
 from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
 from orderack.domain.assessment import Assessment, Side
 from orderack.domain.evidence import EvidenceFact, Provenance
 from orderack.domain.order import Name, Order, OrderRef, Text
+from orderack.domain.reachability import Reachability
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
 from orderack.ports.channel_book import ChannelBook, Reach, Terms
@@ -144,6 +147,19 @@ class Past(Value):
     """Orders of the store that are accepted and neither handed off nor ended."""
 
 
+class ReachAsked(Value):
+    """Of whose messages, and as of when."""
+
+    store: Name
+    customer_id: Name | None
+    email: Text | None = None
+    """Stands for the customer where the store has no id for them."""
+    now: AwareDatetime
+    addresses: Mapping[str, str] = {}
+    """Channel → SHA-256 of the address that is written to next (`orderack.domain.address`), where it is known:
+    else the one that was written to last may have opted out."""
+
+
 class Ledger(ChannelBook, ShadowBook, SourceBook, Protocol):
     """The record (DESIGN §9). Every write is keyed and may be repeated."""
 
@@ -251,6 +267,10 @@ class Ledger(ChannelBook, ShadowBook, SourceBook, Protocol):
 
     async def past(self, asked: PastAsked) -> Past:
         """What an assessment asks of the past, in one look."""
+        ...
+
+    async def reachability(self, asked: ReachAsked) -> Reachability:
+        """What became of the newest messages to this customer, by channel; an empty one where there were none."""
         ...
 
     async def order(self, ref: OrderRef) -> OrderRow | None: ...
