@@ -30,6 +30,7 @@ from orderack.ledger import (
     standing,
     touches,
     verification,
+    wismo,
 )
 from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ledger.reach_record import ReachRecord
@@ -59,6 +60,7 @@ from orderack.ports import (
     Subscription,
     Terms,
 )
+from orderack.ports.wismo import NamedOrder, WatchedOrder
 from orderack.telemetry.readings import Reading
 from orderack.touches import GradedTouch, SettledTouch, Touch
 
@@ -388,6 +390,16 @@ class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord):
         async with self._database.read() as session:
             async for row in gap_times.gap_times(session, since, store):
                 yield row
+
+    async def watched_orders(self, since: datetime, until: datetime, store: str | None) -> Sequence[WatchedOrder]:
+        async with self._database.read() as session:
+            return await wismo.watched_orders(session, since, until, store)
+
+    async def named_orders(
+        self, words: Collection[str], emails: Collection[str], store: str | None
+    ) -> Sequence[NamedOrder]:
+        async with self._database.read() as session:
+            return await wismo.named_orders(session, words, emails, store)
 
     async def readings(self, now: datetime) -> Sequence[Reading]:
         """How the record stands, in figures."""
