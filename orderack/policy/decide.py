@@ -1,13 +1,15 @@
 """The matrix's decision for one order: first matching rule, its channels that can reach the buyer, its gate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Leg, Route, SourceCall
 from orderack.domain.order import Name, Order, Text
+from orderack.domain.reachability import Reachability
 from orderack.domain.value import Value
-from orderack.policy.contacts import reachable
 from orderack.policy.expression import judge
 from orderack.policy.gate import Latency, choose_gate
+from orderack.policy.learned import learn
+from orderack.policy.legs import NOTHING_LEARNED, legs_of
 from orderack.policy.model import (
     ChannelFacts,
     DefaultRule,
@@ -58,6 +60,10 @@ class Circumstances(Value):
     """Source systems that are told what becomes of their orders, and by what kind of call."""
     latency: Latency = Latency()
     waived: tuple[Name, ...] = ()
+    reach: Reachability | None = None
+    """How this customer answered before; None: the store does not ask, or the ledger gave no answer."""
+    reach_note: Text = ""
+    """Why it gave none."""
 
 
 def match(policy: Policy, order: Order, flags: Sequence[Flag]) -> Match:
@@ -87,7 +93,8 @@ def decide(
     found = found or match(policy, order, flags)
     then = found.then
     store, source = policy.stores.get(order.store), policy.sources.get(order.source)
-    legs = _legs(order, then, source, around.channels, store)
+    lesson = learn(policy, order, then, around.channels, around.reach)
+    legs = legs_of(policy, order, then, around.channels, lesson.applied if lesson else NOTHING_LEARNED)
     reasons = [] if FlagName.RULE in around.waived else _reasons(policy, order, found, legs)
     review = bool(flags or reasons)
     levels = policy.levels(store, then.service_levels)
@@ -101,7 +108,7 @@ def decide(
     decision = Decision(
         rule=found.rule,
         policy_version=policy.version,
-        why=" ".join((found.why, *reasons, *_flagged(flags))).strip()[:2_000],
+        why=" ".join((found.why, *reasons, *_flagged(flags), *(lesson.says if lesson else ()))).strip()[:2_000],
         route=Route.REVIEW if review else Route.STRAIGHT,
         gate=gate.gate,
         gate_why=gate.why,
@@ -114,6 +121,7 @@ def decide(
         legs=legs,
         internal=_internal(then.internal or team.internal, around.channels),
         team=team_name,
+        tell_handoffs=team.tell_handoffs if then.tell_handoffs is None else then.tell_handoffs,
         rota=team.rota,
         reviewers=team.reviewers or team.rota,
         time_zone=store.profile.time_zone if store else "UTC",
@@ -133,15 +141,6 @@ def _answer(order: Order, store: StorePolicy | None, answers: Mapping[str, Sourc
     if connection is None or not connection.answer:
         return None
     return answers.get(system)
-
-
-def left_out(policy: Policy, order: Order, then: Outcome, channels: Mapping[str, ChannelFacts]) -> tuple[str, ...]:
-    """The buyer's channels that the decision names and this order cannot use, with the reason."""
-    source, store = policy.sources.get(order.source), policy.stores.get(order.store)
-    asked = [*_asked(then, source), source.fallback if source else ()]
-    reach = reachable(order.contacts, store.profile.country if store else None)
-    names = dict.fromkeys(name for leg in asked for name in leg)
-    return tuple(f"{name}: {_why_not(channels.get(name))}" for name in names if not _usable(channels.get(name), reach))
 
 
 def _shown(value: object) -> str:
@@ -174,48 +173,6 @@ def _gate(found: Match, order: Order, source: SourcePolicy | None) -> tuple[Gate
     if source:
         return source.gate, f"source {order.source}"
     return GateChoice.ACK_GATED, "the default"
-
-
-def _asked(then: Outcome, source: SourcePolicy | None) -> tuple[tuple[str, ...], ...]:
-    return then.channels or (source.channels if source else ())
-
-
-def _legs(
-    order: Order,
-    then: Outcome,
-    source: SourcePolicy | None,
-    channels: Mapping[str, ChannelFacts],
-    store: StorePolicy | None,
-) -> tuple[Leg, ...]:
-    """The legs that can reach this buyer; the source's fallback closes the first, unless it is used already."""
-    reach = reachable(order.contacts, store.profile.country if store else None)
-    wanted = order.contacts.preferred_channel
-    legs = [_usable_in_order(leg, channels, reach, wanted) for leg in _asked(then, source)]
-    legs = [leg for leg in legs if leg]
-    used = {name for leg in legs for name in leg}
-    fallback = [name for name in (source.fallback if source else ()) if name not in used]
-    last_resort = _usable_in_order(fallback, channels, reach, None)
-    if last_resort:
-        legs = [legs[0] + last_resort, *legs[1:]] if legs else [last_resort]
-    return tuple(Leg(channels=leg) for leg in legs)
-
-
-def _usable_in_order(
-    leg: Iterable[str], channels: Mapping[str, ChannelFacts], reach: frozenset[str], wanted: str | None
-) -> tuple[str, ...]:
-    """The leg's channels that reach the buyer, the one the buyer prefers first; never a channel from outside it."""
-    usable = [name for name in leg if _usable(channels.get(name), reach)]
-    return tuple(sorted(usable, key=lambda name: wanted is None or wanted not in (name, channels[name].address)))
-
-
-def _usable(facts: ChannelFacts | None, reach: frozenset[str]) -> bool:
-    return facts is not None and facts.buyer and (facts.address == "page" or facts.address in reach)
-
-
-def _why_not(facts: ChannelFacts | None) -> str:
-    if facts is None:
-        return "not a channel of this installation"
-    return f"the order has no {facts.address} that can be reached" if facts.buyer else "it reaches people inside only"
 
 
 def _internal(asked: Sequence[Sequence[str]], channels: Mapping[str, ChannelFacts]) -> tuple[Leg, ...]:

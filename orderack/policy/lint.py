@@ -102,6 +102,9 @@ def _teams(policy: Policy) -> Iterator[Problem]:
     for key, team in policy.teams.items():
         if not team.rota:
             yield Problem(field=f"teams.{key}.rota", problem="is empty", remedy="name at least one role")
+        if team.tell_handoffs and not team.internal:
+            remedy = "name the channels that it is told by under `internal`"
+            yield Problem(field=f"teams.{key}.tell_handoffs", problem="has no channel to tell by", remedy=remedy)
 
 
 def _conditions(policy: Policy) -> Iterator[Problem]:

@@ -51,6 +51,11 @@ def _requirable(name: str) -> str:
     return name
 
 
+def _learning(word: object) -> object:
+    """YAML reads a bare `off` as false."""
+    return Learning.OFF if word is False else word
+
+
 def _switchable(name: FlagName) -> FlagName:
     if name not in CHECKS:
         raise ValueError(f"is not a check; use {', '.join(CHECKS)}")
@@ -177,6 +182,16 @@ class Calendar(Value):
     capacity_per_day: int = Field(gt=0)
 
 
+class Learning(StrEnum):
+    """What is done with what a customer's answers teach of the channels (docs/reachability.md)."""
+
+    OFF = "off"
+    SUGGEST = "suggest"
+    """The explanation says what would change; nothing does."""
+    APPLY = "apply"
+    """The channel that this customer answers goes first in its leg."""
+
+
 class Limits(Value):
     """Over these a person looks. `high_value` per currency."""
 
@@ -202,6 +217,7 @@ class StorePolicy(Value):
     prices_include_tax: bool = False
     team: Name | None = None
     quiet_hours: QuietHours | None = None
+    learn_channels: Annotated[Learning, BeforeValidator(_learning)] = Learning.OFF
     service_levels: Levels = Levels()
 
 
@@ -229,6 +245,8 @@ class TeamPolicy(Value):
     reviewers: tuple[Name, ...] = ()
     internal: tuple[Channels, ...] = ()
     """Where the team's owners are alerted; a rule may say otherwise."""
+    tell_handoffs: bool = False
+    """Tell them there of each order that they are handed, and when its work must stop; a rule may say otherwise."""
 
 
 class Outcome(Value):
@@ -239,6 +257,7 @@ class Outcome(Value):
     channels: tuple[Channels, ...] | None = None
     internal: tuple[Channels, ...] = ()
     team: Name | None = None
+    tell_handoffs: bool | None = None
     received: Received | None = None
     """Default: `withhold` for orders that go to review, else `immediate`."""
     updates: Updates | None = None

@@ -253,3 +253,51 @@ def test_deciding_is_pure_and_keeps_its_promises(
     assert [tried.holds for tried in found.tried] == [False] * (len(found.tried) - 1) + [
         found.rule != "default"
     ] * bool(found.tried)
+
+
+def _by_type_and_priority(document: dict[str, Any]) -> None:
+    document["teams"]["kitchen"] = {"rota": ["chef", "sous-chef"], "internal": [["chat"]], "tell_handoffs": True}
+    rushed = {"team": "kitchen", "service_levels": {"claim_within": "5m"}}
+    document["rules"] = [
+        {
+            "name": "urgent_catering",
+            "when": 'order.type == "catering" && order.priority == "high"',
+            "then": rushed,
+        },
+        {"name": "catering", "when": 'order.type == "catering"', "then": {"team": "kitchen"}},
+        {"name": "urgent", "when": 'order.priority == "high"', "then": {"team": "sales", "tell_handoffs": True}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "priority", "team", "owner", "minutes", "told"),
+    [
+        ("catering", "high", "kitchen", "chef", 5, True),
+        ("catering", "normal", "kitchen", "chef", 30, True),
+        ("standard", "high", "sales", "seller", 30, True),
+        ("standard", "normal", "operations", "lead", 30, False),
+    ],
+)
+def test_type_and_priority_lead_to_teams_and_owners_and_urgent_work_is_claimed_sooner(
+    load: Load, kind: str, priority: str, team: str, owner: str, minutes: int, told: bool
+) -> None:
+    decision = decided(order(order_type=kind, priority=priority), policy=load(_by_type_and_priority))
+    assert (decision.team, decision.rota[0], decision.tell_handoffs) == (team, owner, told)
+    assert decision.levels.claim_within == timedelta(minutes=minutes)
+
+
+def test_a_rule_says_otherwise_than_its_team_whether_a_handoff_is_told(load: Load) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        _by_type_and_priority(document)
+        document["rules"][1]["then"]["tell_handoffs"] = False
+
+    policy = load(edit)
+    assert not decided(order(order_type="catering"), policy=policy).tell_handoffs
+    assert decided(order(order_type="catering", priority="high"), policy=policy).tell_handoffs
+
+
+def test_a_decision_that_tells_no_team_is_written_as_it_was_before_teams_could_be_told(load: Load) -> None:
+    silent = decided(worth(100))
+    assert "tell_handoffs" not in silent.model_dump_json()
+    told = silent.model_copy(update={"tell_handoffs": True})
+    assert Decision.model_validate_json(told.model_dump_json()).tell_handoffs

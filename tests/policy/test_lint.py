@@ -139,6 +139,13 @@ def test_a_buyers_channel_is_not_for_internal_alerts(load: Load) -> None:
     assert the_finding(load(then(internal=[["mail"]]))).remedy == "move it to `channels`"
 
 
+def test_a_team_that_is_to_be_told_needs_a_channel_to_be_told_by(load: Load) -> None:
+    found = the_finding(load(lambda d: d["teams"]["sales"].update(tell_handoffs=True)))
+    assert (found.field, found.problem) == ("teams.sales.tell_handoffs", "has no channel to tell by")
+    told = {"tell_handoffs": True, "internal": [["chat"]]}
+    assert findings(load(lambda d: d["teams"]["sales"].update(told))) == ()
+
+
 def test_a_channel_that_cannot_bring_the_evidence_asked_of_it_is_found(load: Load) -> None:
     found = the_finding(load(then(channels=[["mail", "sms"]], evidence_needed="E3p", **SOON)))
     assert found.field == "rules[1].then.evidence_needed"

@@ -185,6 +185,12 @@ FIELDS: tuple[Field, ...] = (
     Field("owner", Kind.OWNED, "owner and rota", lambda seen: _people(seen.decision.rota)),
     Field("reviewers", Kind.OWNED, "reviewers", lambda seen: _people(seen.decision.reviewers)),
     Field("internal", Kind.OWNED, "owners are alerted by", lambda seen: _legs(seen.decision.internal)),
+    Field(
+        "tell_handoffs",
+        Kind.OWNED,
+        "team told of its handoff",
+        lambda seen: "yes" if seen.decision.tell_handoffs else "no",
+    ),
     Field("work_needs", Kind.OWNED, "work begins on evidence", lambda seen: seen.decision.work_needs),
     Field(
         "work_on_account",
