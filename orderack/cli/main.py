@@ -18,6 +18,7 @@ from orderack.cli import (
     ledger_commands,
     page_commands,
     policy_commands,
+    report_commands,
     review_commands,
     shadow_commands,
     source_commands,
@@ -109,6 +110,7 @@ app.add_typer(gap_commands.app, name="gap")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(page_commands.app, name="page")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(report_commands.app, name="report")
 app.add_typer(shadow_commands.app, name="shadow")
 app.add_typer(source_commands.app, name="source")
 app.add_typer(sweep_commands.app, name="sweep")

@@ -34,6 +34,7 @@ from orderack.ledger import (
 )
 from orderack.ledger.database import Database, make_engine, uncut
 from orderack.ledger.reach_record import ReachRecord
+from orderack.ledger.report_record import ReportRecord
 from orderack.ledger.shadow_ledger import ShadowLedger
 from orderack.ledger.source_record import SourceRecord
 from orderack.ledger.sweep_record import SweepRecord
@@ -72,7 +73,7 @@ async def open_ledger(url: str) -> "SqlLedger":
 
 
 @uncut
-class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord):
+class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord, ReportRecord):
     """`orderack.ports.Ledger` on SQLite or PostgreSQL. Every call may raise Unavailable; nothing was written then."""
 
     def __init__(self, database: Database) -> None:
@@ -155,6 +156,10 @@ class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord):
     async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
         async with self._database.write() as session:
             return await channel_book.probe(session, channel, now, again_at)
+
+    async def lift(self, channel: str) -> bool:
+        async with self._database.write() as session:
+            return await channel_book.lift(session, channel)
 
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         async with self._database.write() as session:

@@ -1,0 +1,140 @@
+"""`orderack report weekly`: what was promised to buyers in a week, what was kept, and to whom least (R130, R131)."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderack.cli.exits import NO, bad
+from orderack.cli.options import AsJson
+from orderack.cli.printing import print_json
+from orderack.cli.report_weekly_words import print_weekly
+from orderack.cli.session import run, the_ledger
+from orderack.cli.zones import zone_of
+from orderack.diagnostics.weekly.figures import Weekly
+from orderack.diagnostics.weekly.report import LEAST, Asked
+from orderack.diagnostics.weekly.report import weekly as report_of
+from orderack.diagnostics.weekly.weeks import Week, last_whole, parse_week
+from orderack.domain.unknown_fields import closest
+from orderack.ledger.repository import SqlLedger
+from orderack.policy.load import PolicyInvalid, load_policy
+from orderack.settings import Settings
+
+WeekName = Annotated[
+    str | None, typer.Option("--week", help="An ISO week that is over; default: the last one.", metavar="2026-W47")
+]
+Weeks = Annotated[int, typer.Option("--weeks", min=1, max=53, help="How many weeks the trend shows.")]
+Store = Annotated[str | None, typer.Option("--store", help="This store only; default: every store.", metavar="NAME")]
+Customer = Annotated[
+    str | None, typer.Option("--customer", help="One customer week by week, by the store's own id.", metavar="ID")
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Write the report as one page to this file.", metavar="FILE")]
+
+
+def weekly(
+    week: WeekName = None,
+    weeks: Weeks = 4,
+    store: Store = None,
+    customer: Customer = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """The week's record of reliability: promises kept and broken, beside the week before, and to whom least reliable.
+
+    Orders count in the week in which they came, in their store's time zone; each week is looked at as long after its
+    end as the last one is now, at most two days. Shadow orders are left out.
+
+    Example: orderack report weekly --week 2026-W47 --html week.html
+
+    Example: orderack report weekly --store demo --customer C-42 --weeks 8
+
+    Exit code 0: reported; 1: nothing is known of that customer; 2: wrong usage or setting; 3: no ledger answers.
+    """
+    now = datetime.now(UTC)
+    _demand_page(html)
+    found = run(_report(week, weeks, store, customer, now))
+    if html is not None:
+        _write(found, html)
+    if as_json:
+        print_json(found)
+    else:
+        print_weekly(found, html)
+    if customer is not None and not any(one.figures.orders for each in found.stores for one in each.customer):
+        raise typer.Exit(NO)
+
+
+async def _report(week: str | None, weeks: int, store: str | None, customer: str | None, now: datetime) -> Weekly:
+    named = _named(week) if week else None
+    async with the_ledger() as ledger:
+        zones = await _zones(ledger, named or last_whole(now, UTC), weeks, store)
+        wanted = named or min((last_whole(now, zone) for zone in zones.values()), default=last_whole(now, UTC))
+        _demand_over(wanted, zones, now)
+        asked = Asked(week=wanted, weeks=weeks, now=now, zones=zones, customer=customer, said=_say)
+        return await report_of(ledger, asked)
+
+
+def _named(text: str) -> Week:
+    try:
+        return parse_week(text)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        raise bad("--week", f"{text!r} {problem}", remedy) from None
+
+
+async def _zones(ledger: SqlLedger, week: Week, weeks: int, store: str | None) -> dict[str, tzinfo]:
+    """The stores of the report, each with its zone: the policy's, and the ledger's of about that time.
+
+    Raises InvalidInput for a store that nobody knows.
+    """
+    since, until = week.before(max(weeks, LEAST) + 1).begins(UTC), week.before(-1).ends(UTC)
+    known = sorted({*_of_policy(), *await ledger.stores_with_orders(since, until)})
+    if store is not None and store not in known:
+        guess = closest(store, known)
+        raise bad("--store", f"there is no store {store!r}", f"did you mean {guess or ', '.join(known) or 'none'}?")
+    return {name: zone_of(name) for name in ([store] if store else known)}
+
+
+def _of_policy() -> Sequence[str]:
+    try:
+        return tuple(load_policy(Settings().policy_dir).stores)
+    except PolicyInvalid:
+        return ()
+
+
+def _demand_over(week: Week, zones: dict[str, tzinfo], now: datetime) -> None:
+    """Raises InvalidInput for a week that some store is still in."""
+    for store, zone in zones.items():
+        if now < week.ends(zone):
+            raise bad(
+                "--week",
+                f"{week} is not over for {store}: it ends {week.ends(zone).astimezone(zone):%d %b %Y, %H:%M %Z}",
+                f"ask for {last_whole(now, zone)}",
+            )
+
+
+def _demand_page(html: Path | None) -> None:
+    """Said before the work, not after it."""
+    if html is None:
+        return
+    if html.is_dir() or not html.absolute().parent.is_dir():
+        raise bad("--html", f"{html} cannot be written", "name a file in a folder that is there")
+    from orderack.diagnostics.weekly.plots import demand_plots
+
+    demand_plots()
+
+
+def _write(found: Weekly, html: Path) -> None:
+    from orderack.diagnostics.weekly.page import page
+
+    try:
+        html.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise bad("--html", f"{html} cannot be written: {error.strerror}", "name a file in a folder of yours") from None
+
+
+def _say(words: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(words, err=True)

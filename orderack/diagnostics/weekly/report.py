@@ -1,0 +1,94 @@
+"""The report of one week: every store by itself, from the ledger, week by week."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
+
+from orderack.diagnostics.weekly.comparing import RULE, lines, sentences
+from orderack.diagnostics.weekly.counting import count
+from orderack.diagnostics.weekly.customers import by_customer, least_reliable, of_customer
+from orderack.diagnostics.weekly.figures import CustomerWeek, StoreReport, WeekFigures, Weekly
+from orderack.diagnostics.weekly.seeing import seen
+from orderack.diagnostics.weekly.weeks import Week, known_by, settled
+from orderack.ledger.reliability import Cohort
+from orderack.ports.reliability import Lives
+
+LEAST = 2
+"""Weeks that are read: the one of the report, and the one before it."""
+
+
+class Reads(Protocol):
+    """The ledger, as far as the report needs it."""
+
+    async def lives(self, cohort: Cohort) -> Lives:
+        """What became of a store's orders of a span."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to report."""
+
+    week: Week
+    weeks: int
+    """How many weeks the trend shows."""
+    now: datetime
+    zones: Mapping[str, tzinfo]
+    """The stores, each with its zone."""
+    customer: str | None = None
+    said: Callable[[str], None] = field(default=lambda _: None)
+    """Is told of progress."""
+
+
+async def weekly(ledger: Reads, asked: Asked) -> Weekly:
+    """The report. Every week is looked at as long after its end as the last one is now, at most two days."""
+    reports = [await _store(ledger, asked, store, zone) for store, zone in asked.zones.items()]
+    hours = max((_settled(asked, zone).total_seconds() / 3600 for zone in asked.zones.values()), default=0.0)
+    return Weekly(
+        week=str(asked.week), made_at=asked.now, settled_hours=round(hours, 2), stores=tuple(reports), rule=RULE
+    )
+
+
+def _settled(asked: Asked, zone: tzinfo) -> timedelta:
+    return settled(asked.week, zone, asked.now)
+
+
+async def _store(ledger: Reads, asked: Asked, store: str, zone: tzinfo) -> StoreReport:
+    weeks, after = list[WeekFigures](), _settled(asked, zone)
+    of_one = list[CustomerWeek]()
+    lives = Lives(orders=[], shadow=0, without_content=0)
+    for back in range(max(asked.weeks, LEAST) - 1, -1, -1):
+        week = asked.week.before(back)
+        asked.said(f"{store}: reading {week} …")
+        lives = await ledger.lives(Cohort(store, week.begins(zone), week.ends(zone)))
+        weeks.append(count(week, zone, after, lives))
+        if asked.customer is not None:
+            mine = [seen(one, known_by(week, zone, after)) for one in lives.orders if one.customer_id == asked.customer]
+            of_one.append(of_customer(str(week), asked.customer, mine))
+    return _reported(store, zone, weeks, of_one, lives, known_by(asked.week, zone, after))
+
+
+def _reported(
+    store: str,
+    zone: tzinfo,
+    weeks: Sequence[WeekFigures],
+    of_one: Sequence[CustomerWeek],
+    lives: Lives,
+    by: datetime,
+) -> StoreReport:
+    """`lives`: the last week's."""
+    found = tuple(lines(weeks[-1], weeks[-2]))
+    orders = [seen(one, by) for one in lives.orders]
+    customers = by_customer(orders)
+    return StoreReport(
+        store=store,
+        time_zone=str(zone),
+        weeks=tuple(weeks),
+        lines=found,
+        sentences=tuple(sentences(weeks[-1], found)),
+        customers=len(customers),
+        of_nobody=len(orders) - sum(map(len, customers.values())),
+        worst=least_reliable(customers),
+        customer=tuple(of_one),
+    )

@@ -1,0 +1,20 @@
+"""The report's templates, and how they write figures."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from orderack.diagnostics.weekly import words
+
+TEMPLATES = Environment(
+    loader=PackageLoader("orderack.diagnostics.weekly"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters |= {
+    "duration": words.duration,
+    "percent": words.percent,
+    "share": words.share,
+    "span": words.span,
+    "verdict": words.verdict_word,
+}

@@ -1,0 +1,98 @@
+"""Figures in words, the same on a terminal, on the page and in the mail."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from orderack.contracts.journal import ClockName
+from orderack.diagnostics.weekly.statistics import Share, Verdict
+
+CLOCKS = {
+    ClockName.ACKNOWLEDGE: "told within the promised minute",
+    ClockName.HOLD: "held, confirmed or ended in 15 minutes",
+    ClockName.RESOLVE: "an escalation resolved the same day",
+    ClockName.PARTNER: "a partner's deadline",
+    ClockName.ERP_RECEIPT: "the ERP's receipt in time",
+    ClockName.REVIEW: "a review decided in time",
+    ClockName.CLAIM: "a review or handoff claimed in time",
+}
+
+VERDICTS = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "worse",
+    Verdict.OTHER: "different",
+    Verdict.NONE: "no verdict",
+}
+
+
+def clock_title(clock: ClockName) -> str:
+    return CLOCKS.get(clock, clock.replace("_", " "))
+
+
+def verdict_word(verdict: Verdict | None) -> str:
+    return VERDICTS[verdict] if verdict else ""
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `4 min 10 s`, `2 h 05 min`: as the gap doctor writes it, whose libraries this report does without."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 72 else f"{hours / 24:.1f} days"
+
+
+def percent(share: float) -> str:
+    """`97.3 %`; never 0 % or 100 % of what is not."""
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
+    if 0.9995 <= share < 1:
+        return "over 99.9 %"
+    return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def share(one: Share) -> str:
+    """`97 % (388 of 400)`; of nothing, that."""
+    return f"{percent(one.value)} ({one.hits} of {one.of})" if one.value is not None else "none"
+
+
+def points(now: float, before: float) -> str:
+    """`2.1 points up`."""
+    difference = round((now - before) * 100, 1)
+    if difference == 0:
+        return "the same"
+    return f"{abs(difference):g} {'point' if abs(difference) == 1 else 'points'} {'up' if difference > 0 else 'down'}"
+
+
+def longer(now: float, before: float) -> str:
+    """`3.2 s longer`."""
+    difference = now - before
+    if abs(difference) < 0.05:
+        return "the same"
+    return f"{duration(abs(difference))} {'longer' if difference > 0 else 'shorter'}"
+
+
+def amount(now: int, before: int) -> str:
+    """`12 more`."""
+    difference = now - before
+    if difference == 0:
+        return "the same"
+    return f"{abs(difference)} {'more' if difference > 0 else 'fewer'}"
+
+
+def names(found: Sequence[str], most: int = 20) -> str:
+    """`a, b and 3 more`."""
+    said = ", ".join(found[:most])
+    return f"{said} and {len(found) - most} more" if len(found) > most else said
+
+
+def span(monday: date) -> str:
+    """`16 to 22 Nov 2026`."""
+    sunday = monday + timedelta(days=6)
+    begin = f"{monday:%d}" if monday.month == sunday.month else f"{monday:%d %b}"
+    if monday.year != sunday.year:
+        begin = f"{monday:%d %b %Y}"
+    return f"{begin.lstrip('0')} to {f'{sunday:%d %b %Y}'.lstrip('0')}"
