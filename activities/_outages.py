@@ -1,21 +1,26 @@
-"""An ERP that was away and answers again: those that wait for it are tried now, the longest first.
+"""An ERP that is away, and answers again: nothing is tried while it is marked down, and then the longest waiting first.
 
 Each submission backs off by itself, up to five minutes, and whose turn comes first would be chance: a young order tries
 again within a second, an old one may sleep for minutes. So the first that gets through wakes the others in the order of
-their age, a few in a second: they neither overtake each other nor fall on the ERP at once.
+their age, a few in a second: they neither overtake each other nor fall on the ERP at once. Where it was marked down
+(`activities._marks`), that is the probe which lifts the mark: one, over all workers.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from activities._marks import SOONEST, Marks, Probe, Tried
 from orderack.contracts import names
 from orderack.domain.order import OrderRef
-from orderack.errors import OrderAckError
+from orderack.domain.outage import Ended
+from orderack.errors import OrderAckError, Unavailable
 from orderack.ports import Ledger
+from orderack.ports.channel_book import of_erp
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +31,10 @@ IN_A_SECOND = 10
 REACH = timedelta(days=7)
 AT_MOST = 2_000
 """Woken by one return. Those after them come by their own back-off, or are woken by the next return."""
+PAUSED_FOR = timedelta(minutes=5)
+"""Asked again so often whether an ERP that was paused or marked down still is, by those whom nobody woke."""
+BEHIND = timedelta(seconds=2)
+"""Whoever has probed in vain comes to the next probe so much later than it is due: another order's turn first."""
 
 TryNow = Callable[[OrderRef, str], Awaitable[bool]]
 """`orderack.temporal.orders.Orders.try_now`."""
@@ -44,20 +53,65 @@ class Outages:
         self._ledger = ledger
         self._try_now = try_now
         self._now = now
+        self._marks = Marks(ledger, now, AWAY_FROM)
         self._silent = dict[str, _Silence]()
         self._waking = dict[str, asyncio.Task[None]]()
+        self._expected = dict[str, datetime | None]()
+        """By ERP: the probe to which somebody has been told to come, as long as it is known to be down."""
 
-    def no_answer(self, erp: str) -> None:
-        """A submission could not be made."""
-        now = self._now()
-        self._silent.setdefault(erp, _Silence(now, now)).until = now
+    @asynccontextmanager
+    async def call(self, erp: str, order: OrderRef) -> AsyncIterator[None]:
+        """One attempt at changing something in the ERP.
 
-    def answered(self, erp: str) -> None:
-        """A submission was made. The first after an outage wakes those that wait."""
+        Raises Unavailable instead of making it while the ERP is paused, or marked down and no probe is due.
+        """
+        tried = Tried(await self._admitted(erp))
+        try:
+            async with self._marks.trying(of_erp(erp), order, tried):
+                yield
+        except Unavailable as error:
+            if tried.down_until:
+                error.retry_after = tried.down_until + BEHIND - self._now()
+            raise
+        finally:
+            self._learn(erp, tried)
+
+    async def _admitted(self, erp: str) -> Probe | None:
+        pause = (await self._ledger.paused()).get(of_erp(erp))
+        if pause is None:
+            return None
+        if self._marks.is_due(pause) and (probe := await self._marks.probe(pause)):
+            return probe
+        self._silent.pop(erp, None)  # whoever lifts the mark wakes those that wait
+        if pause.probe_at is None:
+            raise Unavailable(f"the ERP {erp} is paused by {pause.by}", PAUSED_FOR)
+        raise Unavailable(f"the ERP {erp} is marked down: {pause.reason}", self._back_in(erp, pause.probe_at))
+
+    def _back_in(self, erp: str, probe_at: datetime) -> timedelta:
+        """When whoever is turned away comes again: the first of them to the next probe, the others to be woken."""
+        if self._expected.get(erp) == probe_at:
+            return PAUSED_FOR
+        self._expected[erp] = probe_at
+        return max(probe_at - self._now(), SOONEST)
+
+    def _learn(self, erp: str, tried: Tried) -> None:
+        if tried.ended is Ended.ANSWERED:
+            self._answered(erp, lifted=tried.lifted)
+        elif tried.down_until:
+            self._silent.pop(erp, None)
+            self._expected.setdefault(erp, None)
+        elif tried.ended:
+            now = self._now()
+            self._silent.setdefault(erp, _Silence(now, now)).until = now
+
+    def _answered(self, erp: str, *, lifted: bool) -> None:
+        """The first answer after an outage wakes those that wait."""
         silence = self._silent.pop(erp, None)
-        if silence is None or silence.until - silence.since < AWAY_FROM or erp in self._waking:
+        self._expected.pop(erp, None)
+        away = silence is not None and silence.until - silence.since >= AWAY_FROM
+        if erp in self._waking or not (away or lifted):
             return
-        log.info("an ERP answers again", erp=erp, away_seconds=(silence.until - silence.since).total_seconds())
+        log.info("an ERP answers again", erp=erp)
         task = asyncio.create_task(self._wake(erp), name=f"wake those that wait for {erp}")
         self._waking[erp] = task
         task.add_done_callback(lambda _: self._waking.pop(erp, None))
@@ -66,8 +120,8 @@ class Outages:
         woken = 0
         try:
             for one in await self._ledger.awaited(erp, self._now() - REACH, limit=AT_MOST):
-                if erp in self._silent:
-                    break  # away again: their own back-off goes on
+                if erp in self._silent or erp in self._expected:
+                    break  # away again: they come by themselves, or are woken by the next return
                 if await self._try_now(one.ref, names.SUBMIT_TO_ERP):
                     woken += 1
                     await asyncio.sleep(1 / IN_A_SECOND)

@@ -1,7 +1,8 @@
 """`acknowledge`: send a batch of messages, each exactly once.
 
-Ask the ERP first where the message says that the ERP has not answered · render for each channel · hand each to
-`activities.sending`, which claims, sends and records · answer once all have ended, or say when to try again.
+Ask the ERP first where the message says that the ERP has not answered · store the handoff that a message tells its
+team of · render for each channel · hand each to `activities.sending`, which claims, sends and records · answer once all
+have ended, or say when to try again.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from activities._boundary import boundary
 from activities._keep import Keep
 from activities._last_door import is_shadow
 from activities._measured import erp_call
-from activities.sending import NotYet, Sender, Sending
+from activities.sending import Held, NotYet, Sender, Sending
 from orderack.contracts import names
-from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch
+from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch, HandOffRequest
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Leg
 from orderack.domain.order import Contacts, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.store import StoreProfile
@@ -31,9 +33,11 @@ from orderack.ports import (
     Ledger,
     Medium,
     Message,
+    Pause,
     Renderer,
     StoredRevision,
 )
+from orderack.ports.channel_book import of_erp
 from orderack.telemetry import metrics
 from orderack.touches import OFF, in_force
 
@@ -69,6 +73,9 @@ class Acknowledge:
     async def acknowledge(self, request: AcknowledgeRequest) -> AcknowledgeResult:
         """One outcome per dispatch, or the ERP's receipt instead. Raises Unavailable while one is worth a retry."""
         receipt = await self._ask(request.ask_erp, request.ref, request.revision) if request.ask_erp else None
+        if request.offer:  # first: the message leads to what stands in the ledger
+            offered = HandOffRequest(ref=request.ref, journal=request.journal, **dict(request.offer))
+            await self._ledger.offer_handoff(offered, self._now())
         contacts_of, before = request.contacts_of, request.facts.changed_from
         wanted = {revision for revision in (request.revision, contacts_of, before) if revision}
         kept = await self._ledger.write_and_read(request.journal, () if receipt else wanted)
@@ -90,8 +97,9 @@ class Acknowledge:
         return AcknowledgeResult(outcomes=tuple(result for result in results if isinstance(result, SendOutcome)))
 
     async def _ask(self, name: str, ref: OrderRef, revision: int) -> ErpReceipt | None:
+        """Its receipt, if it says that it has booked it. What is known to be away is not asked."""
         erp = self._erps.get(name)
-        if erp is None:
+        if erp is None or _is_marked((await self._ledger.paused()).get(of_erp(name))):
             return None
         try:
             with erp_call(name, "find"):
@@ -112,8 +120,14 @@ class Acknowledge:
             if message is None:
                 return SendOutcome(channel=key.channel, state=SendState.REJECTED, reason=Reason.NO_RECIPIENT)
             return await self._sender.once(
-                channel, message, request.give_up_at, fallback=_is_fallback(stored, dispatch)
+                channel,
+                message,
+                request.give_up_at,
+                fallback=_is_fallback(stored, dispatch),
+                last=_is_last(stored, dispatch),
             )
+        except Held as held:
+            return held
         except Unavailable as error:
             return await self._or_give_up(request, key, error, None)
         except Misconfigured as error:
@@ -191,6 +205,7 @@ class Acknowledge:
             shop_link=links.shop_link,
             pixel_url=links.pixel_url,
             honeypot_url=links.honeypot_url,
+            sheet_url=links.sheet_url,
             takes_replies=traits.replies,
         )
         return Message(
@@ -213,9 +228,23 @@ def _for(stored: StoredRevision, earlier: StoredRevision | None) -> StoredRevisi
 
 def _is_fallback(stored: StoredRevision, dispatch: Dispatch) -> bool:
     """Whether another channel was to carry this message first."""
-    decision = stored.assessment.decision
-    legs = decision.legs if dispatch.audience is Audience.BUYER else decision.internal
+    legs = _legs(stored, dispatch)
     return bool(legs) and dispatch.channel not in {leg.channels[0] for leg in legs}
+
+
+def _is_last(stored: StoredRevision, dispatch: Dispatch) -> bool:
+    """Whether no channel comes after this one. Where that is not known it is so: rather late than not at all."""
+    legs = [leg for leg in _legs(stored, dispatch) if dispatch.channel in leg.channels]
+    return not legs or any(leg.channels[-1] == dispatch.channel for leg in legs)
+
+
+def _legs(stored: StoredRevision, dispatch: Dispatch) -> Sequence[Leg]:
+    decision = stored.assessment.decision
+    return decision.legs if dispatch.audience is Audience.BUYER else decision.internal
+
+
+def _is_marked(pause: Pause | None) -> bool:
+    return pause is not None and pause.probe_at is not None
 
 
 def _come_back(waits: Sequence[Unavailable]) -> timedelta | None:

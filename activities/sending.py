@@ -1,8 +1,8 @@
 """One send, exactly once (reliability.md §4.2), in its turn and with the channel's leave.
 
-Claim with a lease · settle what is in doubt · is the channel paused, has the recipient opted out · wait for the turn ·
-send the stored bytes · record. A claim that outlived its lease is a doubt, settled by the channel's own class: by its
-key, by looking it up, by its echo; or by nobody, and then it is surfaced and never sent again.
+Claim with a lease · settle what is in doubt · is the channel paused or marked down, has the recipient opted out · wait
+for the turn · send the stored bytes · record. A claim that outlived its lease is a doubt, settled by the channel's own
+class: by its key, by looking it up, by its echo; or by nobody, and then it is surfaced and never sent again.
 """
 
 import asyncio
@@ -13,18 +13,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from activities._last_door import LastDoor
+from activities._marks import Marks, Tried
 from activities._measured import provider_call
 from orderack.domain.acknowledgement import Audience, Reason, SendKey, SendOutcome, SendState
 from orderack.errors import InDoubt, Misconfigured, OrderAckError, Refused, Unavailable, Unsupported
 from orderack.ports import (
     SOON,
     Channel,
+    Checks,
     ClaimResult,
     Idempotency,
     Ledger,
     Medium,
     Message,
     MessageLinks,
+    Pause,
     Sent,
     StoredSend,
     Terms,
@@ -37,6 +40,13 @@ REPEATABLE = timedelta(seconds=4)
 a dead worker is noticed after so long (its heartbeat)."""
 FULL = timedelta(seconds=1)
 """When to look again whether this worker has a place for a send by this channel."""
+AWAY_FROM = timedelta(seconds=10)
+"""Without any answer for so long a channel is marked down: the first word is owed within the minute, and its own
+patience (half of that) leaves its fallback the rest."""
+HELD_FOR = timedelta(minutes=1)
+"""Asked again so often, by what has no fallback, whether its channel is still paused or marked down."""
+ASKED_WITHIN = timedelta(seconds=5)
+"""A provider that does not even say by then whether our login holds is still away."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,10 @@ class NotYet(Unavailable):
     """We make it wait ourselves, so asking again earlier does no harm."""
 
 
+class Held(NotYet):
+    """Its channel is paused or marked down, and there is no other: it waits, however long that takes."""
+
+
 class Sender:
     """Sends what has been rendered. One for each worker: it counts what is in flight."""
 
@@ -67,13 +81,17 @@ class Sender:
         self._sending = sending
         self._now = now
         self._door = LastDoor(ledger)
+        self._marks = Marks(ledger, now, AWAY_FROM)
         self._in_flight: Counter[str] = Counter()
         self._free_at: dict[str, datetime] = {}
 
     async def once(
-        self, channel: Channel, message: Message, give_up_at: datetime, *, fallback: bool = False
+        self, channel: Channel, message: Message, give_up_at: datetime, *, fallback: bool = False, last: bool = False
     ) -> SendOutcome:
-        """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend."""
+        """How it ended. Raises Unavailable while it is worth another try, Misconfigured when it is ours to mend.
+
+        `fallback`: another channel was to carry it first; `last`: no other could.
+        """
         key, traits = message.key, channel.traits
         claim = await self._ledger.claim(
             key, message, self._now(), self._lease(traits), self._terms(key.channel, traits)
@@ -87,8 +105,9 @@ class Sender:
         doubtful = not claim.first and self._key_holds(traits, claim) and not claim.reach.opted_out
         if not claim.first and not doubtful and (settled := await self._settle(channel, message, claim)):
             return settled
-        if claim.paused:
-            return await self._held_back(key, doubtful)
+        pause = claim.paused
+        if pause and not self._marks.is_due(pause):
+            return await self._held_back(pause, key, doubtful=doubtful, last=last)
         if claim.reach.opted_out:
             return await self._finish(key, _rejected(key, Reason.OPTED_OUT, claim.reach.basis))
         wait = await self._turn(claim, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
@@ -98,7 +117,10 @@ class Sender:
             raise NotYet(f"this worker has {self._sending.at_once} sends by {key.channel} in flight", FULL)
         with self._place(key.channel):
             await self._keep_apart(key.channel, traits, wait)
-            return await self._send(channel, message, doubtful)
+            tried = Tried(await self._marks.probe(pause) if pause else None)
+            if pause and not (tried.probe and await self._is_there(channel, key, tried)):
+                return await self._held_back(pause, key, doubtful=doubtful, last=last)
+            return await self._send(channel, message, doubtful, tried)
 
     def finished(self, send: StoredSend) -> SendOutcome:
         """A send that ended before. One that another attempt still holds is waited for."""
@@ -158,12 +180,31 @@ class Sender:
             case Idempotency.ECHO | Idempotency.NONE:
                 return await self._unknown(key, "cut off after sending, and no echo came")
 
-    async def _held_back(self, key: SendKey, doubtful: bool) -> SendOutcome:
-        """The channel is paused: the fallback's turn, unless it may have gone out; then it waits for the channel."""
+    async def _held_back(self, pause: Pause, key: SendKey, *, doubtful: bool, last: bool) -> SendOutcome:
+        """Paused or marked down: the fallback's turn, unless it may have gone out, or there is none; then it waits."""
+        how = "marked down" if pause.probe_at else "paused"
         if doubtful:
-            raise Unavailable(f"{key.channel} is paused, and this send is in doubt", self._sending.lease)
-        outcome = SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
-        return await self._finish(key, outcome)
+            raise Unavailable(f"{key.channel} is {how}, and this send is in doubt", self._sending.lease)
+        outcome = await self._finish(
+            key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
+        )
+        if last and outcome.state is SendState.UNAVAILABLE:
+            raise Held(f"{key.channel} is {how}, and no other channel can carry this", HELD_FOR)
+        return outcome
+
+    async def _is_there(self, channel: Channel, key: SendKey, tried: Tried) -> bool:
+        """Before a message is risked as a probe where a doubt would be left to a person: whether anybody answers."""
+        if channel.traits.idempotency is Idempotency.KEY or not isinstance(channel, Checks):
+            return True
+        try:
+            async with asyncio.timeout(ASKED_WITHIN.total_seconds()):
+                await channel.check()
+        except (Unavailable, InDoubt, TimeoutError):
+            await self._marks.failed(key.channel, key.ref, tried)
+            return False
+        except OrderAckError:
+            return True  # it answered; what it says of our settings, the message itself will show
+        return True
 
     async def _turn(self, claim: ClaimResult, traits: Traits, doubtful: bool, give_up_at: datetime) -> timedelta:
         """How long to wait for its turn. Raises NotYet when that is too far away to wait here."""
@@ -205,11 +246,12 @@ class Sender:
         finally:
             self._in_flight[channel] -= 1
 
-    async def _send(self, channel: Channel, message: Message, doubtful: bool) -> SendOutcome:
+    async def _send(self, channel: Channel, message: Message, doubtful: bool, tried: Tried) -> SendOutcome:
         key = message.key
         try:
-            with provider_call(key):
-                sent = await self._door.send(channel, message)
+            async with self._marks.trying(key.channel, key.ref, tried):
+                with provider_call(key):
+                    sent = await self._door.send(channel, message)
             return await self._finish(key, _accepted(key, sent))
         except Refused as refusal:
             return await self._refused(key, refusal.reason, f"{refusal.code} {refusal}".strip(), doubtful)
@@ -217,6 +259,8 @@ class Sender:
             return await self._refused(key, Reason.UNSUPPORTED, gap.trait, doubtful)
         except (Unavailable, Misconfigured) as error:
             await self._release(key, doubtful)
+            if tried.down_until and isinstance(error, Unavailable):
+                error.retry_after = FULL  # it will be found marked down, and have its fallback's turn
             raise error
         except InDoubt as doubt:
             if channel.traits.idempotency is Idempotency.NONE:

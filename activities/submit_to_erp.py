@@ -1,7 +1,7 @@
 """`submit_to_erp`: book one revision in the ERP, once, however often it is asked."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from temporalio import activity
 
@@ -12,21 +12,18 @@ from activities._outages import Outages
 from orderack.contracts import names
 from orderack.contracts.activities import ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
-from orderack.ports import ActKind, Erp, KeptAct, Ledger
-from orderack.ports.channel_book import of_erp
+from orderack.ports import ActKind, Erp, KeptAct, Ledger, StoredRevision
 from orderack.telemetry import metrics
-
-PAUSED_FOR = timedelta(minutes=5)
-"""Asked again so often whether an ERP that was paused still is."""
 
 
 class SubmitToErp:
     """The external id makes it one booking; where we were cut off, the ERP is asked before anything is repeated."""
 
-    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp], outages: Outages) -> None:
+    def __init__(self, ledger: Ledger, erps: Mapping[str, Erp], outages: Outages, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._erps = erps
         self._outages = outages
+        self._now = now
         self._door = LastDoor(ledger)
 
     @activity.defn(name=names.SUBMIT_TO_ERP)
@@ -42,23 +39,21 @@ class SubmitToErp:
         erp = self._erps.get(request.erp)
         if erp is None:
             raise Misconfigured(f"the ERP {request.erp} is not configured")
-        await self._unless_paused(request.erp)
+        try:
+            async with self._outages.call(request.erp, request.ref):
+                return await self._submit(erp, stored, request)
+        except Refused as refusal:
+            return ErpSubmission(answer=ErpAnswer.REFUSED, reason=str(refusal)[:500])
+
+    async def _submit(self, erp: Erp, stored: StoredRevision, request: SubmitToErpRequest) -> ErpSubmission:
         try:
             with erp_call(request.erp, "submit"):
                 booking = await self._door.submit(erp, stored.order, request.revision)
-        except Unavailable:
-            self._outages.no_answer(request.erp)
-            raise
-        except Refused as refusal:
-            self._outages.answered(request.erp)
-            return ErpSubmission(answer=ErpAnswer.REFUSED, reason=str(refusal)[:500])
         except InDoubt as doubt:
             receipt = await erp.find(request.ref, request.revision)
             if receipt is None:
-                self._outages.no_answer(request.erp)
                 raise Unavailable(f"cut off while submitting, and the ERP does not have it: {doubt}") from None
             return ErpSubmission(answer=ErpAnswer.SUBMITTED, document_id=receipt.document_id, receipt=receipt)
-        self._outages.answered(request.erp)
         if booking.receipt:
             metrics.ERP_RECEIPTS.labels(request.erp, booking.receipt.worst or "none").inc()
         return ErpSubmission(
@@ -68,12 +63,6 @@ class SubmitToErp:
             reason="" if booking.receipt else booking.waits,
         )
 
-    async def _unless_paused(self, erp: str) -> None:
-        """Raises Unavailable while an operator has paused it: nothing is sent, and whoever resumes it wakes us."""
-        pause = (await self._ledger.paused()).get(of_erp(erp))
-        if pause is not None:
-            raise Unavailable(f"the ERP {erp} is paused by {pause.by}", PAUSED_FOR)
-
     async def _keep(self, request: SubmitToErpRequest) -> ErpSubmission:
         """The old flow books it; its receipt is waited for, and asked for, as if it were ours."""
         act = KeptAct(
@@ -81,7 +70,7 @@ class SubmitToErp:
             revision=request.revision,
             kind=ActKind.SUBMIT,
             detail=request.erp,
-            at=datetime.now(UTC),
+            at=self._now(),
         )
         await self._ledger.keep_act(act, request.journal)
         return ErpSubmission(answer=ErpAnswer.KEPT)

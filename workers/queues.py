@@ -92,12 +92,13 @@ def messaging_worker(client: Client, parts: Parts) -> Worker:
 
 def erp_worker(client: Client, parts: Parts) -> Worker:
     """Everything that changes an ERP."""
+    outages = Outages(parts.ledger, Orders(client).try_now, utc_now)
     return Worker(
         client,
         task_queue=names.ERP_QUEUE,
         activities=for_erp(
-            SubmitToErp(parts.ledger, parts.erps.ready, Outages(parts.ledger, Orders(client).try_now, utc_now)),
-            CancelInErp(parts.ledger, parts.erps.ready),
+            SubmitToErp(parts.ledger, parts.erps.ready, outages, utc_now),
+            CancelInErp(parts.ledger, parts.erps.ready, outages, utc_now),
             InvoiceInErp(parts.ledger, parts.erps.ready),
             _look(client, parts),
             _sweep(client, parts),

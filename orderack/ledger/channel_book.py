@@ -80,7 +80,13 @@ async def paused(session: AsyncSession) -> Mapping[str, Pause]:
 
 async def pause(session: AsyncSession, wanted: Pause) -> bool:
     """See `orderack.ports.ChannelBook.pause`."""
-    return await insert_new(session, Pauses, wanted.model_dump())
+    if await insert_new(session, Pauses, wanted.model_dump()):
+        return True
+    if wanted.probe_at is not None:
+        return False
+    marked = update(Pauses).filter_by(channel=wanted.channel).where(col(Pauses.probe_at).is_not(None))
+    taken_over = await row_count(session, marked.values(**wanted.model_dump(exclude={"channel"}))) > 0
+    return taken_over or await insert_new(session, Pauses, wanted.model_dump())  # it was lifted in between
 
 
 async def resume(session: AsyncSession, channel: str) -> bool:
@@ -92,6 +98,12 @@ async def probe(session: AsyncSession, channel: str, now: datetime, again_at: da
     """See `orderack.ports.ChannelBook.probe`."""
     due = update(Pauses).filter_by(channel=channel).where(col(Pauses.probe_at) <= now)
     return await row_count(session, due.values(probe_at=again_at)) > 0
+
+
+async def lift(session: AsyncSession, channel: str) -> bool:
+    """See `orderack.ports.ChannelBook.lift`."""
+    marked = delete(Pauses).filter_by(channel=channel).where(col(Pauses.probe_at).is_not(None))
+    return await row_count(session, marked) > 0
 
 
 async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:

@@ -19,7 +19,7 @@ from orderack.ledger.audit import ENDS_VOUCHED_FOR
 from orderack.ledger.database import insert_new, sql_table
 from orderack.ledger.orders import lock_order
 from orderack.ledger.tables import Acknowledgements, Evidence, Orders, Sends
-from orderack.ports import ClaimResult, Message, Reach, Reported, StoredSend, Terms
+from orderack.ports import ClaimResult, Message, Pause, Reach, Reported, StoredSend, Terms
 
 FINAL = frozenset({SendState.ACCEPTED, SendState.REJECTED, SendState.UNKNOWN})
 """Not to be claimed again. `unknown` ends when it is settled; `unavailable` was certainly not sent, so it may be."""
@@ -63,12 +63,12 @@ async def claim(
     return ClaimResult(mine=True, first=first, send=_stored(row), paused=paused, reach=reach, turn_at=turn_at)
 
 
-async def _in_the_way(session: AsyncSession, message: Message, terms: Terms | None) -> tuple[bool, Reach]:
-    """Whether the channel is paused, and what is known of the address."""
+async def _in_the_way(session: AsyncSession, message: Message, terms: Terms | None) -> tuple[Pause | None, Reach]:
+    """Whether the channel is paused or marked down, and what is known of the address."""
     if terms is None:
-        return False, Reach()
+        return None, Reach()
     channel = message.key.channel
-    paused = channel in await channel_book.paused(session)
+    paused = (await channel_book.paused(session)).get(channel)
     if not terms.reach:
         return paused, Reach()
     return paused, await channel_book.reach(session, channel, address_sha256(message.recipient))

@@ -88,18 +88,26 @@ class ChannelBook(Protocol):
         ...
 
     async def pause(self, pause: Pause) -> bool:
-        """Pause a channel. False: it was paused already, and the first pause stands."""
+        """Pause a channel, or mark it down. False: it was paused already, and the first pause stands.
+
+        A pause by hand takes over what was marked down; a marking down takes nothing over.
+        """
         ...
 
     async def resume(self, channel: str) -> bool:
-        """Let a channel send again. False: it was not paused."""
+        """Let a channel send again, whoever paused it. False: it was not paused."""
         ...
 
     async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
         """Take the one attempt that is due at what is marked down; the next is due `again_at`.
 
-        False: it is not marked down, none is due yet, or another worker has taken it.
+        False: it is not marked down, none is due yet, or another worker has taken it. Whoever took it until a moment
+        and has failed says with that moment as `now` when the next is due instead.
         """
+        ...
+
+    async def lift(self, channel: str) -> bool:
+        """It answers again: end a marking down. False: it was not marked down (any more), or is paused by hand."""
         ...
 
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:

@@ -16,7 +16,7 @@ from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.reachability import Reachability
 from orderack.domain.value import Value
 from orderack.ports.channel import Message
-from orderack.ports.channel_book import ChannelBook, Reach, Terms
+from orderack.ports.channel_book import ChannelBook, Pause, Reach, Terms
 from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.shadow_book import ShadowBook
 from orderack.ports.source_book import SourceBook
@@ -68,7 +68,7 @@ class ClaimResult(Value):
     first: bool
     """No attempt was ever made before: nothing can be in doubt."""
     send: StoredSend
-    paused: bool = False
+    paused: Pause | None = None
     reach: Reach = Reach()
     turn_at: datetime | None = None
     """The turn that was taken with the claim; see `ChannelBook.turn`."""

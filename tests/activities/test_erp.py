@@ -7,8 +7,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import Outages
+from activities._outages import PAUSED_FOR
 from activities.cancel_in_erp import ON_ITS_WAY, CancelInErp
-from activities.submit_to_erp import PAUSED_FOR, SubmitToErp
+from activities.submit_to_erp import SubmitToErp
 from orderack.contracts.activities import CancelInErpRequest, ErpAnswer, ErpSubmission, SubmitToErpRequest
 from orderack.contracts.journal import Event
 from orderack.domain.order import OrderRef
@@ -25,8 +26,14 @@ RECEIPT = ErpReceipt(id="r-1", erp="main", store=REF.store, number=REF.number, d
 
 async def submit(world: World, erp: str = "main", revision: int = 1) -> ErpSubmission:
     made = SubmitToErpRequest(ref=REF, revision=revision, erp=erp, journal=journal([entry(4, Event.SUBMITTED_TO_ERP)]))
-    outages = Outages(world.ledger, _nobody, lambda: NOW)
-    return await ActivityEnvironment().run(SubmitToErp(world.ledger, world.erps, outages).submit_to_erp, made)
+    outages = _outages(world)
+    return await ActivityEnvironment().run(
+        SubmitToErp(world.ledger, world.erps, outages, world.clock).submit_to_erp, made
+    )
+
+
+def _outages(world: World) -> Outages:
+    return Outages(world.ledger, _nobody, world.clock)
 
 
 async def _nobody(ref: OrderRef, activity: str) -> bool:
@@ -43,7 +50,9 @@ async def cancel(world: World, erp: str = "main", document_id: str | None = "SO-
     )
     environment = ActivityEnvironment()
     environment.info = dataclasses.replace(environment.info, attempt=attempt)
-    return await environment.run(CancelInErp(world.ledger, world.erps).cancel_in_erp, made)
+    return await environment.run(
+        CancelInErp(world.ledger, world.erps, _outages(world), world.clock).cancel_in_erp, made
+    )
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ async def waiting(world: World, *numbers: str) -> ScriptedErp:
 
 
 def desk(world: World, woken: Woken) -> SubmitToErp:
-    return SubmitToErp(world.ledger, world.erps, Outages(world.ledger, woken, world.clock))
+    return SubmitToErp(world.ledger, world.erps, Outages(world.ledger, woken, world.clock), world.clock)
 
 
 async def submit(at: SubmitToErp, number: str) -> ErpAnswer:

@@ -187,18 +187,23 @@ def erp(world: World) -> ScriptedErp:
     return world.erps["main"]
 
 
-async def submit(world: World, ref: OrderRef) -> ErpSubmission:
+def outages(world: World) -> Outages:
     async def nobody(ref: OrderRef, activity: str) -> bool:
         return False
 
+    return Outages(world.ledger, nobody, world.clock)
+
+
+async def submit(world: World, ref: OrderRef) -> ErpSubmission:
     made = SubmitToErpRequest(ref=ref, revision=1, erp="main", journal=journal(ref=ref))
-    outages = Outages(world.ledger, nobody, world.clock)
-    return await ActivityEnvironment().run(SubmitToErp(world.ledger, world.erps, outages).submit_to_erp, made)
+    submitting = SubmitToErp(world.ledger, world.erps, outages(world), world.clock)
+    return await ActivityEnvironment().run(submitting.submit_to_erp, made)
 
 
 async def cancel(world: World, ref: OrderRef) -> ErpSubmission:
     made = CancelInErpRequest(ref=ref, erp="main", document_id="SO-1", reason="off", journal=journal(ref=ref))
-    return await ActivityEnvironment().run(CancelInErp(world.ledger, world.erps).cancel_in_erp, made)
+    cancelling = CancelInErp(world.ledger, world.erps, outages(world), world.clock)
+    return await ActivityEnvironment().run(cancelling.cancel_in_erp, made)
 
 
 class InvoicingErp(ScriptedErp):

@@ -1,6 +1,6 @@
 """One order in a real ledger, scripted channels and an ERP, a clock that only the test moves, and the activity."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +10,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.acknowledge import Acknowledge
 from activities.sending import Sending
+from orderack.channels import load
 from orderack.contracts.activities import AcknowledgeRequest, AcknowledgeResult, Dispatch, Facts
 from orderack.contracts.journal import Event
 from orderack.domain.acknowledgement import Audience, Kind, SendKey, SendOutcome
+from orderack.domain.assessment import Leg
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.store import StoreProfile
@@ -27,6 +29,7 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=45)
 GIVE_UP = timedelta(hours=1)
 ADDRESS = "Ada@Example.com"
+KNOWN = ("none", "key", "lookup", "echo", "sms", "owners", *load())
 
 
 @dataclass
@@ -76,9 +79,15 @@ class World:
         stores: Callable[[str], StoreProfile] = lambda id_: self.store  # noqa: E731
         return Acknowledge(self.ledger, self._channel, self.erps, stores, self.renderer, sending, self.clock)
 
-    async def save(self, content: Order | None = None) -> OrderRef:
+    async def save(self, content: Order | None = None, *chains: Sequence[str]) -> OrderRef:
+        """Revision 1 of this order; `chains`: its channels, each with what comes after it. None: another one does."""
         content = content or order()
-        await self.ledger.save_revision(stored(content), "fingerprint", journal(ref=content.ref))
+        known = stored(content)
+        legs = tuple(Leg(channels=tuple(chain)) for chain in chains or [(name, "another") for name in KNOWN])
+        decision = known.assessment.decision.model_copy(update={"legs": legs, "internal": legs})
+        assessment = known.assessment.model_copy(update={"decision": decision})
+        revision = known.model_copy(update={"assessment": assessment})
+        await self.ledger.save_revision(revision, "fingerprint", journal(ref=content.ref))
         return content.ref
 
     async def run(

@@ -123,7 +123,7 @@ async def test_a_claim_takes_its_turn_and_knows_the_address(ledger: SqlLedger) -
     first, second = key(n=1), key(n=2)
     await ledger.heard(first.channel, address_sha256("ada@example.com"), NOW)
     claim = await ledger.claim(first, message(first), NOW, LEASE, TERMS)
-    assert (claim.mine, claim.paused, claim.reach.heard_at, claim.turn_at) == (True, False, NOW, NOW)
+    assert (claim.mine, claim.paused, claim.reach.heard_at, claim.turn_at) == (True, None, NOW, NOW)
     assert Message.model_validate_json(claim.send.message_json).heard_at == NOW
     assert claim.send.turn_at == NOW
     assert (await ledger.claim(second, message(second), NOW, LEASE, TERMS)).turn_at == NOW + timedelta(seconds=0.5)
@@ -136,9 +136,10 @@ async def test_a_claim_takes_its_turn_and_knows_the_address(ledger: SqlLedger) -
 
 
 async def test_what_may_not_go_takes_no_turn(ledger: SqlLedger) -> None:
-    await ledger.pause(Pause(channel="smtp_email", at=NOW, by="grace"))
+    pause = Pause(channel="smtp_email", at=NOW, by="grace")
+    await ledger.pause(pause)
     paused = await ledger.claim(key(n=1), message(key(n=1)), NOW, LEASE, TERMS)
-    assert (paused.mine, paused.paused, paused.turn_at) == (True, True, None)
+    assert (paused.mine, paused.paused, paused.turn_at) == (True, pause, None)
     await ledger.resume("smtp_email")
     doubtful = await ledger.claim(key(n=1), message(key(n=1)), NOW + LEASE, LEASE, TERMS)
     assert (doubtful.mine, doubtful.first, doubtful.turn_at) == (True, False, None)

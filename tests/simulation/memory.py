@@ -49,6 +49,7 @@ class MemoryLedger:
         self.handoffs: dict[int, HandOffRequest] = {}
         self.answers: dict[str, Answered] = {}
         self.facts: dict[str, EvidenceFact] = {}
+        self.pauses: dict[str, Pause] = {}
 
     def _reach(self) -> None:
         if not self.up:
@@ -80,7 +81,28 @@ class MemoryLedger:
 
     async def paused(self) -> Mapping[str, Pause]:
         self._reach()
-        return {}
+        return dict(self.pauses)
+
+    async def pause(self, pause: Pause) -> bool:
+        self._reach()
+        known = self.pauses.get(pause.channel)
+        if known and (known.probe_at is None or pause.probe_at is not None):
+            return False
+        self.pauses[pause.channel] = pause
+        return True
+
+    async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
+        self._reach()
+        known = self.pauses.get(channel)
+        if known is None or known.probe_at is None or known.probe_at > now:
+            return False
+        self.pauses[channel] = known.model_copy(update={"probe_at": again_at})
+        return True
+
+    async def lift(self, channel: str) -> bool:
+        self._reach()
+        known = self.pauses.get(channel)
+        return known is not None and known.probe_at is not None and bool(self.pauses.pop(channel))
 
     async def claim(
         self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
@@ -103,7 +125,9 @@ class MemoryLedger:
             )
         self.rows[str(key)] = row
         first = row.in_doubt_since is None
-        return ClaimResult(mine=True, first=first, send=_stored(key, row), turn_at=now if terms and first else None)
+        paused = self.pauses.get(key.channel) if terms else None
+        turn_at = now if terms and first and not paused else None
+        return ClaimResult(mine=True, first=first, send=_stored(key, row), paused=paused, turn_at=turn_at)
 
     async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         self._reach()

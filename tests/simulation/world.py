@@ -96,7 +96,7 @@ Activity = Callable[[Any], Awaitable[object]]
 class _NobodyIsWoken(Outages):
     """The simulated server knows back-off alone."""
 
-    def answered(self, erp: str) -> None:
+    def _answered(self, erp: str, *, lifted: bool) -> None:
         """Nothing."""
 
 
@@ -138,10 +138,11 @@ class World:
         acknowledge = Acknowledge(
             ledger, self._channels.__getitem__, erps, lambda store: _PROFILE, Words(), Sending(), clock
         )
-        cancel = CancelInErp(ledger, erps)
+        outages = _NobodyIsWoken(ledger, _never, clock)
+        cancel = CancelInErp(ledger, erps, outages, clock)
         return {
             names.ASSESS: self._assess,
-            names.SUBMIT_TO_ERP: SubmitToErp(ledger, erps, _NobodyIsWoken(ledger, _never, clock)).submit_to_erp,
+            names.SUBMIT_TO_ERP: SubmitToErp(ledger, erps, outages, clock).submit_to_erp,
             names.CANCEL_IN_ERP: lambda request: self._in_context(cancel.cancel_in_erp, request),
             names.ACKNOWLEDGE: acknowledge.acknowledge,
             names.HAND_OFF: HandOff(ledger, clock).hand_off,
