@@ -6,14 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from pydantic import AwareDatetime
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from orderack.contracts.journal import Stage
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import OrderRef, Text
 from orderack.domain.value import Value
-from orderack.ledger.tables import Acknowledgements, Orders, Revisions
+from orderack.ledger.tables import Acknowledgements, Orders, Reviews, Revisions
 
 _AT_ONCE = 1_000
 
@@ -31,6 +32,8 @@ class GapTimes(Value):
     confirmed_at: AwareDatetime | None
     """When a channel took its confirmation."""
     quantities: Mapping[str, Decimal]
+    held: bool = False
+    """A person had to decide about it, or it ended before the ERP was to have it: no system's delay."""
 
 
 async def gap_times(session: AsyncSession, since: datetime, store: str | None) -> AsyncIterator[GapTimes]:
@@ -47,6 +50,16 @@ async def gap_times(session: AsyncSession, since: datetime, store: str | None) -
         .correlate(Orders)
         .scalar_subquery()
     )
+    reviewed = (
+        exists()
+        .where(
+            col(Reviews.store) == col(Orders.store),
+            col(Reviews.number) == col(Orders.number),
+            col(Reviews.revision) == 1,
+        )
+        .correlate(Orders)
+    )
+    ended = col(Orders.stage).in_((Stage.CANCELLED, Stage.REJECTED))
     query = (
         select(
             col(Orders.store),
@@ -58,6 +71,7 @@ async def gap_times(session: AsyncSession, since: datetime, store: str | None) -
             col(Revisions.erp_receipt_at),
             out,
             col(Orders.quantities),
+            or_(reviewed, and_(ended, col(Revisions.submitted_to_erp_at).is_(None))),
         )
         .outerjoin(Revisions, and_(same, col(Revisions.revision) == 1))
         .where(col(Orders.trigger_at) >= since)
@@ -66,7 +80,7 @@ async def gap_times(session: AsyncSession, since: datetime, store: str | None) -
     if store is not None:
         query = query.where(col(Orders.store) == store)
     rows = await session.stream(query.execution_options(yield_per=_AT_ONCE))
-    async for of_store, number, source, trigger, received, submitted, receipt, confirmed, quantities in rows:
+    async for of_store, number, source, trigger, received, submitted, receipt, confirmed, quantities, held in rows:
         yield GapTimes(
             ref=OrderRef(store=of_store, number=number),
             source=source or "",
@@ -76,4 +90,5 @@ async def gap_times(session: AsyncSession, since: datetime, store: str | None) -
             erp_receipt_at=receipt,
             confirmed_at=confirmed,
             quantities={sku: Decimal(quantity) for sku, quantity in json.loads(quantities).items()},
+            held=bool(held),
         )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from orderack.contracts.journal import Event
+from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.flags import fingerprint
 from orderack.domain.order import OrderRef
@@ -43,6 +43,24 @@ async def test_an_order_that_the_erp_never_booked_is_told_without_a_receipt(ledg
     await an_order(ledger, "1002")
     (row,) = await told(ledger)
     assert (row.erp_receipt_at, row.confirmed_at) == (None, None)
+
+
+async def test_an_order_that_waited_for_a_person_or_ended_unsubmitted_is_held(ledger: SqlLedger) -> None:
+    said = {
+        "reviewed": (entry(1, Event.REVIEW_OPENED, note="a flag"), Stage.REVIEW),
+        "cancelled": (entry(1, Event.CANCELLED), Stage.CANCELLED),
+        "submitted": (entry(1, Event.SUBMITTED_TO_ERP), Stage.CANCELLED),
+        "flowing": (entry(1, Event.ASSESSED), Stage.AWAITING_ERP),
+    }
+    for number, (first, stage) in said.items():
+        ref = await an_order(ledger, number)
+        await ledger.write(journal([first], ref=ref, stage=stage))
+    assert {row.ref.number: row.held for row in await told(ledger)} == {
+        "reviewed": True,
+        "cancelled": True,
+        "submitted": False,
+        "flowing": False,
+    }
 
 
 async def test_only_orders_since_then_and_of_the_store_are_told(ledger: SqlLedger) -> None:

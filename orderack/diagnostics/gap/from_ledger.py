@@ -15,10 +15,18 @@ _TIMES = ("captured", "received", "delivered", "receipt", "confirmed")
 
 
 def diagnose_rows(rows: Sequence[GapTimes]) -> Report:
-    """Capture is the order's trigger; the integration is orderack, which delivers when it submits to the ERP."""
-    if not any(row.erp_receipt_at for row in rows):
-        raise unusable("--since", "the ledger has no order of that time with an ERP receipt", "go back further")
-    return report(joined(rows), None, ZoneInfo("UTC"), Told((), {}, True, False, True))
+    """Capture is the order's trigger; the integration is orderack, which delivers when it submits to the ERP.
+
+    An order that a person had to decide about first is left out: its time is no queue's and no trigger's, and until
+    then it is right that the ERP does not have it.
+    """
+    flowing = [row for row in rows if not row.held]
+    if not any(row.erp_receipt_at for row in flowing):
+        raise unusable(
+            "--since", "the ledger has no order of that time that the ERP booked by itself", "go back further"
+        )
+    told = Told((), {}, True, False, True, held=len(rows) - len(flowing))
+    return report(joined(flowing), None, ZoneInfo("UTC"), told)
 
 
 def joined(rows: Sequence[GapTimes]) -> Joined:

@@ -54,6 +54,8 @@ class Told:
     zone_told: bool
     with_stock: bool
     with_confirmations: bool
+    held: int = 0
+    """Orders of the ledger that were left out, since a person decided about them or they ended first."""
 
 
 def tell(
@@ -79,7 +81,12 @@ def tell(
         why=words.why(ruling, channels),
         next=words.next_steps(ruling),
         notes=words.notes(
-            ruling, logs, zone_told=told.zone_told, confirmations=told.with_confirmations, signals=signals
+            ruling,
+            logs,
+            zone_told=told.zone_told,
+            confirmations=told.with_confirmations,
+            held=told.held,
+            signals=signals,
         ),
         joined_orders=len(flow),
         orders_needed=NEEDED,

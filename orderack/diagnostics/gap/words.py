@@ -262,6 +262,7 @@ def notes(
     *,
     zone_told: bool,
     confirmations: bool,
+    held: int,
     signals: SignalFigures,
 ) -> tuple[str, ...]:
     """What was assumed, set aside or left out: nothing of it goes unsaid."""
@@ -290,6 +291,10 @@ def notes(
     told += [
         f"{each.log}: its times are rounded to {duration(each.resolution)}." for each in logs if each.resolution >= 60
     ]
+    if held:
+        told.append(
+            f"Left out: {_orders(held)} that a person decided about, or that ended, before the ERP was to have them."
+        )
     if not confirmations:
         told.append("No confirmations were given, so the trigger was not tested, only where orders wait.")
     elif ruling.sequence is None and ruling.refusal is not Refusal.TOO_FEW:

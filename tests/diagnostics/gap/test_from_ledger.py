@@ -47,6 +47,23 @@ def test_orders_that_wait_for_the_receipt_show_the_erps_queue_by_their_stages() 
     assert found.signals.unseen_unit == "units"
 
 
+def test_an_order_that_a_person_decided_about_is_neither_a_delay_nor_missing() -> None:
+    plain = rows(700)
+    late = plain[0].trigger_at + timedelta(hours=4)
+    waited = [
+        row.model_copy(update={"ref": OrderRef(store="demo", number=f"r{place}"), "held": True})
+        for place, row in enumerate(plain)
+    ]
+    waited = [
+        row.model_copy(update={"submitted_to_erp_at": None if place % 2 else late, "erp_receipt_at": None})
+        for place, row in enumerate(waited)
+    ]
+    found, without = diagnose_rows([*plain, *waited]).diagnosis, diagnose_rows(plain).diagnosis
+    assert (found.ruling, found.signals) == (without.ruling, without.signals)
+    assert "Left out: 700 orders that a person decided about" in " ".join(found.notes)
+    assert "Left out" not in " ".join(without.notes)
+
+
 def test_the_ledger_has_to_have_orders_with_receipts() -> None:
     with pytest.raises(InvalidInput, match="no order of that time"):
         diagnose_rows([])
