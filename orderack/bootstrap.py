@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orderack import channels, erps, sources
+from orderack.contracts.ids import order_workflow_id
 from orderack.contracts.looks import ErpLook, LookRequest, SourceLook, SweepRequest
 from orderack.domain.acknowledgement import SendKey
 from orderack.domain.assessment import SourceCall
@@ -14,7 +15,7 @@ from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
 from orderack.intake.memory import recall
 from orderack.ledger.repository import open_ledger
-from orderack.links import PageLink, PageLinks, fingerprint
+from orderack.links import BUYER, PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
 from orderack.policy.load import CurrentPolicy
 from orderack.policy.model import Policy
@@ -55,6 +56,13 @@ class Parts:
         """Where this channel's provider reports to."""
         return f"{self.settings.public_url.rstrip('/')}/webhooks/{channel}"
 
+    def sheet_url(self, key: SendKey) -> str:
+        """The sheet, on the board, of the revision that this send is about; empty where nobody said where we are."""
+        own = self.settings
+        base = own.board_url or (own.public_url if "public_url" in own.model_fields_set else "")
+        order = order_workflow_id(key.ref).removeprefix("order/")
+        return f"{base.rstrip('/')}/board/sheet/{order}?revision={key.revision}" if base else ""
+
     def message_links(self, key: SendKey, role: str, recipient: str) -> MessageLinks:
         """What this send's message to that address may link to. All are as old as each other."""
         print_, made_at = fingerprint(recipient), datetime.now(UTC).replace(microsecond=0)
@@ -69,6 +77,7 @@ class Parts:
             shop_link=touch[What.SHOP] if self.store(key.ref.store).url else "",
             pixel_url=touch[What.PIXEL],
             honeypot_url=touch[What.HONEYPOT],
+            sheet_url="" if role == BUYER else self.sheet_url(key),
         )
 
 

@@ -16,6 +16,10 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="the ledger; empty: SQLite in `home`")
     policy_dir: Path = Field(default=Path("policy"), description="policy.yaml and messages/")
     public_url: str = Field(default="http://127.0.0.1:8090", description="where buyers and vendors reach the gateway")
+    board_url: str = Field(
+        default="",
+        description="where operators open the gateway, if not at the public URL: messages to teams link there",
+    )
     secret: SecretStr = Field(default=SecretStr(""), description="signs the buyer's links; made once by `orderack up`")
     api_keys: SecretStr = Field(default=SecretStr(""), description="`name:store:sha256` triples, comma separated")
 

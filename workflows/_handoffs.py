@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from orderack.contracts.activities import Facts, ForTeam, Offer, TeamWord
-from orderack.contracts.journal import ClockName
+from orderack.contracts.journal import ClockName, Stage
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import Assessment
 from workflows._owners import waiting_for
 from workflows._state import Handoff, OrderState
 from workflows._steps import answers, handed_off, work_gate
 from workflows._telling import say, withdraw_words_to_team
+
+GONE = {Stage.CANCELLED: "the order is cancelled", Stage.REJECTED: "the order is rejected"}
+"""Why the team's work is off."""
 
 
 def told(state: OrderState) -> bool:
@@ -123,7 +126,13 @@ def tell(
 
 
 def for_team(state: OrderState, word: TeamWord, handoff: Handoff) -> ForTeam:
-    waits = work_gate(state) if word in (TeamWord.OFFERED, TeamWord.STOPPED) else ()
+    match word:
+        case TeamWord.OFFERED | TeamWord.STOPPED:
+            waits = work_gate(state)
+        case TeamWord.WITHDRAWN:
+            waits = (GONE.get(state.stage, "another team has it now"),)
+        case TeamWord.MAY_BEGIN:
+            waits = ()
     return ForTeam(
         word=word, revision=handoff.revision, content_hash=handoff.content_hash, team=handoff.team, waits=waits
     )

@@ -10,7 +10,7 @@ from functools import partial
 from orderack.messages.clean import cut
 from orderack.messages.formats import Formats
 from orderack.messages.labels import Labels
-from orderack.messages.view import Row, View
+from orderack.messages.view import ChangeView, Row, View
 from orderack.messages.wording import Wording
 
 LIMIT = 2_000
@@ -36,7 +36,7 @@ def chat(view: View, wording: Wording, ask: str, labels: Labels, formats: Format
     def facts(*shown: Row | None) -> _Fit:
         return rows("", texts := [_said(row, labels) for row in shown if row], len(texts))
 
-    changes = [f"{cut(c.label, 80)}{labels.colon} {_flat(c.before)} → {_flat(c.after)}" for c in view.changes]
+    changes = [_changed(change, labels) for change in view.changes]
     lines = [_joined(line.title, f"{line.price} = {line.amount}", line.stock) for line in view.lines]
     others = [row for row in view.details if row != view.promise]
     contact = [f"{way.label}{labels.colon} {way.value}" for way in view.contact]
@@ -103,6 +103,13 @@ def _sentences(paragraphs: Sequence[str]) -> list[list[str]]:
 
 def _bulleted(rows: Sequence[str]) -> list[str]:
     return [f"- {row}" for row in rows]
+
+
+def _changed(change: ChangeView, labels: Labels) -> str:
+    named = cut(change.label, 80)
+    if not (change.before or change.after):
+        return named
+    return f"{named}{labels.colon} {_flat(change.before)} → {_flat(change.after)}"
 
 
 def _said(row: Row, labels: Labels) -> str:

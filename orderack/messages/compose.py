@@ -16,6 +16,7 @@ from orderack.messages.clean import cut, line, prose, unlinked
 from orderack.messages.formats import Formats, zone_for
 from orderack.messages.labels import Labels, fill
 from orderack.messages.lines import LineWriter
+from orderack.messages.team import changes_for_team, reason
 from orderack.messages.totals import totals_rows
 from orderack.messages.view import Row, View
 from orderack.ports import Content
@@ -70,7 +71,14 @@ def compose(content: Content, labels: Labels, formats: Formats) -> View:
     parts = PARTS[content.kind]
     store = store_view(content.store)
     if Part.BUYER not in parts:
-        return View(store=store, details=_alert(content, labels, formats))
+        changed = changes_for_team(content, labels, formats)
+        return View(
+            store=store,
+            details=_alert(content, labels, formats),
+            changes=changed[:MAX_CHANGES],
+            more_changes=_more(len(changed) - MAX_CHANGES, labels, formats),
+            of_changes=len(changed),
+        )
     order, committed = content.order, Part.COMMITMENT in parts
     writer = LineWriter(order, content.facts.answers if committed else (), labels, formats)
     shown = writer.lines() if Part.LINES in parts else ()
@@ -164,7 +172,7 @@ def _alert(content: Content, labels: Labels, formats: Formats) -> tuple[Row, ...
             (labels.order_number, number_words(content.order)),
             (labels.store, line(content.store.id)),
             (labels.waiting_for, line(facts.waiting_for)),
-            (labels.reason, line(facts.reason, 500)),
+            (labels.reason, line(reason(content), 500)),
             (labels.owner, line(facts.owner or "")),
             (labels.due, formats.moment(due) if due else ""),
         ]

@@ -86,6 +86,8 @@ class Labels(Value):
     phone: Word
     hours: Word
     view_order: Word
+    open_sheet: Word = "Open the sheet"
+    """On the button of a message to the team: it leads to the revision's sheet on the board."""
     affirm_ask: Word
     """Asks the buyer to confirm having the message; what confirms it is a button on the order's page."""
     affirm_button: Word

@@ -16,6 +16,7 @@ from orderack.messages.guard import commitments, masked
 from orderack.messages.labels import LABELS, Labels, load_labels
 from orderack.messages.promises import PROMISES
 from orderack.messages.required import missing
+from orderack.messages.team import sheet
 from orderack.messages.wording import DEFAULT_LANGUAGE, SUFFIX, word, wordings
 from orderack.ports import Content, Rendered
 
@@ -73,8 +74,8 @@ class MessageRenderer:
             sms=wording.sms,
             chat=chat(view, wording, labels.affirm_ask if asked else "", labels, formats),
             statement=wording.statement,
-            link=view.link or None,
-            open_label=labels.view_order,
+            link=view.link or sheet(content) or None,
+            open_label=labels.open_sheet if sheet(content) else labels.view_order,
             affirm_label=(labels.affirm_chat or labels.affirm_button) if asked else "",
         )
 

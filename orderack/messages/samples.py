@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from orderack.contracts.activities import Facts
+from orderack.contracts.activities import Facts, ForTeam, TeamWord
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import Assessment, Decision
 from orderack.domain.order import (
@@ -92,19 +92,28 @@ _WAITING = Facts(
 )  # fmt: skip
 _ANSWERED = Facts(reason="A made-up reason", question="Which colour?", answer="Walnut, oiled.", decided_by=_DUE)
 
+_FOR_TEAM = tuple(
+    Facts(
+        owner="duty manager", decided_by=_DUE, waiting_for="the team to accept the handoff",
+        for_team=ForTeam(word=word, revision=2, content_hash="3f9a" * 16, team="kitchen", waits=waits),
+    )
+    for word in TeamWord
+    for waits in ((), ("a made-up reason to wait",))
+)  # fmt: skip
+
 
 def samples(kind: Kind, language: str) -> Iterator[Content]:
     """Messages of this kind, each taking other branches: with and without dates, owner, change, backorder, pickup."""
     facts = {
         Kind.HOLDING: (_WAITING, Facts()),
         Kind.UPDATE: (_WAITING, Facts(owner="order desk"), Facts()),
-        Kind.ALERT: (_WAITING, Facts(reason="A made-up reason")),
+        Kind.ALERT: (_WAITING, Facts(reason="A made-up reason"), *_FOR_TEAM),
         Kind.QUESTION: (_ANSWERED, Facts(question="Which colour?")),
         Kind.ANSWER: (_ANSWERED, Facts(question="Which colour?", answer="Walnut, oiled.")),
         Kind.CONFIRMATION: (_BOOKED, _BOOKED.model_copy(update={"answers": _MIXED}), Facts(document_id="SO-1")),
     }.get(kind, (_ANSWERED, Facts()))
     orders = (ORDER, _PICKUP, ORDER.model_copy(update={"customer": Customer()}))
-    changes = (None, _PREVIOUS) if kind in (Kind.CONFIRMATION, Kind.CHANGE_RECEIVED) else (None,)
+    changes = (None, _PREVIOUS) if kind in (Kind.CONFIRMATION, Kind.CHANGE_RECEIVED, Kind.ALERT) else (None,)
     for order in orders:
         for told in facts:
             for previous in changes:
@@ -120,4 +129,5 @@ def samples(kind: Kind, language: str) -> Iterator[Content]:
                     facts=told,
                     previous=previous,
                     page_url="https://orders.example.com/o/sample",
+                    sheet_url="https://orders.example.com/board/sheet/sample-store/S-1042?revision=2",
                 )

@@ -17,6 +17,7 @@ from orderack.messages.environment import WordingEnvironment, capped, guarded
 from orderack.messages.formats import Formats
 from orderack.messages.labels import Labels
 from orderack.messages.sms import fit, plain
+from orderack.messages.team import known_to_team, reason
 from orderack.messages.view import View
 from orderack.ports import Content
 
@@ -112,8 +113,10 @@ def _known(content: Content, view: View, labels: Labels, formats: Formats) -> di
         "owner": line(facts.owner or ""),
         "waiting_for": waiting_words(facts.waiting_for, labels),
         "next_update": formats.moment(moment) if moment else "",
-        "reason": unlinked(line(facts.reason, 500)),
+        "reason": unlinked(line(reason(content), 500)),
     }
+    if content.kind is Kind.ALERT:
+        known |= known_to_team(content, formats, changed=bool(view.changes))
     if Part.BUYER in parts:
         known |= {
             "customer": unlinked(line(order.customer.name or "", 80)),
@@ -151,7 +154,7 @@ def _known_to_sms(content: Content, known: Mapping[str, object], formats: Format
         "store": plain(cut(without_addresses(str(known["store"])), 30)),
         "order": plain(cut(without_addresses(line(content.order.number)), 50)),
         "next_update": formats.short_moment(moment) if moment else "",
-        "reason": cut(without_addresses(line(facts.reason)), 80),
+        "reason": cut(without_addresses(line(reason(content))), 80),
         "owner": cut(without_addresses(line(facts.owner or "")), 40),
     }
     if "promise" in known:

@@ -19,6 +19,8 @@ class MessageLinks(Value):
     shop_link: Text = ""
     pixel_url: Text = ""
     honeypot_url: Text = ""
+    sheet_url: Text = ""
+    """Of the revision's sheet on the board, for people inside; empty: nobody said where the board is."""
 
     def under(self, rules: TouchRules) -> "MessageLinks":
         """Those that the message may carry; the page's own address always."""
@@ -49,6 +51,8 @@ class Content(Value):
     """The open pixel; empty: none."""
     honeypot_url: Text = ""
     """A link that no person sees; empty: none."""
+    sheet_url: Text = ""
+    """The revision's sheet on the board, for people inside; empty: none."""
     takes_replies: bool = False
     """What the buyer writes back on this channel reaches us."""
 

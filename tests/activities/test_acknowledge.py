@@ -4,14 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities import acknowledge
-from orderack.contracts.activities import Facts
+from orderack.contracts.activities import Facts, ForTeam, Offer, TeamWord
 from orderack.domain.acknowledgement import Kind, Reason, SendState
 from orderack.domain.order import Contacts, OrderRef
 from orderack.domain.receipt import ErpReceipt
 from orderack.errors import InDoubt, Misconfigured, Unavailable
-from orderack.ports import Rendered
+from orderack.ports import Message, MessageLinks, Rendered, Sent
 from tests.activities.fakes import (
     DOWN,
     REFUSED,
@@ -257,3 +258,52 @@ async def test_an_order_that_the_ledger_does_not_hold_is_waited_for(world: World
     assert (error.type, error.non_retryable) == ("Unavailable", False)
     unknown = await world.fail("key", ref=OrderRef(store="north", number="9999"))
     assert (unknown.type, channel.attempts) == ("Unavailable", [])
+
+
+def _offer() -> Offer:
+    content = order()
+    return Offer(
+        revision=1, content_hash=content.content_hash, team="kitchen", owner="chef", document_id="SO-1", answers=()
+    )
+
+
+def _to_team() -> dict[str, object]:
+    told = ForTeam(word=TeamWord.OFFERED, revision=1, content_hash=order().content_hash, team="kitchen")
+    alert = dispatch("owners", "chef").model_copy(update={"kind": Kind.ALERT})
+    return {"dispatches": (alert,), "offer": _offer(), "facts": Facts(owner="chef", for_team=told)}
+
+
+async def test_the_handoff_is_in_the_ledger_before_its_team_hears_of_it_and_once_however_often_it_is_told(
+    world: World,
+) -> None:
+    await world.save()
+    seen: list[int] = []
+
+    class Watching(OwnersChannel):
+        async def send(self, message: Message) -> Sent:
+            seen.append(len(await world.ledger.open_handoffs(5)))
+            return await super().send(message)
+
+    channel = world.with_channel(Watching(DOWN))
+    with pytest.raises(ApplicationError):
+        await world.run(request(**_to_team()))
+    (open_one,) = await world.ledger.open_handoffs(5)
+    assert (open_one.team, open_one.revision) == ("kitchen", 1), "stored although the channel was away"
+    await world.run(request(**_to_team()))
+    await world.run(request(**_to_team()))
+    assert set(seen) == {1}, "stored before it was told"
+    assert len(channel.taken) == 1
+    assert len(await world.ledger.open_handoffs(5)) == 1
+    assert [entry.seq for entry in await world.ledger.entries(REF)] == [1]
+
+
+async def test_a_message_to_the_team_leads_to_the_sheet_on_the_board(world: World) -> None:
+    await world.save()
+    channel = world.with_channel(OwnersChannel())
+    world.links = lambda key, role, to: MessageLinks(sheet_url="https://shop.example/board/sheet/north/1001?revision=1")
+    await world.run(request(**_to_team()))
+    (message,) = channel.taken
+    assert message.content.link == "https://shop.example/board/sheet/north/1001?revision=1"
+    assert message.recipient == "chef"
+    assert "kitchen" in message.content.text
+    assert ADDRESS.lower() not in message.content.text.lower()

@@ -178,6 +178,7 @@ async def test_an_order_called_off_is_taken_back_in_the_activity_that_tells_the_
         await story.ask("cancel", CancelRequest(id="x", reason="my mother is ill"), Reply)
         await story.settle()
     assert story.script.to_team() == ["offered 1 ops-1", "withdrawn 1 ops-1"]
+    assert last_word(story).waits == ("the order is cancelled",)
     last = story.script.told[-1].request
     assert {str(d.kind) for d in last.dispatches} == {"cancellation", "alert"}
     assert story.script.kinds().count("cancellation") == 1
