@@ -11,16 +11,19 @@ import typer
 from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json
+from orderack.cli.report_mail import Again, By, Emails, addresses, mail_channel, post_all, say
 from orderack.cli.report_weekly_words import print_weekly
 from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
 from orderack.diagnostics.weekly.figures import Weekly
+from orderack.diagnostics.weekly.letter import letter
 from orderack.diagnostics.weekly.report import LEAST, Asked
 from orderack.diagnostics.weekly.report import weekly as report_of
 from orderack.diagnostics.weekly.weeks import Week, last_whole, parse_week
 from orderack.domain.unknown_fields import closest
 from orderack.ledger.repository import SqlLedger
 from orderack.policy.load import PolicyInvalid, load_policy
+from orderack.ports import Channel
 from orderack.settings import Settings
 
 WeekName = Annotated[
@@ -40,6 +43,9 @@ def weekly(
     store: Store = None,
     customer: Customer = None,
     html: Html = None,
+    emails: Emails = None,
+    again: Again = False,
+    channel: By = None,
     as_json: AsJson = False,
 ) -> None:
     """The week's record of reliability: promises kept and broken, beside the week before, and to whom least reliable.
@@ -49,11 +55,15 @@ def weekly(
 
     Example: orderack report weekly --week 2026-W47 --html week.html
 
+    Example: orderack report weekly --email ops@shop.example --email owner@shop.example
+
     Example: orderack report weekly --store demo --customer C-42 --weeks 8
 
-    Exit code 0: reported; 1: nothing is known of that customer; 2: wrong usage or setting; 3: no ledger answers.
+    Exit code 0: reported; 1: nothing is known of that customer, or an address was refused; 2: wrong usage or setting;
+    3: no ledger answers, or it could not be mailed now.
     """
     now = datetime.now(UTC)
+    to, by = addresses(emails), _demand_channel(emails, channel, customer, again=again)
     _demand_page(html)
     found = run(_report(week, weeks, store, customer, now))
     if html is not None:
@@ -62,7 +72,10 @@ def weekly(
         print_json(found)
     else:
         print_weekly(found, html)
+    if by is not None and (code := run(_mail(found, by, to, store, again=again))):
+        raise typer.Exit(code)
     if customer is not None and not any(one.figures.orders for each in found.stores for one in each.customer):
+        typer.echo("No order of these weeks names that customer.", err=True)
         raise typer.Exit(NO)
 
 
@@ -74,6 +87,25 @@ async def _report(week: str | None, weeks: int, store: str | None, customer: str
         _demand_over(wanted, zones, now)
         asked = Asked(week=wanted, weeks=weeks, now=now, zones=zones, customer=customer, said=_say)
         return await report_of(ledger, asked)
+
+
+def _demand_channel(
+    emails: Sequence[str] | None, channel: str | None, customer: str | None, *, again: bool
+) -> Channel | None:
+    """What mails it; None: nobody is to get it. Raises InvalidInput or Misconfigured before any work."""
+    if not emails:
+        if again or channel:
+            raise bad("--email", "is missing", "say whom to mail the report to")
+        return None
+    if customer is not None:
+        raise bad("--customer", "stands beside --email", "one customer's figures are for your screen: leave one out")
+    return mail_channel(channel)
+
+
+async def _mail(found: Weekly, channel: Channel, to: Sequence[str], store: str | None, *, again: bool) -> int:
+    async with the_ledger() as ledger:
+        posted = await post_all(ledger, channel, to, f"weekly/{found.week}", store, letter(found), again)
+    return say(posted)
 
 
 def _named(text: str) -> Week:

@@ -8,7 +8,8 @@ import typer
 from orderack.cli.printing import console, plain, print_table
 from orderack.diagnostics.weekly import words
 from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
-from orderack.diagnostics.weekly.statistics import Verdict
+from orderack.diagnostics.weekly.letter import faults
+from orderack.diagnostics.weekly.statistics import Share, Verdict
 
 
 def print_weekly(found: Weekly, page: Path | None) -> None:
@@ -28,7 +29,11 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
 
 def _store(store: StoreReport) -> None:
     week = store.week
-    _say(f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {week.orders} orders")
+    _say(
+        f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {week.orders} orders{_of_whom(store)}"
+    )
+    if store.customer:
+        return _one_customer(store)
     for sentence in store.sentences:
         _say(f"- {sentence}")
     typer.echo("")
@@ -42,24 +47,25 @@ def _store(store: StoreReport) -> None:
 
 
 def _verdict(verdict: Verdict | None, why: str) -> str:
-    word = words.verdict_word(verdict)
-    return f"{word}: {why}" if why else word
+    """Of none, only that there are too few; the rule below says the rest."""
+    return why.partition(":")[0] if why.startswith("too few") else words.verdict_word(verdict)
 
 
 def _trend(store: StoreReport) -> None:
     if len(store.weeks) < 3:
         return
     typer.echo("")
+    _say("Week by week: told in time, first word, ERP receipt, promises kept, escalations, confirmed before receipt:")
     print_table(
-        ("week", "orders", "told in time", "first word p95", "receipt p95", "promises kept", "escalated", "early"),
+        ("week", "orders", "told", "word p95", "receipt p95", "kept", "escalated", "early"),
         (
             (
                 week.week,
                 week.orders,
-                words.share(week.told.in_time),
+                _percent(week.told.in_time),
                 words.duration(week.told.after.p95.seconds) if week.told.after.p95 else "none",
                 words.duration(week.receipts.after.p95.seconds) if week.receipts.after.p95 else "none",
-                words.share(week.all_promises),
+                _percent(week.all_promises),
                 week.escalations.begun,
                 len(week.confirmed.before_receipt),
             )
@@ -68,34 +74,34 @@ def _trend(store: StoreReport) -> None:
     )
 
 
+def _percent(share: Share) -> str:
+    return "none" if share.value is None else words.percent(share.value)
+
+
+def _of_whom(store: StoreReport) -> str:
+    return f"; customer {store.customer[0].figures.customer}, week by week" if store.customer else ""
+
+
+def _one_customer(store: StoreReport) -> None:
+    columns = ("week", "orders", "with a fault", "promises kept", "changes", "cancelled", "unanswered")
+    print_table(columns, ((one.week, *_row(one.figures)) for one in store.customer))
+    for one in store.customer:
+        for order in one.worst_orders:
+            _say(f"- {one.week}, {order}")
+
+
 def _customers(store: StoreReport) -> None:
-    if store.customer:
-        typer.echo("")
-        columns = ("week", *_COLUMNS[1:])
-        print_table(columns, ((one.week, *_row(one.figures)[1:]) for one in store.customer))
-        for one in store.customer:
-            for order in one.worst_orders:
-                _say(f"- {one.week}, {order}")
-    elif store.worst:
-        typer.echo("")
-        _say(f"To whom {store.store} was least reliable, of {store.customers} customers:")
-        print_table(_COLUMNS, map(_row, store.worst))
-
-
-_COLUMNS = ("customer", "orders", "with a fault", "promises kept", "what went wrong", "changes", "cancelled")
+    if not store.worst:
+        return
+    typer.echo("")
+    _say(f"To whom {store.store} was least reliable, of {store.customers} customers:")
+    for each in store.worst:
+        _say(f"- {faults(each)}; promises kept: {words.share(each.promises)}")
 
 
 def _row(one: CustomerFigures) -> tuple[object, ...]:
-    wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
-    return (
-        one.customer,
-        one.orders,
-        one.with_wrong.hits,
-        words.share(one.promises),
-        wrong,
-        one.changes,
-        one.cancelled,
-    )
+    kept = words.share(one.promises)
+    return one.orders, one.with_wrong.hits, kept, one.changes, one.cancelled, one.unanswered
 
 
 def _left_out(store: StoreReport) -> None:

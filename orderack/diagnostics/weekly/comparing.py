@@ -15,7 +15,6 @@ RULE = (
     "verdict: chance alone could make the difference, or there are too few orders to tell. Numbers that are only "
     "counted get none."
 )
-TOO_FEW = "too few to tell"
 OVERLAP = "the intervals overlap"
 NEEDED = {"p50": 20, "p95": 106}
 
@@ -57,7 +56,7 @@ class Compared:
             return _nothing(key, title, now, before)
         found = verdict(mine.seconds, other.seconds, mine.interval, other.interval, good)
         few = mine.interval is None or other.interval is None
-        why = f"{TOO_FEW}: it takes {NEEDED[name]} in each week" if few else OVERLAP
+        why = f"too few: it takes {NEEDED[name]} in each week" if few else OVERLAP
         return Line(
             key=key,
             title=title,
@@ -77,54 +76,57 @@ class Compared:
 
 
 def _nothing(key: str, title: str, now: str, before: str) -> Line:
-    return Line(key=key, title=title, now=now, before=before, said="–", verdict=Verdict.NONE, why="nothing to compare")
+    return Line(
+        key=key, title=title, now=now, before=before, said="–", verdict=Verdict.NONE, why="too few: none to compare"
+    )
 
 
 def lines(now: WeekFigures, before: WeekFigures) -> Iterator[Line]:
     """Every figure of the week, in the order in which they are read."""
     both = Compared(now, before)
     yield both.number("orders", "orders", lambda week: week.orders)
-    yield both.share("told", "told within the promised minute", lambda week: week.told.in_time, Good.UP)
-    yield from both.spread("told_after", "from the order to the first word", lambda week: week.told.after)
-    yield both.number("untold", "promised a word and not told", lambda week: week.told.untold)
+    yield both.share("told", "told within the minute", lambda week: week.told.in_time, Good.UP)
+    yield from both.spread("told_after", "order to first word", lambda week: week.told.after)
+    yield both.number("untold", "promised a word, not told", lambda week: week.told.untold)
     yield both.share("held", "held", lambda week: week.held, Good.DOWN)
-    yield from both.spread("receipt_after", "from the order to the ERP's receipt", lambda week: week.receipts.after)
-    yield both.number("without_receipt", "given to the ERP, without a receipt", lambda week: week.receipts.missing)
+    yield from both.spread("receipt_after", "order to ERP receipt", lambda week: week.receipts.after)
+    yield both.number("without_receipt", "no ERP receipt came", lambda week: week.receipts.missing)
     yield both.share("confirmed", "confirmed", lambda week: week.confirmed.orders, Good.UP)
     yield _before_receipt(now, before)
     yield both.share("escalated", "escalated", lambda week: week.escalations.orders, Good.DOWN)
-    yield both.share("same_day", "escalations resolved the same day", lambda w: w.escalations.same_day, Good.UP)
+    yield both.share("same_day", "of them resolved the same day", lambda w: w.escalations.same_day, Good.UP)
+    yield both.number("unresolved", "escalations not ended", lambda week: week.escalations.left)
     for clock in _clocks(now, before):
-        yield both.share(f"clock_{clock}", words.clock_title(clock), _of_clock(clock), Good.UP)
+        yield _clock(both, clock)
     yield from _people(both)
     yield from _messages(both)
 
 
 def _people(both: Compared) -> Iterator[Line]:
     yield both.number("reviews", "reviews", lambda week: week.reviews.opened)
-    yield from both.spread("review_took", "from a review's opening to its decision", lambda week: week.reviews.took)
+    yield from both.spread("review_took", "review to decision", lambda week: week.reviews.took)
     yield both.number("changes", "changes", lambda week: week.changes.proposed)
     yield both.share("changes_acknowledged", "changes acknowledged", lambda w: w.changes.acknowledged, Good.UP)
     yield both.share("changes_confirmed", "changes confirmed anew", lambda week: week.changes.confirmed, Good.UP)
     yield both.share("handoffs_accepted", "handoffs accepted", lambda week: week.handoffs.accepted, Good.UP)
-    yield from both.spread("handoff_took", "from a handoff to its acceptance", lambda week: week.handoffs.took)
+    yield from both.spread("handoff_took", "handoff to acceptance", lambda week: week.handoffs.took)
     yield both.number("reassigned", "handoffs reassigned", lambda week: week.handoffs.reassigned)
 
 
 def _messages(both: Compared) -> Iterator[Line]:
-    yield both.number("undeliverable", "orders that no channel could reach", lambda week: week.sends.undeliverable)
+    yield both.number("undeliverable", "undeliverable", lambda week: week.sends.undeliverable)
     yield both.number("in_doubt", "sends in doubt", lambda week: week.sends.in_doubt)
-    yield both.number("doubts_left", "of them not settled", lambda week: week.sends.doubts_left)
+    yield both.number("doubts_left", "doubts not settled", lambda week: week.sends.doubts_left)
     for place, reached in enumerate(both.now.evidence.reached):
         grade = reached.grade
-        title = f"confirmations proved {_GRADES.get(grade, grade)} ({grade} or better)"
+        title = f"confirmations {_GRADES.get(grade, grade)} ({grade}+)"
         yield both.share(f"evidence_{grade}", title, _of_grade(place), Good.UP)
     yield both.number("cancelled", "cancelled", lambda week: week.ends.cancelled)
     yield both.number("rejected", "rejected", lambda week: week.ends.rejected)
     yield both.number("disputed", "disputed", lambda week: week.ends.disputed)
-    yield both.number("declined", "declined by the buyer, a part or all", lambda week: week.ends.declined)
-    yield both.number("questions", "buyers' questions", lambda week: week.ends.questions)
-    yield both.number("unanswered", "of them unanswered", lambda week: week.ends.unanswered)
+    yield both.number("declined", "declined by the buyer", lambda week: week.ends.declined)
+    yield both.number("questions", "questions asked", lambda week: week.ends.questions)
+    yield both.number("unanswered", "questions unanswered", lambda week: week.ends.unanswered)
 
 
 _GRADES = {
@@ -137,15 +139,20 @@ _GRADES = {
 
 
 def _clocks(now: WeekFigures, before: WeekFigures) -> list[ClockName]:
-    return list(dict.fromkeys(promise.clock for week in (now, before) for promise in week.promises))
+    """Those of which any run has ended."""
+    return list(dict.fromkeys(one.clock for week in (now, before) for one in week.promises if one.share.of))
 
 
-def _of_clock(clock: ClockName) -> Callable[[WeekFigures], Share]:
-    def found(week: WeekFigures) -> Share:
+def _clock(both: Compared, clock: ClockName) -> Line:
+    """By the policy's own name, with how many were kept and how many broken."""
+
+    def of(week: WeekFigures) -> Share:
         mine: Promise | None = next((one for one in week.promises if one.clock is clock), None)
         return mine.share if mine else Share(hits=0, of=0)
 
-    return found
+    now, before = (f"{one.hits} kept, {one.of - one.hits} broken" for one in (of(both.now), of(both.before)))
+    line = both.share(f"clock_{clock}", clock.value, of, Good.UP)
+    return line.model_copy(update={"now": now, "before": before})
 
 
 def _of_grade(place: int) -> Callable[[WeekFigures], Share]:
@@ -155,11 +162,10 @@ def _of_grade(place: int) -> Callable[[WeekFigures], Share]:
 def _before_receipt(now: WeekFigures, before: WeekFigures) -> Line:
     """It must be none: one order is a finding, however few there are."""
     mine, other = len(now.confirmed.before_receipt), len(before.confirmed.before_receipt)
-    named = words.names(now.confirmed.before_receipt)
     return Line(
         key="before_receipt",
-        title="confirmed before the ERP's receipt",
-        now=f"{mine}, as it must be" if not mine else f"{mine}: {named}",
+        title="confirmed before the ERP's receipt (must be 0)",
+        now=str(mine),
         before=str(other),
         said=words.amount(mine, other),
         verdict=Verdict.WORSE if mine else None,

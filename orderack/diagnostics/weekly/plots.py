@@ -102,7 +102,7 @@ def promises(week: WeekFigures, store: str) -> str:
             shares = [100 * many / _runs(row) for many, row in zip(of, rows, strict=True)]
             axes.barh(range(len(rows)), shares, left=left, color=colour, height=0.6, label=name)
             left = [at + more for at, more in zip(left, shares, strict=True)]
-        axes.set_yticks(range(len(rows)), [words.clock_title(row.clock) for row in rows])
+        axes.set_yticks(range(len(rows)), [row.clock.value for row in rows])
         axes.set_xlim(0, 100)
         axes.set_xlabel("% of the clocks that were started")
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)

@@ -3,18 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from orderack.contracts.journal import ClockName
 from orderack.diagnostics.weekly.statistics import Share, Verdict
-
-CLOCKS = {
-    ClockName.ACKNOWLEDGE: "told within the promised minute",
-    ClockName.HOLD: "held, confirmed or ended in 15 minutes",
-    ClockName.RESOLVE: "an escalation resolved the same day",
-    ClockName.PARTNER: "a partner's deadline",
-    ClockName.ERP_RECEIPT: "the ERP's receipt in time",
-    ClockName.REVIEW: "a review decided in time",
-    ClockName.CLAIM: "a review or handoff claimed in time",
-}
 
 VERDICTS = {
     Verdict.BETTER: "better",
@@ -22,10 +11,6 @@ VERDICTS = {
     Verdict.OTHER: "different",
     Verdict.NONE: "no verdict",
 }
-
-
-def clock_title(clock: ClockName) -> str:
-    return CLOCKS.get(clock, clock.replace("_", " "))
 
 
 def verdict_word(verdict: Verdict | None) -> str:
@@ -55,8 +40,8 @@ def percent(share: float) -> str:
 
 
 def share(one: Share) -> str:
-    """`97 % (388 of 400)`; of nothing, that."""
-    return f"{percent(one.value)} ({one.hits} of {one.of})" if one.value is not None else "none"
+    """`97 % (388/400)`; of nothing, that."""
+    return f"{percent(one.value)} ({one.hits}/{one.of})" if one.value is not None else "none"
 
 
 def points(now: float, before: float) -> str:

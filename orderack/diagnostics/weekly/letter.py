@@ -1,0 +1,53 @@
+"""The report as a mail: a summary as text, and HTML that mail programs can read. Its pictures are on the page only."""
+
+from collections.abc import Iterator
+
+from orderack.diagnostics.weekly import words
+from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
+from orderack.diagnostics.weekly.templates_of import TEMPLATES
+from orderack.ports import Rendered
+
+NAMED = 5
+"""Customers that the mail names of each store."""
+
+
+def letter(report: Weekly) -> Rendered:
+    """Subject, text and HTML."""
+    return Rendered(
+        subject=f"Record of reliability, {report.week}",
+        text="\n".join(_text(report)) + "\n",
+        html=TEMPLATES.get_template("weekly_mail.html").render(r=report, named=NAMED),
+    )
+
+
+def _text(report: Weekly) -> Iterator[str]:
+    yield f"Record of reliability, {report.week}"
+    for store in report.stores:
+        yield ""
+        yield f"{store.store}: {store.week.orders} orders, {words.span(store.week.monday)} ({store.time_zone})"
+        yield from (f"- {sentence}" for sentence in store.sentences)
+        yield ""
+        yield from (_line(line.title, line.now, line.before, line.said) for line in store.lines)
+        yield from _customers(store)
+        if store.week.shadow:
+            yield f"Left out: {store.week.shadow} orders of the shadow run."
+    yield ""
+    yield report.rule
+    yield f"Each week was looked at {report.settled_hours:g} hours after its end."
+
+
+def _line(title: str, now: str, before: str, said: str) -> str:
+    return f"  {title}: {now} (week before: {before}; {said})"
+
+
+def _customers(store: StoreReport) -> Iterator[str]:
+    if store.worst:
+        yield ""
+        yield f"To whom {store.store} was least reliable, of {store.customers} customers:"
+        yield from (f"- {faults(one)}" for one in store.worst[:NAMED])
+
+
+def faults(one: CustomerFigures) -> str:
+    """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
+    wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
+    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {one.orders} orders: {wrong}"
