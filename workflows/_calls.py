@@ -88,6 +88,8 @@ async def cancel_in_erp(request: CancelInErpRequest) -> ErpSubmission:
 async def acknowledge(request: AcknowledgeRequest, expires_at: datetime, *, first_word: bool) -> AcknowledgeResult:
     """One batch of messages. Past `expires_at` the loop decides anew; the ledger keeps each key single."""
     what = ", ".join(f"{d.kind} by {d.channel}" for d in request.dispatches)
+    if word := request.facts.for_team:
+        what += f" ({word.team}: {word.word} {word.revision})"
     return await workflow.execute_activity(
         activities.acknowledge,
         request,

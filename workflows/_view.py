@@ -79,6 +79,7 @@ def status(state: OrderState) -> OrderStatus:
         clocks=tuple(ClockStatus(**dict(clock)) for clock in state.clocks),
         waiting_for=waiting_for(state),
         next_due_at=upcoming[0].at if upcoming else None,
+        next_clock=upcoming[0].name if upcoming else None,
         unknown_sends=tuple(unknown_sends(state)),
         quarantined=len(state.quarantine),
         work_may_begin=not why_not,

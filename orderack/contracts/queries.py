@@ -12,7 +12,7 @@ from orderack.domain.evidence import Grade
 from orderack.domain.order import Name, OrderRef, PaymentStatus, Text
 from orderack.domain.proof import Proof
 from orderack.domain.response import LineAnswer
-from orderack.domain.value import Value
+from orderack.domain.value import Value, is_none
 
 
 class SendStatus(Value):
@@ -83,6 +83,8 @@ class OrderStatus(Value):
     clocks: tuple[ClockStatus, ...] = ()
     waiting_for: Text = ""
     next_due_at: AwareDatetime | None = None
+    next_clock: Annotated[ClockName | None, Field(exclude_if=is_none)] = None
+    """Which clock that deadline is of."""
     unknown_sends: tuple[Name, ...] = ()
     quarantined: int = 0
     work_may_begin: bool = False

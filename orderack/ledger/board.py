@@ -17,7 +17,7 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
 from orderack.ledger import channel_book
 from orderack.ledger.board_due import next_due
-from orderack.ledger.standing import OPEN, settled
+from orderack.ledger.standing import LIVE, OPEN, settled
 from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Sends
 from orderack.ports.board import (
     A_DAY,
@@ -46,6 +46,7 @@ async def board(session: AsyncSession, stores: Sequence[str], now: datetime) -> 
     offered, offers = await _offered(session, stores)
     return BoardRecord(
         standings=await _standings(session, stores, now),
+        shadow=await _shadow(session, stores),
         due=await next_due(session, stores, now, LISTED),
         flagged=await _flagged(session, stores),
         offered=offered,
@@ -68,7 +69,7 @@ async def _standings(session: AsyncSession, stores: Sequence[str], now: datetime
     key = (col(Orders.store), col(Orders.source), _stage())
     query = (
         select(*key, func.count(), func.min(came), func.max(col(Orders.received_at)), lately, *bands)
-        .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN))
+        .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN), LIVE)
         .group_by(*key)
     )
     return tuple(
@@ -84,6 +85,16 @@ async def _standings(session: AsyncSession, stores: Sequence[str], now: datetime
         )
         for store, source, stage, many, oldest, latest, fresh, *in_bands in (await session.execute(query)).all()
     )
+
+
+async def _shadow(session: AsyncSession, stores: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Open shadow orders, counted apart: the old flow has their work."""
+    query = (
+        select(col(Orders.store), func.count())
+        .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN), not_(LIVE))
+        .group_by(col(Orders.store))
+    )
+    return tuple((store, many) for store, many in (await session.execute(query)).all())
 
 
 def _stage() -> ColumnElement[str]:
@@ -109,7 +120,8 @@ async def _flagged(session: AsyncSession, stores: Sequence[str]) -> tuple[Flagge
             place.label("place"),
         )
         .join(Reviews, same)
-        .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.REVIEW, col(Reviews.decided_at).is_(None))
+        .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.REVIEW, LIVE)
+        .where(col(Reviews.decided_at).is_(None))
         .subquery()
     )
     query = select(found).where(found.c.place <= LISTED).order_by(found.c.next_due_at.asc().nulls_last())
@@ -206,7 +218,7 @@ async def _waiting(session: AsyncSession, stores: Sequence[str]) -> Mapping[tupl
     query = (
         select(col(Orders.store), col(Revisions.erp), func.count(), func.min(since))
         .join(Revisions, same)
-        .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.AWAITING_ERP)
+        .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.AWAITING_ERP, LIVE)
         .where(col(Revisions.erp).is_not(None), col(Revisions.erp_receipt_at).is_(None))
         .group_by(col(Orders.store), col(Revisions.erp))
     )

@@ -1,7 +1,8 @@
 """The next deadline of each open order, and which clock it is.
 
-An order tells its record when its next clock ends and not which one that is (a clock's start would cost a write of its
-own), so it is recognised: by what started it and how long the order's own service levels give it.
+An order tells its record with every step when its next clock ends, and which one that is. A row that was last written
+before it told that names none: then the clock is recognised, by what started it and how long the order's own service
+levels give it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,19 +11,22 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.assessment import Assessment, ServiceLevels
 from orderack.domain.order import Order, OrderRef
-from orderack.ledger.standing import OPEN
+from orderack.ledger.standing import LIVE, OPEN
 from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Timeline
 from orderack.ports.board import A_DAY, Due
 
 NEAR = timedelta(seconds=2)
 """A clock starts within the step that is recorded, and scaled clocks are exact to the second at best."""
+
+NOBODYS = ClockName.STAY_OPEN
+"""At its end the order is closed: nobody has to do anything by then."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,14 @@ def _ends(began: Began, levels: ServiceLevels, due_at: datetime) -> Iterator[tup
 async def next_due(session: AsyncSession, stores: Sequence[str], now: datetime, listed: int) -> tuple[Due, ...]:
     """The first so many of each store that end within a day. One that is long over says that nobody is at work."""
     rows = await _rows(session, stores, now, listed)
-    entries = await _entries(session, [OrderRef(store=row.store, number=row.number) for row in rows])
+    unnamed = [OrderRef(store=row.store, number=row.number) for row in rows if not row.clock]
+    entries = await _entries(session, unnamed)
     found = []
     for row in rows:
         ref = OrderRef(store=row.store, number=row.number)
+        if row.clock:
+            found.append(Due(ref=ref, clock=row.clock, due_at=row.due_at, owner=row.owner or None, stage=row.stage))
+            continue
         said = entries.get(ref, {})
         began = Began(
             order=row.came,
@@ -94,6 +102,7 @@ class _Row(NamedTuple):
     store: str
     number: str
     due_at: datetime
+    clock: str | None
     owner: str | None
     stage: str
     came: datetime
@@ -105,7 +114,7 @@ class _Row(NamedTuple):
 
 
 async def _rows(session: AsyncSession, stores: Sequence[str], now: datetime, listed: int) -> Sequence[_Row]:
-    """By the index on `next_due_at`: what is due within a day, and not all that is open."""
+    """By the index on `next_due_at`: what is due within a day, and not all that is open. Live orders alone."""
     its = and_(col(Revisions.store) == col(Orders.store), col(Revisions.number) == col(Orders.number))
     review = and_(col(Reviews.store) == col(Orders.store), col(Reviews.number) == col(Orders.number))
     handoff = and_(col(Handoffs.store) == col(Orders.store), col(Handoffs.number) == col(Orders.number))
@@ -113,12 +122,14 @@ async def _rows(session: AsyncSession, stores: Sequence[str], now: datetime, lis
     first = (
         select(col(Orders.store), col(Orders.number), place.label("place"))
         .where(col(Orders.next_due_at) > now - A_DAY, col(Orders.next_due_at) < now + A_DAY)
-        .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN))
+        .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN), LIVE)
+        .where(or_(col(Orders.next_clock).is_(None), col(Orders.next_clock) != NOBODYS))
         .subquery()
     )
     query = (
         select(
-            *(col(Orders.store), col(Orders.number), col(Orders.next_due_at), col(Orders.owner), col(Orders.stage)),
+            *(col(Orders.store), col(Orders.number), col(Orders.next_due_at), col(Orders.next_clock)),
+            *(col(Orders.owner), col(Orders.stage)),
             *(func.coalesce(col(Orders.trigger_at), col(Orders.received_at)), func.max(col(Reviews.opened_at))),
             *(col(Revisions.submitted_to_erp_at), col(Handoffs.offered_at)),
             *(col(Revisions.assessment), col(Revisions.content)),

@@ -109,6 +109,9 @@ class BoardRecord(Value):
     """All of it as of one moment. Lists hold the first of each store, the most urgent first."""
 
     standings: tuple[Standing, ...] = ()
+    """Of live orders, as all else here."""
+    shadow: tuple[tuple[Name, int], ...] = ()
+    """Open shadow orders of each store, counted apart."""
     due: tuple[Due, ...] = ()
     flagged: tuple[Flagged, ...] = ()
     offered: tuple[Offered, ...] = ()

@@ -32,10 +32,10 @@ def scaled_levels() -> ServiceLevels:
     )
 
 
-async def begin(world: World, levels: ServiceLevels, gate: Gate) -> Story:
+async def begin(world: World, levels: ServiceLevels, gate: Gate, *, tell: bool = False) -> Story:
     """An order at the door that needs nobody."""
     order = an_order(a_number(), await world.now())
-    made = a_decision(gate=gate, levels=levels)
+    made = a_decision(gate=gate, levels=levels, tell=tell)
     world.script(order.number).assess = lambda r: an_assessment(r.order, r.revision, made)
     return await submit(world, order)
 
@@ -70,6 +70,15 @@ async def ack_gated(world: World, levels: ServiceLevels) -> Story:
     await story.sleep(levels.erp_budget / 4)
     await book(story)
     assert story.script.kinds() == ["received", "confirmation"]
+    return story
+
+
+async def told(world: World, levels: ServiceLevels) -> Story:
+    """As `ack_gated`, and the team is told of the handoff."""
+    story = await begin(world, levels, Gate.ACK_GATED, tell=True)
+    await story.sleep(levels.erp_budget / 4)
+    await book(story)
+    assert story.script.to_team() == ["offered 1 ops-1"]
     return story
 
 

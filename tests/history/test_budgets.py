@@ -8,11 +8,13 @@ import pytest_asyncio
 from temporalio.api.history.v1 import HistoryEvent
 
 from orderack.contracts import names
+from orderack.contracts.updates import AcceptHandoff, CancelRequest, ChangeRequest, HandoffReply, Reply
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from tests.history.actions import actions
 from tests.history.stage import skipping
-from tests.history.stories import STORIES, ack_gated, real_levels
+from tests.history.stories import STORIES, ack_gated, real_levels, told
+from tests.workflows.beginnings import booked, changed
 from tests.workflows.world import Story, World
 
 
@@ -47,6 +49,53 @@ async def test_the_timer_left_to_fire_costs_one_action_and_a_task_and_then_the_o
     await story.sleep(timedelta(minutes=20))
     rest = cost(await history(story))
     assert (rest[0] - told[0], rest[1] - told[1]) == (5, 1)
+
+
+async def test_telling_the_team_costs_nothing_at_the_handoff_and_an_action_for_each_further_word(stage: World) -> None:
+    silent, story = await ack_gated(stage, real_levels()), await told(stage, real_levels())
+    await story.settle()
+    before = cost(await history(story))
+    assert before[1] == cost(await history(silent))[1]
+    hand = AcceptHandoff(id="a1", revision=1, content_hash=story.order.content_hash, by="grace")
+    await story.ask("accept_handoff", hand, HandoffReply)
+    await story.settle()
+    accepted = cost(await history(story))
+    assert accepted[1] - before[1] == 1
+    await story.evidence(EvidenceEvent.DELIVERED, Grade.E2)
+    await story.settle()
+    assert story.script.to_team()[-1] == "may_begin 1 grace"
+    delivered = cost(await history(story))
+    assert delivered[1] - accepted[1] == 2, "the signal, and the word to whoever has it in hand"
+
+
+async def test_a_change_of_work_in_hand_costs_one_action_more_where_the_team_is_told(stage: World) -> None:
+    costs = []
+    for tell in (ack_gated, told):
+        story = await tell(stage, real_levels())
+        hand = AcceptHandoff(id="a1", revision=1, content_hash=story.order.content_hash, by="grace")
+        await story.ask("accept_handoff", hand, HandoffReply)
+        await story.settle()
+        before = cost(await history(story))
+        await story.ask("change", ChangeRequest(id="c1", order=changed(story.order)), Reply)
+        await story.settle()
+        await booked(story, 2)
+        costs.append(cost(await history(story))[1] - before[1])
+        words = ["offered 1 ops-1", "stopped 1 grace", "offered 2 grace"] if tell is told else []
+        assert story.script.to_team() == words
+    silent, said = costs
+    assert said - silent == 1, costs
+
+
+async def test_an_order_called_off_costs_one_action_less_where_the_team_is_told(stage: World) -> None:
+    costs = []
+    for tell in (ack_gated, told):
+        story = await tell(stage, real_levels())
+        before = cost(await history(story))
+        await story.ask("cancel", CancelRequest(id="x"), Reply)
+        await story.settle()
+        costs.append(cost(await history(story))[1] - before[1])
+    silent, said = costs
+    assert silent - said == 1, costs
 
 
 async def test_each_read_confirmation_costs_one_action_and_a_task(stage: World) -> None:

@@ -296,10 +296,29 @@ async def in_the_shadow(world: World) -> Story:
     return story
 
 
+async def team_told(world: World) -> Story:
+    """A team that is told: it takes the work, is stopped by a change, has the new revision, and then it is all off."""
+    story = await begin(world, tell=True)
+    await booked(story)
+    hand = AcceptHandoff(id="a1", revision=1, content_hash=story.order.content_hash, by="grace")
+    await story.ask("accept_handoff", hand, HandoffReply)
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2)
+    await story.settle()
+    await story.ask("change", ChangeRequest(id="c1", order=changed(story.order)), Reply)
+    await story.settle()
+    await booked(story, 2)
+    await story.sleep(MINUTE * 40)
+    await story.ask("claim", Claim(id="c", target=ClaimTarget.HANDOFF, by="heidi"), Reply)
+    await story.ask("cancel", CancelRequest(id="x", reason="off"), Reply)
+    await story.settle()
+    return story
+
+
 STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = dict(MENDED) | {
     told.__name__: told
     for told in (
         in_the_shadow,
+        team_told,
         erp_gated,
         ack_gated_to_its_close,
         received_within_the_minute,

@@ -245,6 +245,7 @@ async def bring(board: Board, ref: OrderRef) -> None:
                     revision=status.revision,
                     owner=status.owner,
                     next_due_at=status.next_due_at,
+                    next_clock=status.next_clock,
                     entries=news,
                 )
             )

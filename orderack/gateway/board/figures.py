@@ -101,6 +101,8 @@ class Figures:
     offered: tuple[Offered, ...]
     offered_in_all: int
     in_doubt: tuple[InDoubt, ...]
+    shadow: int
+    """Open shadow orders, which are in no other figure."""
     asked: tuple[OrderRef, ...]
     record: Look
     lists: Look
@@ -117,7 +119,7 @@ class Figures:
 
     @property
     def empty(self) -> bool:
-        return not (self.stages or self.wanted)
+        return not (self.stages or self.wanted or self.shadow)
 
 
 class _OfStore(Protocol):
@@ -164,6 +166,7 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
         offered=tuple(sorted(about(record.offered), key=lambda row: row.offered_at)),
         offered_in_all=sum(many for store, many in record.offers if store in mine),
         in_doubt=about(record.in_doubt),
+        shadow=sum(many for store, many in record.shadow if store in mine),
         asked=tuple(ref for ref in snapshot.asked if ref.store in mine),
         record=snapshot.record_look,
         lists=snapshot.lists_look,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendOutcome, SendState
+from orderack.domain.assessment import Side
 from orderack.domain.order import Order, OrderRef
 from orderack.ledger.repository import SqlLedger
 from orderack.ports import Message, Pause, Rendered, StoredRevision
@@ -16,16 +17,25 @@ STORES = ("demo", "other")
 
 
 async def kept(
-    ledger: SqlLedger, number: str, stage: Stage, *entries: Entry, due: timedelta | None = None, ago: float = 0
+    ledger: SqlLedger,
+    number: str,
+    stage: Stage,
+    *entries: Entry,
+    due: timedelta | None = None,
+    ago: float = 0,
+    clock: ClockName | None = None,
+    side: Side = Side.LIVE,
 ) -> Order:
-    """An order that came so many minutes ago, in this stage."""
+    """An order that came so many minutes ago, in this stage. `clock`: as its last step named it."""
     order = an_order(number, now() - timedelta(minutes=ago))
-    decision = a_decision().model_copy(update={"erp": "main"})
+    decision = a_decision().model_copy(update={"erp": "main", "side": side})
     stored = StoredRevision(
         order=order, revision=1, content_hash=order.content_hash, assessment=an_assessment(order, 1, decision)
     )
     at = order.trigger_at + due if due else None
-    journal = Journal(ref=order.ref, stage=stage, revision=1, owner="desk", next_due_at=at, entries=entries)
+    journal = Journal(
+        ref=order.ref, stage=stage, revision=1, owner="desk", next_due_at=at, next_clock=clock, entries=entries
+    )
     await ledger.save_revision(stored, f"print-{number}", journal)
     return order
 
@@ -134,3 +144,45 @@ async def test_each_store_has_its_own_first_rows(ledger: SqlLedger) -> None:
     record = await ledger.board(STORES, now())
     assert (len(record.flagged), len(record.due)) == (25, 25)
     assert [row.ref.number for row in record.due] == sorted(row.ref.number for row in record.due)
+
+
+async def test_a_deadline_has_the_name_that_its_order_gave_it_and_no_other(ledger: SqlLedger) -> None:
+    """Fifteen minutes after the order came could be `hold_after`, or an escalation's: the order knows."""
+    await kept(ledger, "1", Stage.AWAITING_ERP, due=timedelta(minutes=15), clock=ClockName.ERP_RECEIPT)
+    await kept(ledger, "2", Stage.HANDED_OFF, due=timedelta(minutes=40), clock=ClockName.EVIDENCE)
+    await kept(ledger, "3", Stage.AWAITING_ERP, due=timedelta(minutes=50), clock=ClockName.PARTNER)
+    due = (await ledger.board(STORES, now())).due
+    assert [(row.ref.number, row.clock) for row in due] == [
+        ("1", ClockName.ERP_RECEIPT),
+        ("2", ClockName.EVIDENCE),
+        ("3", ClockName.PARTNER),
+    ]
+
+
+async def test_a_row_written_before_orders_named_their_clock_is_recognised_still(ledger: SqlLedger) -> None:
+    await kept(ledger, "1", Stage.AWAITING_ERP, due=timedelta(minutes=15))
+    (row,) = (await ledger.board(STORES, now())).due
+    assert row.clock == ClockName.HOLD
+
+
+async def test_orders_that_only_close_soon_take_no_place_from_those_that_somebody_has_to_see_to(
+    ledger: SqlLedger,
+) -> None:
+    for place in range(30):
+        await kept(ledger, f"c{place}", Stage.HANDED_OFF, due=timedelta(minutes=place + 1), clock=ClockName.STAY_OPEN)
+    await kept(ledger, "1", Stage.REVIEW, due=timedelta(hours=2), clock=ClockName.REVIEW)
+    assert [row.ref.number for row in (await ledger.board(STORES, now())).due] == ["1"]
+
+
+async def test_shadow_orders_are_counted_apart_and_wait_for_nobody(ledger: SqlLedger) -> None:
+    review = entry(1, Event.REVIEW_OPENED, "x")
+    await kept(ledger, "1", Stage.REVIEW, review, due=timedelta(hours=4), clock=ClockName.REVIEW)
+    for number, stage in (("2", Stage.REVIEW), ("3", Stage.AWAITING_ERP)):
+        await kept(ledger, number, stage, review, due=timedelta(hours=1), clock=ClockName.REVIEW, side=Side.SHADOW)
+    record = await ledger.board(STORES, now())
+    assert sum(standing.orders for standing in record.standings) == 1
+    assert record.shadow == (("demo", 2),)
+    assert [row.ref.number for row in record.flagged] == ["1"]
+    assert [row.ref.number for row in record.due] == ["1"]
+    assert [flow.waiting for flow in record.erps] in ([], [0])
+    assert (await ledger.board(("other",), now())).shadow == ()
