@@ -71,7 +71,7 @@ class Outages:
                 yield
         except Unavailable as error:
             if tried.down_until:
-                error.retry_after = tried.down_until + BEHIND - self._now()
+                raise Unavailable(str(error), tried.down_until + BEHIND - self._now()) from None
             raise
         finally:
             self._learn(erp, tried)

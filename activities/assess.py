@@ -1,7 +1,7 @@
 """`assess`: look at an order revision once, store what was found, and answer with the decision."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -11,18 +11,21 @@ from temporalio import activity
 from activities._measured import erp_call
 from orderack.contracts import names
 from orderack.contracts.activities import AssessRequest
+from orderack.domain.address import address_sha256
 from orderack.domain.assessment import Assessment, LineStock, Side, SourceCall
 from orderack.domain.flags import EarlierOrder, fingerprint
 from orderack.domain.order import Order
+from orderack.domain.reachability import Reachability
 from orderack.domain.shadow import ALL_LIVE, NONE_LIVE, side_of
 from orderack.errors import OrderAckError
 from orderack.policy.assessing import Assessed, Findings, Holidays, assess_order, failed
 from orderack.policy.decide import Circumstances
 from orderack.policy.gate import Latency, measure
 from orderack.policy.holidays import holidays_of
-from orderack.policy.model import Policy, StoreMode
+from orderack.policy.model import ChannelFacts, Learning, Policy, StoreMode
+from orderack.policy.recipient import BUYER, recipient_of
 from orderack.policy.traits import channel_facts
-from orderack.ports import Erp, Ledger, PastAsked, PastOrder, StoredRevision, Traits
+from orderack.ports import Erp, Ledger, PastAsked, PastOrder, ReachAsked, StoredRevision, Traits
 from orderack.telemetry.logs import place_of
 
 STOCK_TIMEOUT = timedelta(seconds=2)
@@ -103,7 +106,15 @@ class Assess:
     async def _look_at(self, policy: Policy, request: AssessRequest, side: Side) -> Assessed:
         order = request.order
         found, latency = await self._find(policy, request, side)
-        around = Circumstances(channels=self._channels, answers=self._answers, latency=latency, waived=request.waived)
+        reach, reach_note = await self._reached(policy, request)
+        around = Circumstances(
+            channels=self._channels,
+            answers=self._answers,
+            latency=latency,
+            waived=request.waived,
+            reach=reach,
+            reach_note=reach_note,
+        )
         try:
             return assess_order(policy, order, request.revision, found, around, self._holidays)
         except Exception as error:
@@ -138,6 +149,33 @@ class Assess:
             queue_depth=past.queue_depth,
         )
         return findings, measure(past.latencies) if erp else Latency()
+
+    async def _reached(self, policy: Policy, request: AssessRequest) -> tuple[Reachability | None, str]:
+        """How this customer answered before; None with the reason where nobody could say. Asked where the store learns
+        from it, and only there. Never an error of the order."""
+        order, store = request.order, policy.stores.get(request.order.store)
+        if store is None or store.learn_channels is Learning.OFF:
+            return None, ""
+        asked = ReachAsked(
+            store=order.store,
+            customer_id=order.customer.id,
+            email=order.contacts.email,
+            now=request.now,
+            addresses=self._addresses(order, store.profile.country),
+        )
+        try:
+            return await self._ledger.reachability(asked), ""
+        except Exception as error:
+            log.warning("reachability unknown", **_of(error))
+            return None, f"the ledger gave no answer ({type(error).__name__})"
+
+    def _addresses(self, order: Order, country: str) -> Mapping[str, str]:
+        """Where each channel would write to this buyer, hashed: such an address may have opted out."""
+        found = ((name, recipient_of(order, facts.address, BUYER, "", country)) for name, facts in self._buyers())
+        return {name: address_sha256(recipient) for name, recipient in found if recipient}
+
+    def _buyers(self) -> Iterable[tuple[str, ChannelFacts]]:
+        return ((name, facts) for name, facts in self._channels.items() if facts.buyer)
 
     async def _stock(self, name: str | None, order: Order) -> tuple[tuple[LineStock, ...] | None, str]:
         """Live stock; None with the reason when there is no answer in time. Never an error of the order."""

@@ -260,7 +260,9 @@ class Sender:
         except (Unavailable, Misconfigured) as error:
             await self._release(key, doubtful)
             if tried.down_until and isinstance(error, Unavailable):
-                error.retry_after = FULL  # it will be found marked down, and have its fallback's turn
+                raise Unavailable(
+                    str(error), FULL
+                ) from None  # then it is found marked down, and the fallback has its turn
             raise error
         except InDoubt as doubt:
             if channel.traits.idempotency is Idempotency.NONE:

@@ -82,6 +82,47 @@ async def test_a_pause_stands_until_it_is_resumed(ledger: SqlLedger) -> None:
     assert await ledger.pause(first)
 
 
+# -- marked down ----------------------------------------------------------------------------------------------------
+
+MARK = Pause(channel="erp/main", at=NOW, by="orderack", reason="no answer", probe_at=at(1))
+
+
+async def test_of_many_workers_one_takes_the_probe_that_is_due(ledger: SqlLedger) -> None:
+    assert sorted(await asyncio.gather(*(ledger.pause(MARK) for _ in range(5)))) == [False] * 4 + [True]
+    assert not await ledger.probe("erp/main", at(1) - timedelta(seconds=1), at(2)), "none is due yet"
+    taken = await asyncio.gather(*(ledger.probe("erp/main", at(1), at(2)) for _ in range(8)))
+    assert sorted(taken) == [False] * 7 + [True]
+    assert await ledger.probe("erp/main", at(2), at(4)), "whoever had it died"
+    assert not await ledger.probe("erp/main", at(2), at(3)), "it had, and does not move the other's"
+    assert await ledger.probe("erp/main", at(4), at(3)), "it has failed, and says when the next is due"
+    assert (await ledger.paused())["erp/main"].probe_at == at(3)
+
+
+async def test_a_mark_is_lifted_once(ledger: SqlLedger) -> None:
+    await ledger.pause(MARK)
+    assert sorted(await asyncio.gather(*(ledger.lift("erp/main") for _ in range(5)))) == [False] * 4 + [True]
+    assert await ledger.paused() == {}
+    assert not await ledger.probe("erp/main", at(9), at(10))
+
+
+async def test_a_pause_by_hand_takes_a_mark_over_and_neither_probe_nor_lift_touches_it(ledger: SqlLedger) -> None:
+    by_hand = Pause(channel="erp/main", at=at(2), by="ann", reason="the vendor said: until ten")
+    await ledger.pause(MARK)
+    assert sorted(await asyncio.gather(*(ledger.pause(by_hand) for _ in range(4)))) == [False] * 3 + [True]
+    assert await ledger.paused() == {"erp/main": by_hand}
+    assert not await ledger.pause(MARK), "and no mark takes it back"
+    assert not await ledger.probe("erp/main", at(5), at(6))
+    assert not await ledger.lift("erp/main")
+    assert await ledger.paused() == {"erp/main": by_hand}
+    assert await ledger.resume("erp/main")
+
+
+async def test_whoever_resumes_by_hand_lifts_a_mark(ledger: SqlLedger) -> None:
+    await ledger.pause(MARK)
+    assert await ledger.resume("erp/main")
+    assert not await ledger.lift("erp/main")
+
+
 async def _end(ledger: SqlLedger, channel: str, number: int, state: SendState, **more: Reason) -> None:
     send = key(channel=channel, ref=OrderRef(store=REF.store, number=str(number)))
     await ledger.claim(send, message(send), at(number), LEASE)
