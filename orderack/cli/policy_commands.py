@@ -24,6 +24,7 @@ from orderack.policy.model import ChannelFacts, Policy
 from orderack.settings import Settings
 
 OK, FINDINGS, BAD_INPUT = 0, 1, 2
+OFFLINE = "not asked: explained offline"
 
 app = typer.Typer(
     no_args_is_help=True, help="Check the decision matrix, explain what it decides, and try a changed one out."
@@ -90,8 +91,9 @@ def explain_order(
     order: Order, policy: Policy, facts: Mapping[str, ChannelFacts], found: Findings | None = None, revision: int = 1
 ) -> Assessed:
     """Assess without storing anything. `found`: what was looked up; None means nothing was, as of now."""
-    nothing = Findings(now=datetime.now(UTC), stock_note="not asked: explained offline")
-    return assess_order(policy, order, revision, found or nothing, Circumstances(channels=facts))
+    nothing = Findings(now=datetime.now(UTC), stock_note=OFFLINE)
+    around = Circumstances(channels=facts, reach_note=OFFLINE)
+    return assess_order(policy, order, revision, found or nothing, around)
 
 
 def _read_order(file: Path) -> Order | tuple[Problem, ...]:

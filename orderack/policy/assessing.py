@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from orderack.domain.assessment import Assessment, Decision, Flag, FlagName, LineStock, Route
 from orderack.domain.calendar import WorkingCalendar
@@ -12,13 +13,16 @@ from orderack.domain.completeness import GateField, five_fields, missing_fields
 from orderack.domain.flags import Background, EarlierOrder, Thresholds, raise_flags
 from orderack.domain.order import Name, Order, Text
 from orderack.domain.promise import Promise, Workload, promise_date
+from orderack.domain.reachability import Reachability
 from orderack.domain.receipt import StockVerdict
-from orderack.domain.value import Value
+from orderack.domain.value import Value, is_none
 from orderack.policy.contacts import reachable
-from orderack.policy.decide import Circumstances, Tried, decide, left_out, match
+from orderack.policy.decide import Circumstances, Tried, decide, match
 from orderack.policy.gate import Latency
 from orderack.policy.holidays import holidays_of
-from orderack.policy.model import Policy, SourcePolicy, StorePolicy
+from orderack.policy.learned import Lesson, learn
+from orderack.policy.legs import left_out
+from orderack.policy.model import Learning, Policy, SourcePolicy, StorePolicy
 
 Holidays = Callable[[str, str | None, int], frozenset[date]]
 """Country, region, first year → public holidays. Raises ValueError for an unknown country."""
@@ -52,6 +56,12 @@ class Explanation(Value):
     stock_note: Text = ""
     latency: Latency = Latency()
     left_out: tuple[Text, ...] = ()
+    reach: Annotated[Reachability | None, Field(exclude_if=is_none)] = None
+    """How this customer had answered by then; None: the store did not learn from it, or there was no answer."""
+    reach_note: Text = ""
+    """Why there was none."""
+    lesson: Annotated[Lesson | None, Field(exclude_if=is_none)] = None
+    """What that did to the order of the channels, or would do."""
 
 
 class Assessed(Value):
@@ -97,6 +107,9 @@ def assess_order(
             stock_note=found.stock_note,
             latency=around.latency,
             left_out=left_out(policy, order, fired.then, around.channels),
+            reach=around.reach,
+            reach_note=around.reach_note if store and store.learn_channels is not Learning.OFF else "",
+            lesson=learn(policy, order, fired.then, around.channels, around.reach),
         ),
     )
 

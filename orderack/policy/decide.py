@@ -94,7 +94,8 @@ def decide(
     then = found.then
     store, source = policy.stores.get(order.store), policy.sources.get(order.source)
     lesson = learn(policy, order, then, around.channels, around.reach)
-    legs = legs_of(policy, order, then, around.channels, lesson.applied if lesson else NOTHING_LEARNED)
+    applied = lesson.applied if lesson else None
+    legs = legs_of(policy, order, then, around.channels, NOTHING_LEARNED) if applied is None else applied
     reasons = [] if FlagName.RULE in around.waived else _reasons(policy, order, found, legs)
     review = bool(flags or reasons)
     levels = policy.levels(store, then.service_levels)

@@ -68,6 +68,10 @@ def _channels(decision: Decision, explanation: Explanation) -> Iterator[str]:
     yield f"To the buyer: {legs or 'nobody can be reached'}."
     for reason in explanation.left_out:
         yield f"  left out: {reason}"
+    if explanation.lesson:
+        yield f"  learned: {explanation.lesson.why}"
+    elif explanation.reach_note:
+        yield f"  nothing learned of this customer's channels: {explanation.reach_note}"
     inside = "; ".join(", else ".join(leg.channels) for leg in decision.internal)
     if inside:
         yield f"Inside: {inside}."
