@@ -8,29 +8,28 @@ raw body and carry no time; their ids catch replays.
 import hashlib
 import hmac
 import html
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import ClassVar
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, JsonValue, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from orderack.clients.email_address import one_address
-from orderack.clients.http import BaseUrl, Clock, Http, utc_now
+from orderack.clients.http import BaseUrl, Clock, utc_now
+from orderack.clients.intercom import IntercomApi
 from orderack.clients.reply_text import plain
 from orderack.clients.wire import read, same
 from orderack.domain.acknowledgement import Audience, Reason
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.replies import may_mean_the_order, opts_out
-from orderack.errors import BadSignature, Misconfigured, Refused, Unavailable, Unsupported
+from orderack.errors import BadSignature, Refused, Unavailable, Unsupported
 from orderack.ports import ChannelEvent, Idempotency, Medium, Message, RawRequest, Sent, Traits
 from orderack.registry import ChannelSpec, settings_config
 
 _PREFIX = "ORDERACK_INTERCOM_"
-VERSION = "2.15"
 SIGNATURE = "x-hub-signature"
 
 TOPIC = MappingProxyType(
@@ -43,7 +42,6 @@ TOPIC = MappingProxyType(
     }
 )
 REFUSED_CODE = MappingProxyType({"parameter_invalid": Reason.CONTENT, "parameter_not_found": Reason.CONTENT})
-OURS_TO_MEND = frozenset({"api_plan_restricted", "token_blocked", "token_not_found", "token_revoked", "unauthorized"})
 STARTED_BY_US = "admin_initiated"
 CONTACT_AUTHORS = frozenset({"user", "lead", "contact"})
 
@@ -76,19 +74,6 @@ class _Contacts(BaseModel):
 
 class _Created(BaseModel):
     id: str = Field(min_length=1)
-
-
-class _Me(BaseModel):
-    type: str
-    id: str
-
-
-class _ErrorItem(BaseModel):
-    code: str = ""
-
-
-class _Errors(BaseModel):
-    errors: tuple[_ErrorItem, ...] = ()
 
 
 class _Author(BaseModel):
@@ -159,27 +144,20 @@ class Intercom:
 
     def __init__(self, settings: IntercomSettings, clock: Clock = utc_now) -> None:
         self._settings = settings
-        token = settings.access_token.get_secret_value()
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Intercom-Version": VERSION}
-        self._http = Http("Intercom", settings.base_url, headers=headers, clock=clock)
-        self._reads = Http("Intercom", settings.base_url, headers=headers, repeatable=True, clock=clock)
+        self._api = IntercomApi(_PREFIX, settings.base_url, settings.access_token, clock)
 
     async def send(self, message: Message) -> Sent:
         """Find the contact by its address, and write to it. `provider_id` is the message's id."""
         contact = await self._contact(one_address(message.recipient))
-        response = await _post(self._http, "/messages", self._mail(message, contact))
+        response = await self._api.write("/messages", self._mail(message, contact))
         if response.is_success:
-            return Sent(provider_id=self._http.read(_Created, response).id)
+            return Sent(provider_id=self._api.writes.read(_Created, response).id)
         raise self._refusal(response)
 
     async def _contact(self, email: str) -> _Contact:
         """The contact of this address, a user before a lead. Raises Refused where none may be written to."""
         query: JsonValue = {"query": {"field": "email", "operator": "=", "value": email}}
-        response = await _post(self._reads, "/contacts/search", query)
-        if not response.is_success:
-            self._reads.ours_to_mend(response, f"{_PREFIX}ACCESS_TOKEN and _BASE_URL")
-            raise Unavailable(f"Intercom does not look contacts up ({response.status_code})")
-        found = self._reads.read(_Contacts, response).data
+        found = self._api.reads.read(_Contacts, await self._api.ask("/contacts/search", query)).data
         if not found:
             raise Refused("Intercom knows no contact of this address", Reason.NO_RECIPIENT, "no_contact")
         contact = min(found, key=lambda one: (one.role != "user", one.id))
@@ -202,14 +180,11 @@ class Intercom:
             "to": {"type": "lead" if contact.role == "lead" else "user", "id": contact.id},
         }
 
-    def _refusal(self, response: httpx.Response) -> Unavailable | Refused | Misconfigured:
+    def _refusal(self, response: httpx.Response) -> Unavailable | Refused:
         """What a 4xx means for us. Intercom's sentences are dropped: they may repeat the contact's address."""
-        code = _code(response)
         if response.status_code == httpx.codes.NOT_FOUND:  # documented: for a while after a contact was made
             return Unavailable("Intercom cannot write to this contact yet (404)")
-        if code in OURS_TO_MEND:
-            return Misconfigured(f"Intercom refuses us ({code}): check {_PREFIX}ACCESS_TOKEN and the plan")
-        self._http.ours_to_mend(response, f"{_PREFIX}ACCESS_TOKEN and _BASE_URL")
+        code = self._api.mended(response)
         word = f"{response.status_code} {code}".strip()
         return Refused(f"Intercom refused the message ({word})", REFUSED_CODE.get(code, Reason.OTHER), word)
 
@@ -219,12 +194,7 @@ class Intercom:
 
     async def check(self) -> str:
         """Ask whose token it is."""
-        response = await self._reads.send("GET", "/me")
-        if not response.is_success:
-            self._reads.ours_to_mend(response, f"{_PREFIX}ACCESS_TOKEN and _BASE_URL")
-            raise Unavailable(f"Intercom does not say whose token this is ({response.status_code})")
-        me = self._reads.read(_Me, response)
-        return f"signed in as {me.type} {me.id}"
+        return await self._api.whoami()
 
     async def verify(self, request: RawRequest) -> None:
         """HMAC-SHA1 over the raw body with the client secret, as `sha1=` and hex."""
@@ -263,27 +233,13 @@ class Intercom:
 
     async def aclose(self) -> None:
         """Close the connection pools."""
-        await self._http.aclose()
-        await self._reads.aclose()
-
-
-async def _post(http: Http, path: str, body: JsonValue) -> httpx.Response:
-    content = json.dumps(body, separators=(",", ":")).encode()
-    return await http.send("POST", path, content=content, headers={"Content-Type": "application/json"})
+        await self._api.aclose()
 
 
 def _paragraphs(text: str) -> str:
     """Plain text as the HTML that Intercom takes a body for: nothing in it is markup, and every line stays one."""
     parts = (html.escape(part, quote=False).replace("\n", "<br>") for part in text.strip().split("\n\n"))
     return "".join(f"<p>{part}</p>" for part in parts)
-
-
-def _code(response: httpx.Response) -> str:
-    try:
-        errors = _Errors.model_validate_json(response.content).errors
-    except ValidationError:
-        return ""
-    return errors[0].code[:60] if errors else ""
 
 
 CHANNEL: ChannelSpec = ChannelSpec(

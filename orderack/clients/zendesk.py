@@ -10,11 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue, ValidationError
 
 from orderack.clients.http import BaseUrl, Clock, Http, segment
 from orderack.domain.acknowledgement import Reason
@@ -25,6 +26,9 @@ TAG = "orderack"
 """On every ticket of ours: the condition that Zendesk's triggers tell them by."""
 MAX_LENGTH = 65_535
 """Characters of a comment."""
+EXPORT = "/api/v2/incremental/tickets/cursor"
+EXPORT_LAG = timedelta(seconds=70)
+"""The export refuses a start that is less than a minute ago."""
 AUDIT_PAGES = 20
 """Of a hundred each; a ticket with more is no buyer's."""
 
@@ -100,10 +104,33 @@ class _Audits(BaseModel):
 class _User(BaseModel):
     id: int | None = None
     role: str = ""
+    email: str | None = Field(default=None, repr=False)
 
 
 class _Me(BaseModel):
     user: _User
+
+
+class ExportedTicket(BaseModel):
+    """One ticket as the export has it; `repr` shows none of its words."""
+
+    id: int
+    created_at: AwareDatetime
+    status: str = ""
+    tags: tuple[str, ...] = ()
+    subject: str | None = Field(default=None, repr=False)
+    description: str | None = Field(default=None, repr=False)
+    """The first comment."""
+    requester_id: int | None = None
+    email: str | None = Field(default=None, repr=False)
+    """The requester's, from the users that stand beside the tickets."""
+
+
+class _Export(BaseModel):
+    tickets: tuple[ExportedTicket, ...]
+    users: tuple[_User, ...] = ()
+    after_cursor: str | None = None
+    end_of_stream: bool = False
 
 
 class _Error(BaseModel):
@@ -156,6 +183,27 @@ class Zendesk:
                 return str(ticket.id)
         return None
 
+    async def export(self, since: datetime, after: str = "") -> tuple[tuple[ExportedTicket, ...], str]:
+        """One page of the tickets that changed since then, and the cursor of the next one; empty: that was the last.
+
+        The cursor-based incremental export (developer.zendesk.com, "Incremental Exports"): a thousand a page, ten
+        requests a minute, for administrators only. It has tickets that are older, and deleted ones.
+        """
+        start = min(since, self._reads.clock() - EXPORT_LAG)
+        wanted = f"cursor={segment(after)}" if after else f"start_time={int(start.timestamp())}"
+        response = await self._reads.send("GET", f"{EXPORT}?{wanted}&include=users", auth=self._auth)
+        if response.status_code == httpx.codes.FORBIDDEN:
+            raise Misconfigured(
+                f"Zendesk gives its export to administrators only: check {self._prefix}EMAIL and _API_TOKEN"
+            )
+        page = self._reads.read(_Export, self._answered(response))
+        emails = {user.id: user.email for user in page.users}
+        tickets = tuple(one.model_copy(update={"email": emails.get(one.requester_id)}) for one in page.tickets)
+        following = "" if page.end_of_stream else page.after_cursor or ""
+        if following == after and not page.end_of_stream:
+            raise Unavailable("Zendesk's export neither goes on nor ends")
+        return tickets, following
+
     async def whoami(self) -> str:
         """Whose login it is. Raises Misconfigured where it is no agent's, or Unavailable."""
         user = self._reads.read(_Me, await self._read("/api/v2/users/me")).user
@@ -187,7 +235,9 @@ class Zendesk:
         raise InDoubt("the ticket is too long to be looked through")
 
     async def _read(self, path: str) -> httpx.Response:
-        response = await self._reads.send("GET", path, auth=self._auth)
+        return self._answered(await self._reads.send("GET", path, auth=self._auth))
+
+    def _answered(self, response: httpx.Response) -> httpx.Response:
         if response.is_success:
             return response
         self._reads.ours_to_mend(response, self._login())

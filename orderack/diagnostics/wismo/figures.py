@@ -187,6 +187,15 @@ class LeadFigures(Value):
     """Of the greatest correlation over all lags, by permutation."""
 
 
+class TicketColumn(Value):
+    """What a column of a ticket file was taken for, and why."""
+
+    meaning: str
+    column: str
+    how: str
+    """`told` by `--map`, or guessed by its `name` or its `contents`."""
+
+
 class WismoFigures(Value):
     """All of it."""
 
@@ -215,3 +224,5 @@ class WismoFigures(Value):
     """What was left out or assumed."""
     asked: tuple[Asked, ...]
     """Every ticket that asks, by its time."""
+    columns: tuple[TicketColumn, ...] = ()
+    """Of a file: what was read for what."""

@@ -1,0 +1,168 @@
+"""Tickets from a helpdesk's export: CSV, NDJSON or Parquet. Columns are found by their names, shown, and overridden.
+
+What a column holds is never repeated, in no error and no note: it is what buyers wrote.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from pathlib import Path
+
+import polars as pl
+
+from orderack.diagnostics.gap.reading import LINE, Log, read_log, unusable
+from orderack.diagnostics.gap.stamps import DayFirst, stamps
+from orderack.diagnostics.wismo.figures import TicketColumn
+from orderack.ports.helpdesk import Ticket
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "created": (
+        r"(ticket_|conversation_)?(created|creation|opened|submitted|received|started)(_?(at|on|time|date|timestamp|utc))*",
+        r"(erstellt|eroffnet)(_am)?|date_de_creation|cree_le|fecha_de_creacion|creado(_el)?",
+        r"(date|time|datetime|timestamp|datum|fecha)",
+    ),
+    "id": (
+        r"(ticket|conversation|case|request)_?(id|no|nr|num|number|key|ref|reference)?",
+        r"(id|no|nr|number|key|ref|reference|numero)",
+    ),
+    "subject": (r"(ticket_|conversation_)?(subject|title|betreff|titel|objet|sujet|asunto|titulo)", r"summary"),
+    "text": (
+        r"(first_|initial_|ticket_|original_)?(description|message|body|text|comment|content|question)(_(body|text|plain))?",
+        r"beschreibung|nachricht|mensaje|descripcion|message_initial",
+    ),
+    "email": (
+        r"(requester|customer|contact|user|sender|from|reporter|client)_?(e_?mail)(_address)?",
+        r"e_?mail(_address)?|(author|source_author)_e_?mail",
+        r"requester|from|sender|absender",
+    ),
+    "tags": (r"(ticket_|conversation_)?(tags|labels|schlagworte|etiquetas)", r"(tag|label|category|topic)"),
+}
+"""Meaning → usual headings of exports, the likeliest first."""
+
+_LOOKED_AT = 400
+_SEPARATORS = re.compile(r"[,;|\s]+")
+
+
+@dataclass(frozen=True)
+class TicketFile:
+    """The file's tickets, and how it was read."""
+
+    tickets: Sequence[Ticket]
+    columns: tuple[TicketColumn, ...]
+    notes: tuple[str, ...]
+
+
+def read_tickets(path: Path, told: Sequence[str] = (), zone: str = "UTC", first: DayFirst | None = None) -> TicketFile:
+    """Every row with a time. `told`: `MEANING=COLUMN`. Times without a zone are in `zone`.
+
+    Raises InvalidInput where the file cannot be read, or no column is a time or words.
+    """
+    log = read_log("tickets", path)
+    columns = _columns(log, _told(log, told), first)
+    of = {each.meaning: log.frame[each.column] for each in columns}
+    times = stamps(of["created"], zone, first)
+    rows = _rows(log, of, times.at.to_list())
+    without = times.at.null_count()
+    notes = [*(f"{log.file}: {note}." for note in log.notes)]
+    if log.bad:
+        notes.append(f"{log.file}: rows that could not be read: {len(log.bad)}, the first in line {log.bad[0].line}.")
+    if without:
+        lines = log.frame.filter(times.at.is_null())[LINE].to_list()
+        notes.append(f"{log.file}: rows without a time that can be read: {without}, the first in line {lines[0]}.")
+    if times.naive and zone == "UTC":
+        notes.append(f"{log.file}: {times.naive} times name no zone and were read as UTC (--time-zone).")
+    if "id" not in of:
+        notes.append(
+            f"{log.file} has no column of ids: a ticket that stands in it twice counts twice (--map id=COLUMN)."
+        )
+    return TicketFile(tuple(rows), columns, tuple(notes))
+
+
+def _told(log: Log, given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        meaning, equals, column = (part.strip() for part in each.partition("="))
+        if not equals or meaning not in NAMES:
+            raise unusable("--map", f"{each[:80]} says nothing", f"write MEANING=COLUMN; there are {', '.join(NAMES)}")
+        if column not in log.columns:
+            raise unusable("--map", f"{log.file} has no column {column[:60]}", f"it has {', '.join(log.columns)[:400]}")
+        found[meaning] = column
+    return found
+
+
+def _columns(log: Log, told: Mapping[str, str], first: DayFirst | None) -> tuple[TicketColumn, ...]:
+    found = {meaning: TicketColumn(meaning=meaning, column=column, how="told") for meaning, column in told.items()}
+    for meaning in NAMES:
+        taken = {each.column for each in found.values()}
+        if meaning not in found and (guess := _guess(log, meaning, taken, first)):
+            found[meaning] = guess
+    if "created" not in found:
+        raise _missing(log, "created", "the time it was opened")
+    if not found.keys() & {"subject", "text"}:
+        raise _missing(log, "text", "the buyer's words")
+    return tuple(found[meaning] for meaning in NAMES if meaning in found)
+
+
+def _missing(log: Log, meaning: str, what: str) -> Exception:
+    return unusable(
+        "--tickets",
+        f"{log.file} has no column that looks like {what}",
+        f"say which: --map {meaning}=COLUMN; it has {', '.join(log.columns)[:400]}",
+    )
+
+
+def _guess(log: Log, meaning: str, taken: set[str], first: DayFirst | None) -> TicketColumn | None:
+    """The column whose heading is the likeliest among those that can hold it; a time also by its contents alone."""
+    fitting = [name for name in log.columns if name not in taken and _fits(log.frame[name], meaning, first)]
+    ranked = sorted((rank, place) for place, name in enumerate(fitting) if (rank := _rank(name, meaning)) is not None)
+    if ranked:
+        return TicketColumn(meaning=meaning, column=fitting[ranked[0][1]], how="name")
+    if meaning == "created" and len(fitting) == 1:
+        return TicketColumn(meaning=meaning, column=fitting[0], how="contents")
+    return None
+
+
+def _rank(name: str, meaning: str) -> int | None:
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    whole = re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
+    last = whole.removeprefix("source_").removeprefix("requester_") if meaning != "email" else whole
+    for words in dict.fromkeys((whole, last)):
+        for place, pattern in enumerate(NAMES[meaning]):
+            if re.fullmatch(pattern, words):
+                return place
+    return None
+
+
+def _fits(values: pl.Series, meaning: str, first: DayFirst | None) -> bool:
+    known = values.drop_nulls()
+    if known.dtype == pl.String:
+        known = known.filter(known.str.strip_chars() != "")
+    if not known.len():
+        return False
+    some = known.gather_every(max(1, known.len() // _LOOKED_AT))
+    if meaning == "email":
+        return some.dtype == pl.String and int(some.str.contains("@").sum()) > some.len() / 2
+    timely = stamps(some, "UTC", first).at.null_count() <= some.len() / 2
+    return timely if meaning == "created" else not timely or meaning == "id"
+
+
+def _rows(log: Log, of: Mapping[str, pl.Series], times: Sequence[float | None]) -> Iterator[Ticket]:
+    texts = {meaning: _texts(series) for meaning, series in of.items() if meaning != "created"}
+    lines = log.frame[LINE].to_list()
+    for place, at in enumerate(times):
+        if at is not None:
+            row = {meaning: values[place] for meaning, values in texts.items()}
+            yield Ticket(
+                id=row.get("id") or f"line {lines[place]}",
+                created_at=datetime.fromtimestamp(at, UTC),
+                subject=row.get("subject", ""),
+                text=row.get("text", ""),
+                email=parseaddr(row.get("email", ""))[1] or None,
+                tags=frozenset(tag for tag in _SEPARATORS.split(row.get("tags", "").strip("[]")) if tag.strip("\"'")),
+            )
+
+
+def _texts(series: pl.Series) -> Sequence[str]:
+    return [value or "" for value in series.cast(pl.String).to_list()]
