@@ -25,7 +25,7 @@ def accept(order: Ref, by: By, revision: Revision = None, id: RequestId = None, 
     Exit code 0: accepted; 1: nothing is confirmed, or it was another revision; 3: no answer.
     """
     ref, request = reference(order), request_id(id)
-    ask(ref, request, lambda orders: _accept(orders, ref, request, by, revision), as_json=as_json)
+    ask(ref, request, lambda orders: _accept(orders, ref, request, by, revision), as_json=as_json, write_down=True)
 
 
 async def _accept(orders: Orders, ref: OrderRef, id: str, by: str, revision: int | None) -> HandoffReply:

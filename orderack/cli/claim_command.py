@@ -21,4 +21,4 @@ def claim(target: Target, order: Ref, by: By, id: RequestId = None, as_json: AsJ
     """
     ref = reference(order)
     request = Claim(id=request_id(id), target=target, by=by)
-    ask(ref, request.id, lambda orders: orders.claim(ref, request), as_json=as_json)
+    ask(ref, request.id, lambda orders: orders.claim(ref, request), as_json=as_json, write_down=True)

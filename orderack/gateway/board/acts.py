@@ -12,7 +12,6 @@ import structlog
 from starlette.responses import Response
 
 from orderack.contracts.ids import order_ref
-from orderack.contracts.journal import Journal
 from orderack.contracts.updates import (
     AcceptHandoff,
     Answer,
@@ -32,6 +31,7 @@ from orderack.gateway.board.pages import order_page
 from orderack.gateway.board.parts import Board
 from orderack.gateway.board.roles import Role
 from orderack.gateway.board.web import NOT_FOUND, Stop, Visit
+from orderack.ledger.catching_up import catch_up
 from orderack.messages.clean import line, prose
 from orderack.ports import Pause
 
@@ -228,26 +228,8 @@ async def _do(
 
 
 async def bring(board: Board, ref: OrderRef) -> None:
-    """Write into the record what the order has told and it has not: the same entries under the same numbers.
-
-    What cannot be done now the order's next step does.
-    """
+    """Write into the record what the order has told and it has not. What cannot be done now its next step does."""
     try:
-        timeline = await board.orders.timeline(ref)
-        status = await board.orders.status(ref)
-        known = {entry.seq for entry in await board.ledger.entries(ref)}
-        news = tuple(entry for entry in timeline.entries if entry.seq not in known)
-        if news:
-            await board.ledger.write(
-                Journal(
-                    ref=ref,
-                    stage=status.stage,
-                    revision=status.revision,
-                    owner=status.owner,
-                    next_due_at=status.next_due_at,
-                    next_clock=status.next_clock,
-                    entries=news,
-                )
-            )
+        await catch_up(board.orders, board.ledger, ref)
     except OrderAckError as error:
         log.info("an act is left to the order's next step", why=type(error).__name__)
