@@ -29,9 +29,8 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
 
 def _store(store: StoreReport) -> None:
     week = store.week
-    _say(
-        f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {week.orders} orders{_of_whom(store)}"
-    )
+    whose = f"; customer {store.customer[0].figures.customer}, week by week" if store.customer else ""
+    _say(f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {week.orders} orders{whose}")
     if store.customer:
         return _one_customer(store)
     for sentence in store.sentences:
@@ -76,10 +75,6 @@ def _trend(store: StoreReport) -> None:
 
 def _percent(share: Share) -> str:
     return "none" if share.value is None else words.percent(share.value)
-
-
-def _of_whom(store: StoreReport) -> str:
-    return f"; customer {store.customer[0].figures.customer}, week by week" if store.customer else ""
 
 
 def _one_customer(store: StoreReport) -> None:
