@@ -8,11 +8,13 @@ from sqlalchemy import text
 
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.queries import OrderStatus
+from orderack.contracts.updates import ChangeRequest
 from orderack.domain.assessment import Route
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.domain.order import Order, OrderRef
 from orderack.temporal.orders import Orders
 from tests.gateway.board.board_world import World, a_world, words
+from tests.gateway.board.test_sheet import an_order_with_everything
 from tests.gateway.conftest import Gateway
 from tests.gateway.page_world import stored
 from tests.temporal.server import now
@@ -147,3 +149,38 @@ def delivered(status: OrderStatus) -> list[EvidenceFact]:
         for said in status.acknowledgements
         for send in said.sends
     ]
+
+
+async def test_the_sheet_that_was_open_when_a_change_came_accepts_nothing_and_the_new_one_does(
+    live: World, real_orders: Orders, world: Scripted
+) -> None:
+    order = an_order_with_everything(a_number(), quantity=3)
+    await stored(live.gateway, order, 1, Stage.HANDED_OFF)
+    await real_orders.submit(order)
+    await real_orders.receipt(a_receipt(order, now()))
+    await until(lambda: real_orders.status(order.ref), lambda status: status.stage is Stage.HANDED_OFF)
+    browser = await live.logged_in()
+    sheet, accept = f"/board/sheet/demo/{order.number}", f"/board/accept/demo/{order.number}"
+    await browser.get(sheet)
+    old_form = browser.form(accept)
+    assert old_form["content_hash"] == order.content_hash
+
+    new = an_order_with_everything(order.number, quantity=500)
+    assert (await real_orders.change(order.ref, ChangeRequest(id="c1", order=new))).accepted
+    await stored(live.gateway, new, 2, Stage.ASSESSING)
+    assert "Frozen: a change (revision 2) is being checked" in words(await browser.get(sheet))
+    frozen = await browser.said(await browser.post(accept, **old_form))
+    assert frozen.startswith("✕")
+    await until(lambda: real_orders.status(order.ref), lambda status: status.stage is Stage.AWAITING_ERP)
+    await real_orders.receipt(a_receipt(new, now(), id="R2", revision=2))
+    await until(lambda: real_orders.status(order.ref), lambda status: status.stage is Stage.HANDED_OFF)
+
+    stale = {**old_form, "form": f"{old_form['form'][:-4]}again"[-60:]}
+    assert (await browser.said(await browser.post(accept, **stale))).startswith("✕ Accept revision 2")
+    shown = words(await browser.get(sheet))
+    assert new.content_hash in shown
+    assert "503 kg" not in words(await browser.get(f"{sheet}?revision=1"))
+    await browser.get(sheet)
+    assert (await browser.said(await browser.acts(accept))).startswith("✓ Accepted")
+    status = await real_orders.status(order.ref)
+    assert (status.handoff_accepted_by, status.revision) == ("ada", 2)
