@@ -32,6 +32,7 @@ from orderack.cli.cancel_command import cancel
 from orderack.cli.change_command import change
 from orderack.cli.channels_command import channels
 from orderack.cli.claim_command import claim
+from orderack.cli.customer_command import customer
 from orderack.cli.cutover_command import cutover
 from orderack.cli.demo_command import run_demo
 from orderack.cli.doctor_command import doctor
@@ -73,6 +74,7 @@ COMMANDS = (
     status,
     timeline,
     find,
+    customer,
     queue,
     watch,
     receipt,

@@ -14,6 +14,7 @@ from orderack.policy.endpoints import endpoint_problems
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
 from orderack.policy.lint_evidence import affirming_problems, evidence_problems
+from orderack.policy.lint_learning import learning_problems
 from orderack.policy.lint_page import page_problems
 from orderack.policy.model import ChannelFacts, Outcome, Policy, StoreMode, StorePolicy
 from orderack.policy.samples import sample_values
@@ -41,7 +42,7 @@ def lint(
     `channels` and `erps`: what this installation has files for. Pure but for the holidays library.
     """
     return (
-        *_stores(policy, erps),
+        *_stores(policy, channels, erps),
         *_sources(policy, channels),
         *_teams(policy),
         *_conditions(policy),
@@ -59,7 +60,7 @@ def rows(policy: Policy) -> tuple[Row, ...]:
     return (*ruled, Row(path="default", then=policy.default.then))
 
 
-def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
+def _stores(policy: Policy, channels: Channels, erps: Collection[str]) -> Iterator[Problem]:
     for key, store in policy.stores.items():
         path = f"stores.{key}"
         if store.team is None:
@@ -71,6 +72,7 @@ def _stores(policy: Policy, erps: Collection[str]) -> Iterator[Problem]:
             yield Problem(field=f"{path}.live_percent", problem="is said of a store that is live", remedy=remedy)
         yield from page_problems(f"{path}.profile.page", store.profile.page)
         yield from affirming_problems(key, store)
+        yield from learning_problems(key, store, policy, channels)
         if store.erp:
             yield from _unknown(f"{path}.erp.name", "ERP", store.erp.name, (*policy.erps, *erps))
         try:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from orderack.domain.assessment import Assessment, FlagName
 from orderack.domain.flags import EarlierOrder, fingerprint
 from orderack.domain.order import Order, OrderRef
+from orderack.domain.reachability import Reachability
 from orderack.policy.assessing import Explanation, Findings
 from orderack.policy.gate import Latency, measure
 from orderack.ports.past_orders import EarlierRevision, ErpLatency, PastReview, PastRevision
@@ -60,6 +61,8 @@ class Look:
     latency: Latency = UNMEASURED
     maybe_unseen: frozenset[OrderRef] = frozenset()
     """Orders recorded while this one was being looked at: it may have seen them or not."""
+    reach: Reachability | None = None
+    """How the customer had answered by then. None: the store did not learn from it then, so that nothing was kept."""
     dated: bool = True
     """False: no date was computed then, so the store's queue and the exact moment were not kept."""
 
@@ -173,6 +176,7 @@ def look_of(past: PastRevision, reviews: Sequence[PastReview], chronicle: Chroni
         recorded=past.assessment,
         erp=past.assessment.decision.erp,
         latency=explanation.latency,
+        reach=explanation.reach,
         maybe_unseen=chronicle.recorded_between(order, begun, at) if begun < at else frozenset(),
         dated=promise is not None,
     )

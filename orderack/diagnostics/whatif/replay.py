@@ -38,6 +38,7 @@ def replay(look: Look, policy: Policy, world: World, found: Findings | None = No
         answers=world.answers,
         latency=_latency(look, policy, world.chronicle),
         waived=look.waived,
+        reach=look.reach,
     )
     try:
         return assess_order(policy, order, look.revision, found or look.found, around, world.holidays)

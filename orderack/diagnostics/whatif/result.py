@@ -42,6 +42,9 @@ class SelfCheck(Value):
     """Orders of which nothing but their ERP receipt, or a first word, ever came."""
     undated: int = 0
     """Revisions without a date then: the store's queue was not kept, and counts as empty."""
+    unlearned: int = 0
+    """Revisions whose store would learn from its customers under the new policy, and of which it was not kept how the
+    customer had answered by then: they keep the policy's order of channels."""
 
 
 class Example(Value):

@@ -18,7 +18,7 @@ from orderack.diagnostics.whatif.result import Level, Otherwise, Rowless, SelfCh
 from orderack.domain.assessment import Assessment
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.problem import Problem
-from orderack.policy.model import Policy
+from orderack.policy.model import Learning, Policy
 from orderack.ports.past_orders import PastReview, PastRevision, PastTimes
 
 NO_TIMES = PastTimes()
@@ -65,7 +65,7 @@ class Simulator:
         self._world = world
         self._asked = asked
         self._plans = Plans()
-        self._checked = self._as_recorded = self._undated = 0
+        self._checked = self._as_recorded = self._undated = self._unlearned = 0
         self._otherwise: list[Otherwise] = []
         self._versions: Counter[str] = Counter()
         self._not_kept: Counter[str] = Counter()
@@ -110,6 +110,8 @@ class Simulator:
             if name not in rows:
                 self._rowless[what, name].add(order.ref)
         found = changes(Seen(order, before, policies.languages), Seen(order, after, policies.new_languages))
+        store = policies.new.stores.get(order.store)
+        self._unlearned += bool(store and store.learn_channels is Learning.APPLY and look.reach is None)
         plan = self._plans.plan
         row = Compared(
             ref=order.ref,
@@ -170,6 +172,7 @@ class Simulator:
             not_kept=dict(self._not_kept.most_common()),
             without_content=without_content,
             undated=self._undated,
+            unlearned=self._unlearned,
         )
 
     def _without_row(self) -> tuple[Rowless, ...]:
@@ -208,6 +211,12 @@ def warnings(check: SelfCheck, found: Load | None, divisor: float) -> tuple[str,
         said.append(
             f"{unproved} were decided by another policy version: they are compared with what the policy in force would "
             "have decided, and nothing proves that; --recorded FILE with that version's file has them checked"
+        )
+    if check.unlearned:
+        said.append(
+            f"of {check.unlearned} revisions it was not kept how the customer had answered by then: they keep the "
+            "policy's order of channels, and what `learn_channels: apply` would change of them is not known; under "
+            "`suggest` it is kept from now on"
         )
     if divisor != 1:
         said.append(f"every service level is divided by {divisor:g} here (ORDERACK_POLICY_DIVISOR)")
