@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from orderack.errors import Misconfigured
 from orderack.policy.lint_connections import settings_words
 from orderack.ports import Channel, Connection, Erp, Source
+from orderack.ports.helpdesk import Helpdesk
 
 A = TypeVar("A")
 
@@ -121,7 +122,12 @@ class SourceSpec(Registration):
     traps: tuple[str, ...] = ()
 
 
-S = TypeVar("S", ChannelSpec, ErpSpec, SourceSpec)
+@dataclass(frozen=True)
+class HelpdeskSpec(Spec[Helpdesk]):
+    """A helpdesk's registration: where tickets are read from."""
+
+
+S = TypeVar("S", ChannelSpec, ErpSpec, SourceSpec, HelpdeskSpec)
 
 
 def prefix_of(kind: str, *names: str) -> str:

@@ -72,10 +72,12 @@ async def adapters(sandbox, monkeypatch, tmp_path):
 def test_the_environment_is_complete_and_has_nothing_the_adapters_do_not_read(sandbox):
     import orderack.channels
     import orderack.erps
+    import orderack.helpdesks
 
     channels = load(orderack.channels.__path__, "orderack.channels", "CHANNEL", ChannelSpec)
     erps = load(orderack.erps.__path__, "orderack.erps", "ERP", ErpSpec)
-    known = {variable.name for spec in (*channels.values(), *erps.values()) for variable in spec.variables}
+    specs = (*channels.values(), *erps.values(), *orderack.helpdesks.load().values())
+    known = {variable.name for spec in specs for variable in spec.variables}
     assert set(sandbox.environment()) <= known
 
 

@@ -26,6 +26,10 @@ STRANGER = "stranger@"
 """Everybody is a contact but whose address begins so."""
 
 
+SEARCH_PAGE = 20
+"""Conversations of one page where the request names none; 150 at most."""
+
+
 class Filter(BaseModel):
     field: str
     operator: str
@@ -34,6 +38,50 @@ class Filter(BaseModel):
 
 class Search(BaseModel):
     query: Filter
+
+
+class When(BaseModel):
+    """A condition on when a conversation began; of a date Intercom takes these operators."""
+
+    field: Literal["created_at"]
+    operator: Literal["=", "<", ">"]
+    value: int
+
+    def holds(self, at: int) -> bool:
+        """Whether it holds of this time, in seconds since 1970; by the day, as Intercom may do it."""
+        day, asked = at // 86_400, self.value // 86_400
+        return day == asked if self.operator == "=" else day < asked if self.operator == "<" else day > asked
+
+
+class Whens(BaseModel):
+    operator: Literal["AND"]
+    value: list[When]
+
+
+class Paging(BaseModel):
+    per_page: int = SEARCH_PAGE
+    starting_after: str | None = None
+
+
+class ConversationSearch(BaseModel):
+    query: Whens
+    pagination: Paging = Paging()
+
+
+class Beginner(BaseModel):
+    type: Literal["user", "lead", "contact"]
+    id: str
+
+
+class Beginning(BaseModel):
+    """What POST /conversations takes; `from` is a keyword."""
+
+    model_config = {"alias_generator": lambda name: "from" if name == "sender" else name}
+
+    sender: Beginner
+    body: str
+    subject: str = ""
+    created_at: int | None = None
 
 
 class Sender(BaseModel):
@@ -72,10 +120,13 @@ class Intercom(LookAlike):
         self._contacts: dict[str, str] = {}
         self._unsubscribed: set[str] = set()
         self._last_id = 18
+        self._conversations: list[dict[str, JsonValue]] = []
 
     def routes(self) -> Sequence[BaseRoute]:
         return (
             Route("/contacts/search", self.endpoint(Operation.LOOKUP, self._search), methods=["POST"]),
+            Route("/conversations", self.endpoint(Operation.SEND, self._begin), methods=["POST"]),
+            Route("/conversations/search", self.endpoint(Operation.LOOKUP, self._began), methods=["POST"]),
             Route("/messages", self.endpoint(Operation.SEND, self._send), methods=["POST"]),
             Route("/me", self.endpoint(Operation.LOOKUP, self._me), methods=["GET"]),
         )
@@ -86,6 +137,8 @@ class Intercom(LookAlike):
             "ORDERACK_INTERCOM_CLIENT_SECRET": self._secret,
             "ORDERACK_INTERCOM_ADMIN_ID": str(ADMIN_ID),
             "ORDERACK_INTERCOM_BASE_URL": url,
+            "ORDERACK_HELPDESK_INTERCOM_ACCESS_TOKEN": self._token,
+            "ORDERACK_HELPDESK_INTERCOM_BASE_URL": url,
         }
 
     def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
@@ -164,6 +217,50 @@ class Intercom(LookAlike):
             "has_hard_bounced": False,
         }
 
+    def expire(self) -> None:
+        """The app's token is revoked."""
+        self._token = secrets.token_urlsafe(30)
+
+    def tag(self, conversation_id: str, name: str) -> None:
+        """A teammate tags it."""
+        conversation = next(one for one in self._conversations if one["id"] == conversation_id)
+        conversation["tags"] = {"type": "tag.list", "tags": [{"type": "tag", "id": "1", "name": name}]}
+
+    async def _begin(self, request: Request, plan: Plan) -> Response:
+        """A contact begins a conversation."""
+        if (stranger := self._stranger(request)) is not None:
+            return stranger
+        try:
+            told = Beginning.model_validate_json(await request.body())
+        except ValidationError:
+            return _errors(400, "parameter_invalid", "The conversation is not valid")
+        if told.sender.id not in self._contacts:
+            return _errors(404, "not_found", "User Not Found")
+        at, number = told.created_at or int(time.time()), len(self._conversations) + 471
+        author: JsonValue = {"type": "user", "id": told.sender.id, "email": self._contacts[told.sender.id]}
+        self._conversations.append(_listed(number, at, "customer_initiated", told.subject, told.body, author))
+        begun = {"type": "user_message", "id": str(number), "created_at": at, "body": told.body}
+        return JSONResponse(begun | {"message_type": "inapp", "conversation_id": str(number)})
+
+    async def _began(self, request: Request, plan: Plan) -> Response:
+        if (stranger := self._stranger(request)) is not None:
+            return stranger
+        try:
+            asked = ConversationSearch.model_validate_json(await request.body())
+        except ValidationError:
+            return _errors(400, "parameter_invalid", "The sandbox searches by created_at only")
+        found = [one for one in self._conversations if all(when.holds(_began_at(one)) for when in asked.query.value)]
+        after = asked.pagination.starting_after or "0"
+        size, start = min(asked.pagination.per_page, 150), int(after) if after.isdecimal() else 0
+        pages: dict[str, JsonValue] = {"type": "pages", "page": start // size + 1, "per_page": size}
+        pages["total_pages"] = -(-len(found) // size)
+        if start + size < len(found):
+            pages["next"] = {"per_page": size, "starting_after": str(start + size)}
+        listed: JsonValue = list(found[start : start + size])
+        return JSONResponse(
+            {"type": "conversation.list", "conversations": listed, "total_count": len(found), "pages": pages}
+        )
+
     async def _send(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
             return stranger
@@ -209,15 +306,48 @@ class Intercom(LookAlike):
         )
 
 
+def _listed(
+    number: int, at: int, delivered_as: str, subject: str, body: str, author: JsonValue
+) -> dict[str, JsonValue]:
+    """A conversation as lists and searches have it."""
+    source: JsonValue = {
+        "type": "conversation",
+        "id": str(403_918_000 + number),
+        "delivered_as": delivered_as,
+        "subject": subject,
+        "body": _paragraph(body),
+        "author": author,
+    }
+    return {
+        "type": "conversation",
+        "id": str(number),
+        "created_at": at,
+        "updated_at": at,
+        "source": source,
+        "state": "open",
+        "open": True,
+        "tags": {"type": "tag.list", "tags": []},
+    }
+
+
+def _began_at(conversation: Mapping[str, JsonValue]) -> int:
+    at = conversation["created_at"]
+    return at if isinstance(at, int) else 0
+
+
+def _paragraph(text: str) -> str:
+    words = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<p>{words}</p>"
+
+
 def _conversation(message: Posted, text: str) -> dict[str, JsonValue]:
     """The conversation that a contact's answer to a message begins."""
     author: JsonValue = {"type": "user", "id": "contact", "email": message.recipient}
-    words = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     part: JsonValue = {
         "type": "conversation_part",
         "id": secrets.token_hex(4),
         "part_type": "comment",
-        "body": f"<p>{words}</p>",
+        "body": _paragraph(text),
         "author": author,
     }
     return {

@@ -6,13 +6,12 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import ClassVar
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -22,58 +21,31 @@ from orderack.embedded.sandbox.faults import Operation, Plan, Target
 from orderack.embedded.sandbox.look_alike import KEY_FIELD, Deed, LookAlike
 from orderack.embedded.sandbox.record import Posted
 from orderack.embedded.sandbox.state import SandboxState
+from orderack.embedded.sandbox.vendors._zendesk_tickets import (
+    AGENT,
+    AGENT_ID,
+    Body,
+    Comment,
+    Import,
+    Requester,
+    Ticket,
+    TicketIn,
+    iso,
+    requester_id,
+    shown,
+)
 
 CALLBACK = "/webhooks/zendesk"
-AGENT = "agent@shop.example"
-AGENT_ID = 7
+ADMIN = "admin@shop.example"
+"""Who may export and import tickets."""
 TEAM = "team"
 GROUPS = {"ops": 360_001}
 BODY_MAX = 65_535
 KEY_MAX = 255
 PAGE = 100
-
-
-class Requester(BaseModel):
-    name: str = ""
-    email: str = ""
-
-
-class Comment(BaseModel):
-    body: str = ""
-    html_body: str | None = None
-    public: bool = True
-
-
-class TicketIn(BaseModel):
-    """What POST and PUT take of a ticket, so far as our adapters can say it."""
-
-    subject: str = ""
-    external_id: str | None = None
-    tags: list[str] | None = None
-    group_id: int | None = None
-    requester: Requester | None = None
-    comment: Comment | None = None
-    metadata: dict[str, JsonValue] = {}
-    safe_update: bool = False
-    updated_stamp: str = ""
-    status: str | None = None
-
-
-class Body(BaseModel):
-    ticket: TicketIn
-
-
-@dataclass
-class Ticket:
-    id: int
-    subject: str
-    external_id: str | None
-    tags: list[str]
-    group_id: int | None
-    requester: str
-    updated: datetime
-    status: str = "new"
-    audits: list[dict[str, JsonValue]] = field(default_factory=list)
+EXPORT_PAGE = 100
+"""Zendesk has a thousand; here fewer, so that a small sandbox has several pages."""
+RECENT = timedelta(minutes=1)
 
 
 class Zendesk(LookAlike):
@@ -85,6 +57,7 @@ class Zendesk(LookAlike):
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
         self._token = secrets.token_urlsafe(30)
+        self._admin_token = secrets.token_urlsafe(30)
         self._secret = secrets.token_urlsafe(32)
         self._tickets: dict[int, Ticket] = {}
         self._keys: dict[str, tuple[bytes, int]] = {}
@@ -96,6 +69,8 @@ class Zendesk(LookAlike):
             Route(tickets, self.endpoint(Operation.SEND, self._create), methods=["POST"]),
             Route(f"{tickets}/{{id:int}}", self.endpoint(Operation.SEND, self._update), methods=["PUT"]),
             Route(f"{tickets}/{{id:int}}/audits", self.endpoint(Operation.LOOKUP, self._audits), methods=["GET"]),
+            Route("/api/v2/imports/tickets", self.endpoint(Operation.SEND, self._import), methods=["POST"]),
+            Route("/api/v2/incremental/tickets/cursor", self.endpoint(Operation.LOOKUP, self._export), methods=["GET"]),
             Route("/api/v2/users/me", self.endpoint(Operation.LOOKUP, self._me), methods=["GET"]),
         )
 
@@ -106,6 +81,9 @@ class Zendesk(LookAlike):
             "ORDERACK_ZENDESK_WEBHOOK_SECRET": self._secret,
             **{f"ORDERACK_ZENDESK_NOTE_{name}": value for name, value in login.items()},
             "ORDERACK_ZENDESK_NOTE_GROUPS": json.dumps(GROUPS),
+            "ORDERACK_HELPDESK_ZENDESK_BASE_URL": url,
+            "ORDERACK_HELPDESK_ZENDESK_EMAIL": ADMIN,
+            "ORDERACK_HELPDESK_ZENDESK_API_TOKEN": self._admin_token,
         }
 
     def deed(self, message: Posted, deed: Deed, text: str) -> Webhook | None:
@@ -119,7 +97,7 @@ class Zendesk(LookAlike):
             "ticket_id": str(ticket.id),
             "author_email": message.recipient,
             "text": text or "STOP",
-            "at": _iso(ticket.updated),
+            "at": iso(ticket.updated),
         }
         body = json.dumps(said, indent=2).encode()
         return Webhook(
@@ -132,6 +110,15 @@ class Zendesk(LookAlike):
     def close(self, ticket_id: int) -> None:
         """What Zendesk does some days after a ticket is solved: nobody can write on it any more."""
         self._tickets[ticket_id].status = "closed"
+
+    def delete(self, ticket_id: int) -> None:
+        """An agent deletes it; the export goes on naming it."""
+        self._tickets[ticket_id].status = "deleted"
+        self._touch(self._tickets[ticket_id])
+
+    def expire(self) -> None:
+        """The administrator's token is revoked."""
+        self._admin_token = secrets.token_urlsafe(30)
 
     def refused(self, code: str | None) -> Response:
         """The field at fault in a 422."""
@@ -156,17 +143,66 @@ class Zendesk(LookAlike):
         }
 
     def _stranger(self, request: Request) -> Response | None:
-        expected = "Basic " + base64.b64encode(f"{AGENT}/token:{self._token}".encode()).decode()
-        if compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
-            return None
-        return JSONResponse({"error": "Couldn't authenticate you"}, status_code=401)
+        return None if self._who(request) else JSONResponse({"error": "Couldn't authenticate you"}, status_code=401)
+
+    def _who(self, request: Request) -> str | None:
+        """Whose login the request carries."""
+        given = request.headers.get("authorization", "").encode()
+        for who, token in ((AGENT, self._token), (ADMIN, self._admin_token)):
+            if compare_digest(given, b"Basic " + base64.b64encode(f"{who}/token:{token}".encode())):
+                return who
+        return None
+
+    def _no_admin(self, request: Request) -> Response | None:
+        if (stranger := self._stranger(request)) is not None or self._who(request) == ADMIN:
+            return stranger
+        error = {"title": "Forbidden", "message": "You do not have access to this page."}
+        return JSONResponse({"error": error}, status_code=403)
 
     async def _me(self, request: Request, plan: Plan) -> Response:
-        return self._stranger(request) or JSONResponse({"user": {"id": AGENT_ID, "email": AGENT, "role": "agent"}})
+        role = "admin" if self._who(request) == ADMIN else "agent"
+        me = {"id": AGENT_ID, "email": self._who(request), "role": role}
+        return self._stranger(request) or JSONResponse({"user": me})
+
+    async def _import(self, request: Request, plan: Plan) -> Response:
+        """A ticket as another system had it, with the time at which it was opened there."""
+        if (refused := self._no_admin(request)) is not None:
+            return refused
+        try:
+            told = Import.model_validate_json(await request.body()).ticket
+        except ValidationError:
+            return _error(400, "BadRequest", "The body is no ticket")
+        ticket = self._kept(told.subject, None, told.tags, None, told.requester.email, told.created_at)
+        ticket.description = told.description
+        return JSONResponse({"ticket": shown(ticket)}, status_code=201)
+
+    async def _export(self, request: Request, plan: Plan) -> Response:
+        """The tickets by the time they changed, a page at a time, and the users that they name if these are wanted."""
+        if (refused := self._no_admin(request)) is not None:
+            return refused
+        cursor, start = request.query_params.get("cursor"), request.query_params.get("start_time", "")
+        if cursor is None and not start.isdecimal():
+            return _error(400, "StartTimeRequired", "start_time is required")
+        if cursor is None and int(start) > (datetime.now(UTC) - RECENT).timestamp():
+            return _error(422, "InvalidValue", "Too recent start_time. Use a start_time older than 60 seconds")
+        since, place = _place(cursor) if cursor else (int(start), 0)
+        changed = [one for one in self._tickets.values() if one.updated.timestamp() >= since]
+        changed.sort(key=lambda one: (one.updated, one.id))
+        page = changed[place : place + EXPORT_PAGE]
+        end = place + len(page)
+        body: dict[str, JsonValue] = {
+            "tickets": [shown(one) for one in page],
+            "after_cursor": base64.urlsafe_b64encode(f"{since}|{end}".encode()).decode(),
+            "before_cursor": None,
+            "end_of_stream": end >= len(changed),
+        }
+        if "users" in request.query_params.get("include", "").split(","):
+            body["users"] = [{"id": requester_id(one), "email": one.requester, "role": "end-user"} for one in page]
+        return JSONResponse(body)
 
     async def _list(self, request: Request, plan: Plan) -> Response:
         wanted = request.query_params.get("external_id")
-        found = [_shown(one) for one in self._tickets.values() if wanted in (None, one.external_id)]
+        found = [shown(one) for one in self._tickets.values() if wanted in (None, one.external_id)]
         return self._stranger(request) or JSONResponse({"tickets": found, "count": len(found)})
 
     async def _audits(self, request: Request, plan: Plan) -> Response:
@@ -196,7 +232,7 @@ class Zendesk(LookAlike):
         if key:
             self._keys[key] = (raw, ticket.id)
         self._record(ticket, read, plan, key)
-        return JSONResponse({"ticket": _shown(ticket)}, 201, {"x-idempotency-lookup": "miss"} if key else None)
+        return JSONResponse({"ticket": shown(ticket)}, 201, {"x-idempotency-lookup": "miss"} if key else None)
 
     def _again(self, known: tuple[bytes, int], raw: bytes, key: str, plan: Plan) -> Response:
         body, ticket_id = known
@@ -210,7 +246,7 @@ class Zendesk(LookAlike):
             repeated=True,
             faults=plan.actions,
         )
-        return JSONResponse({"ticket": _shown(self._tickets[ticket_id])}, 201, {"x-idempotency-lookup": "hit"})
+        return JSONResponse({"ticket": shown(self._tickets[ticket_id])}, 201, {"x-idempotency-lookup": "hit"})
 
     async def _update(self, request: Request, plan: Plan) -> Response:
         if (stranger := self._stranger(request)) is not None:
@@ -223,21 +259,37 @@ class Zendesk(LookAlike):
             return read
         if ticket.status == "closed":
             return _invalid("status", "closed prevents ticket update")
-        if read.safe_update and read.updated_stamp != _iso(ticket.updated):
+        if read.safe_update and read.updated_stamp != iso(ticket.updated):
             return _error(409, "UpdateConflict", "Safe Update prevented the update due to outdated ticket data")
         self._touch(ticket)
         self._record(ticket, read, plan, "")
-        return JSONResponse({"ticket": _shown(ticket), "audit": ticket.audits[-1]})
+        return JSONResponse({"ticket": shown(ticket), "audit": ticket.audits[-1]})
 
     def _open(self, read: TicketIn) -> Ticket:
+        requester = read.requester.email if read.requester else AGENT
+        ticket = self._kept(read.subject, read.external_id, read.tags or [], read.group_id, requester, None)
+        ticket.description = read.comment.body if read.comment else ""
+        return ticket
+
+    def _kept(
+        self,
+        subject: str,
+        external_id: str | None,
+        tags: list[str],
+        group_id: int | None,
+        requester: str,
+        created: datetime | None,
+    ) -> Ticket:
+        now = datetime.now(UTC).replace(microsecond=0)
         ticket = Ticket(
             id=35_436 + len(self._tickets),
-            subject=read.subject,
-            external_id=read.external_id,
-            tags=read.tags or [],
-            group_id=read.group_id,
-            requester=read.requester.email if read.requester else AGENT,
-            updated=datetime.now(UTC).replace(microsecond=0),
+            subject=subject,
+            external_id=external_id,
+            tags=tags,
+            group_id=group_id,
+            requester=requester,
+            updated=now,
+            created=created or now,
         )
         self._tickets[ticket.id] = ticket
         return ticket
@@ -253,7 +305,7 @@ class Zendesk(LookAlike):
             {
                 "id": 206_091 + len(ticket.audits),
                 "ticket_id": ticket.id,
-                "created_at": _iso(ticket.updated),
+                "created_at": iso(ticket.updated),
                 "author_id": AGENT_ID,
                 "metadata": {"system": {}, "custom": read.metadata},
                 "events": [{"type": "Comment", "body": comment.body, "public": comment.public}],
@@ -307,21 +359,13 @@ def _valid(requester: Requester) -> bool:
     return bool(requester.name)
 
 
-def _shown(ticket: Ticket) -> dict[str, JsonValue]:
-    return {
-        "id": ticket.id,
-        "external_id": ticket.external_id,
-        "subject": ticket.subject,
-        "status": ticket.status,
-        "tags": list(ticket.tags),
-        "group_id": ticket.group_id,
-        "requester_id": AGENT_ID if ticket.requester == AGENT else 1_000 + ticket.id,
-        "updated_at": _iso(ticket.updated),
-    }
-
-
-def _iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _place(cursor: str) -> tuple[int, int]:
+    """Since when, and how many were given. A cursor that is none begins anew."""
+    try:
+        since, _, place = base64.urlsafe_b64decode(cursor).decode().partition("|")
+        return int(since), int(place)
+    except ValueError:
+        return 0, 0
 
 
 def _invalid(field_: str, problem: str) -> Response:
