@@ -19,10 +19,13 @@ from orderack.cli.options import AsJson
 from orderack.cli.printing import console, plain, print_json, print_table
 from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
+from orderack.domain.unknown_fields import closest
 from orderack.errors import Misconfigured
 from orderack.ledger.repository import SqlLedger
 from orderack.policy.duration import parse_duration
+from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.ports.helpdesk import Ticket
+from orderack.settings import Settings
 
 if TYPE_CHECKING:
     from orderack.diagnostics.wismo.figures import GapFigures, Rate, WismoFigures
@@ -87,13 +90,15 @@ def wismo(
         raise bad("--tickets", "or --from has to be given, one of them", "name the export's file, or the helpdesk")
     if desk is not None and (maps or date_order):
         raise bad("--map", "and --date-order are about a file", "leave them out with --from")
-    _demand_libraries(html)
+    demand_libraries(html)
+    if desk is not None:
+        _demand_desk(desk)
     now = datetime.now(UTC)
-    asked = _Asked(now - _back(since), now, store, tuple(tags or ()), _zone(zone, store))
+    asked = TicketsAsked(now - _back(since), now, store, tuple(tags or ()), _zone(zone, store))
     if tickets is not None:
-        found = run(_of_file(_tickets_in(tickets, maps or (), zone, date_order), asked))
+        found = run(of_file(tickets_in(tickets, maps or (), zone, date_order), asked))
     else:
-        found = run(_of_desk(desk or "", asked))
+        found = run(of_desk(desk or "", asked))
     if html is not None:
         from orderack.diagnostics.wismo.page import write_page
 
@@ -107,7 +112,9 @@ def wismo(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class TicketsAsked:
+    """Tickets and orders of which time, which store, and what marks a ticket."""
+
     since: datetime
     until: datetime
     store: str | None
@@ -115,7 +122,8 @@ class _Asked:
     zone: tzinfo
 
 
-def _demand_libraries(html: Path | None) -> None:
+def demand_libraries(html: Path | None) -> None:
+    """Raises Misconfigured, or InvalidInput for a page that has no place."""
     if missing := [name for name in ("polars", "scipy", "matplotlib") if find_spec(name) is None]:
         raise Misconfigured(f'{", ".join(missing)} is not installed: pip install "orderack[reports]"')
     if html is not None and (html.is_dir() or not html.absolute().parent.is_dir()):
@@ -139,14 +147,33 @@ def _zone(name: str | None, store: str | None) -> tzinfo:
         raise bad("--time-zone", f"{name!r} is no time zone", "write it as Europe/Berlin") from None
 
 
-def _tickets_in(file: Path, maps: Sequence[str], zone: str | None, first: First | None) -> "TicketFile":
+async def _demand_store(ledger: SqlLedger, asked: TicketsAsked) -> None:
+    """Raises InvalidInput for a store that neither the policy nor the ledger's orders of that time know."""
+    if asked.store is None:
+        return
+    known = {*await ledger.stores_with_orders(asked.since, asked.until), *_of_policy()}
+    if asked.store not in known:
+        guess = closest(asked.store, sorted(known)) or ", ".join(sorted(known)) or "none"
+        raise bad("--store", f"there is no store {asked.store!r}", f"did you mean {guess}?")
+
+
+def _of_policy() -> Sequence[str]:
+    try:
+        return tuple(load_policy(Settings().policy_dir).stores)
+    except PolicyInvalid:
+        return ()
+
+
+def tickets_in(file: Path, maps: Sequence[str], zone: str | None, first: First | None) -> "TicketFile":
+    """The export's tickets. Raises InvalidInput."""
     from orderack.diagnostics.wismo.ticket_file import read_tickets
 
     order: Literal["day", "month"] | None = first.value if first else None
     return read_tickets(file, maps, zone or "UTC", order)
 
 
-async def _of_file(read: "TicketFile", asked: _Asked) -> "WismoFigures":
+async def of_file(read: "TicketFile", asked: TicketsAsked) -> "WismoFigures":
+    """What the export shows beside the ledger."""
     notes = (*read.notes, *_none(read, asked.since))
     async with the_ledger() as ledger:
         found = await _watch(ledger, read.tickets, asked, "file", notes)
@@ -161,7 +188,8 @@ def _none(read: "TicketFile", since: datetime) -> Sequence[str]:
     return (f"No ticket of the file is of this time: the last was opened {last:%d %b %Y}. Go back further by --since.",)
 
 
-async def _of_desk(name: str, asked: _Asked) -> "WismoFigures":
+async def of_desk(name: str, asked: TicketsAsked) -> "WismoFigures":
+    """What the helpdesk's tickets show beside the ledger. Raises InvalidInput, Misconfigured or Unavailable."""
     async with the_ledger() as ledger, _opened(name, asked) as tickets:
         return await _watch(ledger, tickets, asked, name, ())
 
@@ -169,12 +197,13 @@ async def _of_desk(name: str, asked: _Asked) -> "WismoFigures":
 async def _watch(
     ledger: SqlLedger,
     tickets: Iterable[Ticket] | AsyncIterable[Ticket],
-    asked: _Asked,
+    asked: TicketsAsked,
     tickets_from: str,
     notes: Sequence[str],
 ) -> "WismoFigures":
     from orderack.diagnostics.wismo.watch import watch
 
+    await _demand_store(ledger, asked)
     return await watch(
         ledger,
         tickets,
@@ -188,17 +217,19 @@ async def _watch(
     )
 
 
-@asynccontextmanager
-async def _opened(name: str, asked: _Asked) -> AsyncIterator[AsyncIterator[Ticket]]:
-    """The helpdesk's tickets. Raises InvalidInput for one that there is none of, Misconfigured for what it lacks."""
+def _demand_desk(name: str) -> None:
+    """Raises InvalidInput for a helpdesk that there is none of, Misconfigured for what it lacks."""
     specs = helpdesks.load()
     if name not in specs:
         raise bad("--from", f"there is no helpdesk {name!r}", f"there are {', '.join(specs)}; or give --tickets FILE")
-    built = helpdesks.build([name])
-    if name in built.not_configured:
-        lacks = "; ".join(built.not_configured[name])
-        raise Misconfigured(f"{name} is not configured: {lacks} (from {specs[name].obtain})")
-    desk = built[name]
+    if lacks := helpdesks.build([name]).not_configured.get(name):
+        raise Misconfigured(f"{name} is not configured: {'; '.join(lacks)}. Get them from {specs[name].obtain}")
+
+
+@asynccontextmanager
+async def _opened(name: str, asked: TicketsAsked) -> AsyncIterator[AsyncIterator[Ticket]]:
+    """The helpdesk's tickets."""
+    desk = helpdesks.build([name])[name]
     try:
         yield _counted(desk.tickets(asked.since, asked.until), name)
     finally:
@@ -216,14 +247,14 @@ async def _counted(tickets: AsyncIterator[Ticket], name: str) -> AsyncIterator[T
 
 
 def _show(found: "WismoFigures", html: Path | None) -> None:
-    from orderack.diagnostics.wismo.telling import EFFECTS, NAMES
+    from orderack.diagnostics.wismo.telling import EFFECTS, NAMES, probability
 
     for sentence in found.sentences:
         _say(f"- {sentence}")
     if found.orders:
         typer.echo("")
         print_table(
-            ("orders that were", "says", "with it", "without it", "ratio", "p, corrected"),
+            ("orders that were", "says", "with it", "without it", "ratio", "why"),
             (
                 (
                     NAMES[one.split],
@@ -231,7 +262,7 @@ def _show(found: "WismoFigures", html: Path | None) -> None:
                     _share(one.with_it),
                     _share(one.without_it),
                     f"{one.ratio:.1f} ({one.ratio_low:.1f}–{one.ratio_high:.1f})" if one.ratio is not None else "",
-                    f"{one.p_held:.3f}" if one.p_held is not None else "",
+                    probability(one.p_held) if one.p_held is not None else one.why,
                 )
                 for one in found.splits
             ),
