@@ -2,9 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Label, Select, and_, func, null, or_, select, type_coerce, union_all
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Label,
+    Select,
+    and_,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -65,17 +80,25 @@ TO_THE_BUYER = (
 OF_ORDER = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
 
 
-def one_customer(asked: ReachAsked) -> Select[Any]:
-    """The newest messages of the customer's newest orders, with their legs and facts."""
-    whose = (
-        (col(Orders.customer_id) == asked.customer_id,)
-        if asked.customer_id
-        else (col(Orders.email) == normal_email(asked.email or ""), col(Orders.customer_id).is_(None))
-    )
+def of_customer(asked: ReachAsked) -> dict[str, object]:
+    """The parameters of `one_customer`."""
+    who = asked.customer_id or normal_email(asked.email or "")
+    return {"of_store": asked.store, "who": who, "since": asked.now - LOOK_BACK}
+
+
+@cache
+def one_customer(*, by_id: bool) -> Select[Any]:
+    """The newest messages of the customer's newest orders, with their legs and facts.
+
+    Made once: that costs as much as what it does.
+    """
+    who: BindParameter[str] = bindparam("who")
+    by_email = (col(Orders.email) == who, col(Orders.customer_id).is_(None))
+    whose = (col(Orders.customer_id) == who,) if by_id else by_email
     theirs = (
         select(col(Orders.store), col(Orders.number))
-        .where(col(Orders.store) == asked.store, *whose)
-        .where(col(Orders.trigger_at) >= asked.now - LOOK_BACK, col(Orders.side).is_(None))
+        .where(col(Orders.store) == bindparam("of_store"), *whose)
+        .where(col(Orders.trigger_at) >= bindparam("since"), col(Orders.side).is_(None))
         .order_by(col(Orders.trigger_at).desc(), col(Orders.number).desc())
         .limit(MOST)
         .cte("theirs")

@@ -20,7 +20,7 @@ from orderack.domain.reachability import (
     figures_of,
     suggestion,
 )
-from orderack.ledger.reach_queries import in_span, of_many, one_customer, with_facts
+from orderack.ledger.reach_queries import in_span, of_customer, of_many, one_customer, with_facts
 from orderack.ledger.reach_rows import Told
 from orderack.ledger.tables import Orders, Reaches, Sends
 from orderack.ports import Reach, ReachAsked
@@ -32,7 +32,8 @@ async def reachability(session: AsyncSession, asked: ReachAsked) -> Reachability
     """See `orderack.ports.Ledger.reachability`."""
     if not (asked.customer_id or asked.email):
         return Reachability()
-    told = Told((await session.execute(one_customer(asked))).all())
+    query = one_customer(by_id=bool(asked.customer_id))
+    told = Told((await session.execute(query, of_customer(asked))).all())
     figures = figures_of(told.messages(), asked.now)
     addresses = {**told.addresses, **asked.addresses}
     known = [(one.channel, addresses[one.channel]) for one in figures if one.channel in addresses]

@@ -9,7 +9,7 @@ from orderack.domain.acknowledgement import Kind, Reason, SendState
 from orderack.domain.assessment import Side
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.reachability import MOST, ChannelFigures, Reachability
-from orderack.ledger.reach_queries import one_customer
+from orderack.ledger.reach_queries import of_customer, one_customer
 from orderack.ledger.repository import SqlLedger
 from tests.ledger.reaching import DAY, EMAIL, MAIL, MINUTE, NOW, PHONE, PORTAL, SMS, Customers, asked, hashed
 
@@ -196,8 +196,9 @@ async def test_the_look_back_goes_by_indexes(customers: Customers) -> None:
         dialect = session.get_bind().dialect
         if dialect.name != "sqlite":
             pytest.skip("PostgreSQL scans a table of one row, as it should")
-        query = str(one_customer(asked()).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-        plan = [row.detail for row in await session.execute(text(f"EXPLAIN QUERY PLAN {query}".replace(":", "\\:")))]
+        query = one_customer(by_id=True).params(of_customer(asked()))
+        words = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        plan = [row.detail for row in await session.execute(text(f"EXPLAIN QUERY PLAN {words}".replace(":", "\\:")))]
     touched = [line for line in plan if any(f" {table} " in f"{line} " for table in TABLES)]
     assert len(touched) == len(TABLES)
     assert all("USING" in line and "INDEX" in line and line.startswith("SEARCH") for line in touched), plan
