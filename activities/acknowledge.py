@@ -33,7 +33,6 @@ from orderack.ports import (
     Ledger,
     Medium,
     Message,
-    Pause,
     Renderer,
     StoredRevision,
 )
@@ -99,7 +98,10 @@ class Acknowledge:
     async def _ask(self, name: str, ref: OrderRef, revision: int) -> ErpReceipt | None:
         """Its receipt, if it says that it has booked it. What is known to be away is not asked."""
         erp = self._erps.get(name)
-        if erp is None or _is_marked((await self._ledger.paused()).get(of_erp(name))):
+        if erp is None:
+            return None
+        pause = (await self._ledger.paused()).get(of_erp(name))
+        if pause and pause.is_mark:
             return None
         try:
             with erp_call(name, "find"):
@@ -241,10 +243,6 @@ def _is_last(stored: StoredRevision, dispatch: Dispatch) -> bool:
 def _legs(stored: StoredRevision, dispatch: Dispatch) -> Sequence[Leg]:
     decision = stored.assessment.decision
     return decision.legs if dispatch.audience is Audience.BUYER else decision.internal
-
-
-def _is_marked(pause: Pause | None) -> bool:
-    return pause is not None and pause.probe_at is not None
 
 
 def _come_back(waits: Sequence[Unavailable]) -> timedelta | None:

@@ -182,7 +182,7 @@ class Sender:
 
     async def _held_back(self, pause: Pause, key: SendKey, *, doubtful: bool, last: bool) -> SendOutcome:
         """Paused or marked down: the fallback's turn, unless it may have gone out, or there is none; then it waits."""
-        how = "marked down" if pause.probe_at else "paused"
+        how = "marked down" if pause.is_mark else "paused"
         if doubtful:
             raise Unavailable(f"{key.channel} is {how}, and this send is in doubt", self._sending.lease)
         outcome = await self._finish(
@@ -260,9 +260,7 @@ class Sender:
         except (Unavailable, Misconfigured) as error:
             await self._release(key, doubtful)
             if tried.down_until and isinstance(error, Unavailable):
-                raise Unavailable(
-                    str(error), FULL
-                ) from None  # then it is found marked down, and the fallback has its turn
+                raise Unavailable(str(error), FULL) from None  # its fallback's turn comes then
             raise error
         except InDoubt as doubt:
             if channel.traits.idempotency is Idempotency.NONE:

@@ -165,7 +165,7 @@ def try_out(
 
 @app.command()
 def pause(name: ChannelName, by: By, reason: Why = "", as_json: AsJson = False) -> None:
-    """Let a channel send nothing until it is resumed: its messages take the fallback that the policy names.
+    """Let a channel send nothing until it is resumed: its messages take their fallback, or wait where there is none.
 
     Example: orderack channel pause twilio_sms --reason "the number is being moved"
 
@@ -181,14 +181,14 @@ def pause(name: ChannelName, by: By, reason: Why = "", as_json: AsJson = False) 
         print_json(switched.model_copy(update={"reason": stands.reason}))
     elif changed:
         typer.echo(f"{name} is paused. It sends nothing; its messages take the fallback that the policy names.")
-        typer.echo("One that may have gone out already waits until it is resumed.")
+        typer.echo("One that has none, or may have gone out already, waits until it is resumed.")
     else:
         typer.echo(f"{name} was paused already, since {when(stands.at)} by {stands.by}; that pause stands.")
 
 
 @app.command()
 def resume(name: ChannelName, as_json: AsJson = False) -> None:
-    """Let a paused channel send again. What took its fallback meanwhile is not sent once more.
+    """Let a channel send again that was paused, or marked down. What took its fallback meanwhile is not sent once more.
 
     Example: orderack channel resume twilio_sms
 

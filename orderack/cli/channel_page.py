@@ -21,8 +21,10 @@ it out of service and back (see [cli.md](cli.md)).
 - **Strongest evidence** is the most that the channel can ever prove ([evidence.md](evidence.md)); nothing that it
   reports counts for more.
 - **A doubt** is a send that was cut off half-way: nobody knows whether it went out. It is never blindly sent again.
-- **Paused**, a channel sends nothing: its messages take the fallback that the policy names. A send in doubt is
-  settled first, or waits.
+- **Paused**, a channel sends nothing: its messages take the fallback that the policy names, and wait where there is
+  none. A send in doubt is settled first, or waits.
+- **Marked down**, because it failed for many orders, the same holds, but one message at a time is tried: the first that
+  is taken marks it up ([storm.md](storm.md)).
 - **Opt-outs** are remembered by address and channel: who wants no more messages by a channel gets none, until they
   want them again.
 - **Rates** hold for all workers together; a burst waits for its turn, and no store waits behind another's burst.

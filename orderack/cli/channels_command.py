@@ -12,6 +12,7 @@ from orderack.cli.adapter_settings import settings_state
 from orderack.cli.channel_page import page
 from orderack.cli.channel_words import AUDIENCE, address, doubt, rate, strongest
 from orderack.cli.options import AsJson
+from orderack.cli.paused import paused_words
 from orderack.cli.printing import print_json, print_table, when
 from orderack.cli.session import run, the_ledger
 from orderack.domain.order import Name, Text
@@ -29,12 +30,14 @@ class ChannelRow(Value):
     name: Name
     description: Text
     state: Text
-    """`ready`, `missing settings`, `not valid` or `paused`."""
+    """`ready`, `missing settings`, `not valid`, `paused` or `marked down` (by its own errors)."""
     lacks: tuple[str, ...] = ()
     """The variables that are missing or not valid, and what is wrong with them together."""
     paused_since: AwareDatetime | None = None
     paused_by: Text = ""
     pause_reason: Text = ""
+    probe_at: AwareDatetime | None = None
+    """Marked down: from when on the next message is tried."""
     audience: Name
     address: Name
     evidence_ceiling: Name
@@ -98,11 +101,12 @@ def row_of(name: str, spec: ChannelSpec, known: Known) -> ChannelRow:
     return ChannelRow(
         name=name,
         description=spec.description,
-        state="paused" if pause else settings.word,
+        state=("marked down" if pause.is_mark else "paused") if pause else settings.word,
         lacks=(*lacking, *settings.problems),
         paused_since=pause.at if pause else None,
         paused_by=pause.by if pause else "",
         pause_reason=pause.reason if pause else "",
+        probe_at=pause.probe_at if pause else None,
         audience=traits.audience,
         address=traits.address,
         evidence_ceiling=traits.evidence_ceiling,
@@ -121,7 +125,7 @@ def _cells(row: ChannelRow) -> tuple[object, ...]:
     traits = load()[row.name].adapter.traits
     state = row.state
     if row.paused_since is not None:
-        state = f"paused since {when(row.paused_since)} by {row.paused_by}"
+        state = paused_words(row.paused_since, row.paused_by, row.pause_reason, row.probe_at)
     failed = f"{when(row.last_failure)} {row.failure}".strip() if row.last_failure else None
     return (
         *(row.name, state, AUDIENCE[traits.audience], address(traits), row.strongest_evidence, row.doubt),

@@ -47,7 +47,9 @@ class ErpSwitched(Value):
 
 @app.command()
 def pause(name: ErpName, by: By, reason: Why = "", as_json: AsJson = False) -> None:
-    """Give an ERP no orders until it is resumed. Buyers are told as ever, and its receipts are taken as they come.
+    """Give an ERP no orders and no cancellations until it is resumed. Buyers are told as ever, its receipts are taken.
+
+    What was marked down by its own errors is tried by itself; paused, it is tried by nobody.
 
     Example: orderack erp pause netsuite --reason "upgrade until 22:00"
 
@@ -70,7 +72,7 @@ def pause(name: ErpName, by: By, reason: Why = "", as_json: AsJson = False) -> N
 
 @app.command()
 def resume(name: ErpName, as_json: AsJson = False) -> None:
-    """Give a paused ERP orders again: those that wait, the longest first, ten in a second.
+    """Give an ERP orders again that was paused, or marked down: those that wait, the longest first, ten in a second.
 
     Example: orderack erp resume netsuite
 

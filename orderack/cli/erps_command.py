@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orderack.cli.adapter_settings import settings_state
 from orderack.cli.erp_page import page
 from orderack.cli.options import AsJson
+from orderack.cli.paused import paused_words
 from orderack.cli.printing import print_json, print_table
 from orderack.cli.session import run, the_ledger
 from orderack.domain.order import Name, Text
@@ -18,6 +19,7 @@ from orderack.erps import load
 from orderack.errors import Misconfigured, OrderAckError
 from orderack.policy.load import load_policy
 from orderack.policy.model import Policy
+from orderack.ports import Pause
 from orderack.ports.channel_book import of_erp
 from orderack.registry import ErpSpec, prefix_of
 from orderack.settings import Settings
@@ -38,7 +40,12 @@ class ErpRow(Value):
     asked_at: AwareDatetime | None = None
     """When it was last asked for receipts, with success."""
     paused_by: Text = ""
-    """Who has paused it; empty: it is given orders."""
+    """Who has paused it, `orderack` where it was marked down by its own errors; empty: it is given orders."""
+    paused_since: AwareDatetime | None = None
+    pause_reason: Text = ""
+    marked_down: bool = False
+    probe_at: AwareDatetime | None = None
+    """Marked down: when it is tried next."""
     once: Text = ""
     receipts: Text = ""
 
@@ -65,7 +72,7 @@ def erps(markdown: Markdown = False, as_json: AsJson = False) -> None:
         name: row.system for name, row in (policy.erps if policy else {}).items() if row.system in specs
     }
     rows = tuple(_row(name, system, specs[system], policy, asked) for name, system in installed.items())
-    rows = tuple(row.model_copy(update={"paused_by": pauses.get(row.name, "")}) for row in rows)
+    rows = tuple(_with_pause(row, pauses.get(of_erp(row.name))) for row in rows)
     if as_json:
         print_json(ErpList(erps=rows, problem=problem or away))
         return
@@ -104,17 +111,31 @@ def _policy() -> tuple[Policy | None, str]:
         return None, "Stores are not known: the policy cannot be read; `orderack policy check` says why."
 
 
+def _with_pause(row: ErpRow, pause: Pause | None) -> ErpRow:
+    if pause is None:
+        return row
+    return row.model_copy(
+        update={
+            "paused_by": pause.by,
+            "paused_since": pause.at,
+            "pause_reason": pause.reason,
+            "marked_down": pause.is_mark,
+            "probe_at": pause.probe_at,
+        }
+    )
+
+
 def _state(row: ErpRow) -> str:
-    return f"{row.state}; paused by {row.paused_by}" if row.paused_by else row.state
+    if row.paused_since is None:
+        return row.state
+    return f"{row.state}; {paused_words(row.paused_since, row.paused_by, row.pause_reason, row.probe_at)}"
 
 
-async def _asked() -> tuple[Mapping[str, AwareDatetime], Mapping[str, str], str]:
-    """When each was last asked, and who has paused which."""
+async def _asked() -> tuple[Mapping[str, AwareDatetime], Mapping[str, Pause], str]:
+    """When each was last asked, and what is paused."""
     try:
         async with the_ledger() as ledger:
-            paused = await ledger.paused()
-            pauses = {key.removeprefix(of_erp("")): one.by for key, one in paused.items() if "/" in key}
-            return dict(await ledger.looked_at()), pauses, ""
+            return dict(await ledger.looked_at()), await ledger.paused(), ""
     except (OrderAckError, SQLAlchemyError, OSError) as error:
         words = str(error) if isinstance(error, OrderAckError) else f"the ledger failed ({type(error).__name__})"
         return {}, {}, f"When they were asked is not known: {words}"[:500]

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
-from orderack.ledger import exceptions, sweeps
+from orderack.ledger import channel_book, exceptions, sweeps
 from orderack.ledger.columns import Words
 from orderack.ledger.tables import (
     Deliveries,
@@ -49,6 +49,7 @@ async def readings(session: AsyncSession, now: datetime) -> Sequence[Reading]:
     found += await _erps(session, now)
     found += await _doubts(session, now)
     found += await _turns(session, now)
+    found += await _marks(session)
     found += await _inbox(session, now)
     found += await _outbox(session, now)
     found += await _absent(session, now)
@@ -158,6 +159,11 @@ async def _turns(session: AsyncSession, now: datetime) -> Sequence[Reading]:
     query = select(col(Lanes.channel), func.max(col(Lanes.next_at))).group_by(col(Lanes.channel))
     rows = (await session.execute(query)).all()
     return [Reading(metrics.TURN_WAIT, max(0.0, (until - now).total_seconds()), (name,)) for name, until in rows]
+
+
+async def _marks(session: AsyncSession) -> Sequence[Reading]:
+    paused = (await channel_book.paused(session)).values()
+    return [Reading(metrics.MARKED_DOWN, 1, (one.channel,)) for one in paused if one.is_mark]
 
 
 async def _inbox(session: AsyncSession, now: datetime) -> Sequence[Reading]:

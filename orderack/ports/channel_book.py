@@ -47,6 +47,11 @@ class Pause(Value):
     probe_at: AwareDatetime | None = None
     """Marked down: from then on one attempt may be made (`ChannelBook.probe`). None: by hand, so nothing is tried."""
 
+    @property
+    def is_mark(self) -> bool:
+        """Whether it was marked down by its own errors, and is tried again by itself."""
+        return self.probe_at is not None
+
 
 class Terms(Value):
     """What stands between a claim and its send, as far as the channel's traits make it matter."""

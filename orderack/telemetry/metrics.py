@@ -251,6 +251,11 @@ ERP_WAIT_AGE = Figure("orderack_erp_wait_oldest_seconds", "How long the first of
 IN_DOUBT = Figure("orderack_sends_in_doubt", "Sends of which nobody knows whether they went out", ("channel",))
 IN_DOUBT_AGE = Figure("orderack_sends_in_doubt_oldest_seconds", "How long the oldest of them has been in doubt")
 TURN_WAIT = Figure("orderack_turn_wait_seconds", "How far ahead the turns of a channel are given away", ("channel",))
+MARKED_DOWN = Figure(
+    "orderack_marked_down",
+    "1 for each channel (its name) and ERP (`erp/` and its name) that is marked down by its own errors",
+    ("name",),
+)
 INBOX = Figure("orderack_inbox", "Recorded events that no order has heard of", ("kind",))
 INBOX_AGE = Figure("orderack_inbox_oldest_seconds", "Age of the oldest of them", ("kind",))
 OUTBOX = Figure("orderack_outbox", "Events that an endpoint is still to be told, or that were given up", ("state",))
@@ -266,7 +271,7 @@ DISK_SIZE = Figure("orderack_disk_size_bytes", "That disk's size")
 
 OF_LEDGER: tuple[Figure, ...] = (
     *(LEDGER_UP, ORDERS, REVIEW_AGE, HANDOFF_AGE, ERP_WAITING, ERP_WAIT_AGE, IN_DOUBT, IN_DOUBT_AGE),
-    *(TURN_WAIT, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE, EXCEPTIONS, EXCEPTIONS_AGE, SWEEP_AGE),
+    *(TURN_WAIT, MARKED_DOWN, INBOX, INBOX_AGE, OUTBOX, OUTBOX_AGE, EXCEPTIONS, EXCEPTIONS_AGE, SWEEP_AGE),
 )
 """The first of each says whether the others could be found."""
 OF_TEMPORAL: tuple[Figure, ...] = (TEMPORAL_UP, ESCALATIONS)

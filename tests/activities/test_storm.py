@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -138,7 +139,7 @@ async def test_one_probe_at_a_time_is_let_through_whoever_comes(desk: Desk) -> N
         desk.world.clock.at = mark.probe_at
         running = [asyncio.create_task(desk.submit(worker, 5 + place)) for place, worker in enumerate(workers)]
         async with asyncio.timeout(10):
-            while began < 1 or sum(task.done() for task in running) < len(running) - 1:
+            while sum(task.done() for task in running) < len(running) - 1:  # noqa: ASYNC110 (tasks of their own)
                 await asyncio.sleep(0.01)
         assert began == 1
         release.set()
@@ -300,6 +301,25 @@ async def test_an_erp_that_is_marked_down_is_not_asked_before_a_holding_message(
     await desk.world.ledger.resume("erp/main")
     await desk.world.run(request("key", ask_erp="main"))
     assert len(desk.erp.asked) == 1
+
+
+async def test_watching_costs_the_usual_case_no_statement(desk: Desk) -> None:
+    """What is paused is read once for a submission and once for a send, as it always was, and nothing is written."""
+    seen = list[str]()
+    engine = desk.world.ledger._database._engine.sync_engine
+    desk.world.with_channel(KeyChannel())
+
+    def saw(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", saw)
+    try:
+        assert await desk.submit(desk.worker(), 1) is ErpAnswer.SUBMITTED
+        await desk.world.send("key")
+    finally:
+        event.remove(engine, "before_cursor_execute", saw)
+    about = [one for one in seen if "pauses" in one]
+    assert [one.split()[0] for one in about] == ["SELECT", "SELECT"]
 
 
 # -- a channel --------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from orderack.domain.assessment import LineStock, ServiceLevels
 from orderack.domain.order import OrderRef, Payment, PaymentStatus
 from orderack.domain.receipt import StockVerdict
 from orderack.ledger.repository import SqlLedger, open_ledger
+from orderack.ports import Pause
 from orderack.ports.sweeps import ExceptionKind, Finding, SweepState
 from tests.cli.conftest import Terminal
 from tests.ledger.samples import entry, journal, order, stored
@@ -166,10 +167,33 @@ async def test_an_erp_is_paused_by_name_and_resumed_and_no_channel_with_it(bare:
     paused = await bare("erp", "pause", "sandbox", "--reason", "upgrade")
     assert (paused.code, "sandbox is paused" in paused.out) == (0, True)
     assert "was paused already" in (await bare("erp", "pause", "sandbox")).out
-    assert "paused by grace" in (await bare("erps")).out
+    (line,) = [line for line in (await bare("erps")).out.splitlines() if line.startswith("sandbox")]
+    assert "paused since" in line
+    assert "by grace" in line
     assert set(await ledger.paused()) == {"erp/sandbox"}
     resumed = await bare("erp", "resume", "sandbox")
     assert resumed.code == 0
     assert "within five minutes" in resumed.err, "Temporal is away: nobody could be woken"
     assert "was not paused" in (await bare("erp", "resume", "sandbox")).out
     assert await ledger.paused() == {}
+
+
+async def test_what_is_marked_down_is_shown_with_its_figures_and_a_pause_by_hand_takes_it_over(
+    bare: Terminal, ledger: SqlLedger
+) -> None:
+    at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    for name in ("erp/sandbox", "slack"):
+        mark = Pause(channel=name, at=at, by="orderack", reason="no answer to 5 attempts of 3 orders", probe_at=at)
+        assert await ledger.pause(mark)
+    for command, name in (("erps", "sandbox"), ("channels", "slack")):
+        (line,) = [line for line in (await bare(command)).out.splitlines() if line.startswith(name)]
+        assert "marked down since" in line
+        assert "no answer to 5 attempts of 3 orders; tried next" in line
+    (row,) = [row for row in (await bare("erps", "--json")).json["erps"] if row["name"] == "sandbox"]
+    assert (row["marked_down"], row["paused_by"], row["pause_reason"]) == (True, "orderack", mark.reason)
+    assert row["probe_at"]
+    (row,) = [row for row in (await bare("channels", "--json")).json["channels"] if row["name"] == "slack"]
+    assert (row["state"], row["pause_reason"]) == ("marked down", mark.reason)
+    assert "sandbox is paused" in (await bare("erp", "pause", "sandbox")).out
+    assert (await ledger.paused())["erp/sandbox"].by == "grace"
+    assert "sends again" in (await bare("channel", "resume", "slack")).out

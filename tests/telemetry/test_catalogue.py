@@ -25,7 +25,7 @@ BOUNDED = frozenset(
             "why",
         ),
         *("call", "activity", "source", "method", "route", "status", "job_name", "mode", "reason", "role", "queues"),
-        *("version", "stage", "state"),
+        *("version", "stage", "state", "name"),
     }
 )
 """Labels whose values are words of ours, names in the policy, or capped."""

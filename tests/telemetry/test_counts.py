@@ -13,7 +13,7 @@ from orderack.domain.assessment import Side
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import orders as ledger_orders
 from orderack.ledger.repository import SqlLedger, open_ledger
-from orderack.ports import DeliveryEnd, DeliveryState, Subscription
+from orderack.ports import DeliveryEnd, DeliveryState, Pause, Subscription
 from orderack.telemetry import metrics
 from orderack.telemetry.readings import Reading
 from orderack.temporal.codec import Sealing
@@ -225,6 +225,17 @@ async def test_the_wait_for_a_turn_is_how_far_ahead_they_are_given_away(ledger: 
         await ledger.claim(sent, message(sent), LATER, LEASE)
         await ledger.turn(sent, 0.5, LATER)
     assert (await standing(ledger))["turn_wait_seconds", ("smtp_email",)] >= 8
+
+
+async def test_what_is_marked_down_is_a_figure_and_what_somebody_paused_is_none(ledger: SqlLedger) -> None:
+    await ledger.pause(Pause(channel="erp/main", at=NOW, by="orderack", probe_at=NOW))
+    await ledger.pause(Pause(channel="email", at=NOW, by="ann"))
+    found = await standing(ledger)
+    assert {key: value for key, value in found.items() if key[0] == "marked_down"} == {
+        ("marked_down", ("erp/main",)): 1
+    }
+    await ledger.lift("erp/main")
+    assert ("marked_down", ("erp/main",)) not in await standing(ledger)
 
 
 async def test_a_ledger_out_of_reach_is_counted_by_its_reason() -> None:

@@ -12,6 +12,7 @@ from orderack.domain.order import OrderRef
 from orderack.gateway.board.feed import LISTED, Look, Snapshot
 from orderack.ports import BoardRecord, Pause
 from orderack.ports.board import ChannelFlow, Due, ErpFlow, Flagged, InDoubt, Offered, Standing
+from orderack.ports.channel_book import of_erp
 from orderack.temporal.open_orders import OpenOrder
 
 SLOW_FROM = timedelta(minutes=1)
@@ -56,6 +57,7 @@ class ErpFigures:
     p50: float | None
     p95: float | None
     lately: int
+    pause: Pause | None
     tone: Tone
     says: str
 
@@ -149,6 +151,7 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
 
     flagged = about(record.flagged)
     counted = sum(row.orders for row in of(record.standings) if row.stage == Stage.REVIEW)
+    paused = {pause.channel: pause for pause in record.paused}
     known = None if lists is None or snapshot.lists_look.away else about(lists.reviews)
     reviews = _reviews(flagged, known, now)
     listed_whole = lists is not None and not snapshot.lists_look.away and len(lists.reviews) < LISTED
@@ -156,8 +159,11 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
     return Figures(
         stages=_stages(of(record.standings)),
         sources=_sources(of(record.standings)),
-        erps=tuple(_erp(name, rows, now) for name, rows in _grouped(of(record.erps), lambda row: row.erp).items()),
-        channels=_channels(of(record.channels), {pause.channel: pause for pause in record.paused}),
+        erps=tuple(
+            _erp(name, rows, paused.get(of_erp(name)), now)
+            for name, rows in _grouped(of(record.erps), lambda row: row.erp).items()
+        ),
+        channels=_channels(of(record.channels), paused),
         due=tuple(sorted(about(record.due), key=lambda row: row.due_at)),
         reviews=reviews,
         reviews_in_all=len(reviews) if listed_whole else max(len(reviews), counted),
@@ -201,14 +207,21 @@ def _sources(standings: Sequence[Standing]) -> tuple[SourceFigures, ...]:
     )
 
 
-def _erp(name: str, rows: Sequence[ErpFlow], now: datetime) -> ErpFigures:
+def _erp(name: str, rows: Sequence[ErpFlow], pause: Pause | None, now: datetime) -> ErpFigures:
     latencies = sorted(second for row in rows for second in row.latencies)
     waiting = sum(row.waiting for row in rows)
     since = min((row.waiting_since for row in rows if row.waiting_since), default=None)
     receipt_at = max((row.receipt_at for row in rows if row.receipt_at), default=None)
     p50, p95 = percentile(latencies, 0.5), percentile(latencies, 0.95)
-    tone, says = _erp_stands(since if waiting else None, receipt_at, p95, now)
-    return ErpFigures(name, waiting, since, receipt_at, p50, p95, len(latencies), tone, says)
+    tone, says = _paused(pause) or _erp_stands(since if waiting else None, receipt_at, p95, now)
+    return ErpFigures(name, waiting, since, receipt_at, p50, p95, len(latencies), pause, tone, says)
+
+
+def _paused(pause: Pause | None) -> tuple[Tone, str] | None:
+    """What was marked down answers nobody; a pause is somebody's wish."""
+    if pause is None:
+        return None
+    return (Tone.BAD, "marked down") if pause.is_mark else (Tone.LATE, "paused")
 
 
 def _erp_stands(
@@ -242,7 +255,7 @@ def _channel(name: str, rows: Sequence[ChannelFlow], pause: Pause | None) -> Cha
     accepted_at = max((row.accepted_at for row in rows if row.accepted_at), default=None)
     failures = [(row.failed_at, row.failure) for row in rows if row.failed_at]
     failed_at, failure = max(failures, default=(None, ""))
-    tone, says = _channel_stands(accepted, failed, accepted_at, failed_at, pause)
+    tone, says = _paused(pause) or _channel_stands(accepted, failed, accepted_at, failed_at)
     return ChannelFigures(
         channel=name,
         accepted=accepted,
@@ -258,10 +271,8 @@ def _channel(name: str, rows: Sequence[ChannelFlow], pause: Pause | None) -> Cha
 
 
 def _channel_stands(
-    accepted: int, failed: int, accepted_at: datetime | None, failed_at: datetime | None, pause: Pause | None
+    accepted: int, failed: int, accepted_at: datetime | None, failed_at: datetime | None
 ) -> tuple[Tone, str]:
-    if pause:
-        return Tone.LATE, "paused"
     if not failed:
         return (Tone.GOOD, "in step") if accepted else (Tone.QUIET, "nothing lately")
     fails_now = accepted_at is None or (failed_at is not None and failed_at > accepted_at)

@@ -6,10 +6,12 @@ import pytest
 
 from orderack.contracts.journal import ClockName
 from orderack.domain.assessment import ServiceLevels
-from orderack.gateway.board.figures import Tone, _channel_stands, _erp_stands, percentile
+from orderack.gateway.board.feed import Snapshot
+from orderack.gateway.board.figures import Tone, _channel_stands, _erp_stands, figures, percentile
 from orderack.gateway.board.words import ago, span, until
 from orderack.ledger.board_due import Began, which
 from orderack.ports import Pause
+from orderack.ports.board import BoardRecord, ChannelFlow, ErpFlow
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 500, tzinfo=UTC)
 LEVELS = ServiceLevels()
@@ -86,9 +88,21 @@ def test_a_channel_is_judged_by_how_its_sends_end(
     accepted: int, failed: int, accepted_ago: float | None, failed_ago: float | None, tone: Tone
 ) -> None:
     at, failed_at = (NOW - minutes(each) if each is not None else None for each in (accepted_ago, failed_ago))
-    assert _channel_stands(accepted, failed, at, failed_at, None)[0] is tone
-    paused = Pause(channel="email", at=NOW, by="ada")
-    assert _channel_stands(accepted, failed, at, failed_at, paused)[1] == "paused"
+    assert _channel_stands(accepted, failed, at, failed_at)[0] is tone
+
+
+def test_what_is_paused_is_somebodys_wish_and_what_is_marked_down_is_bad_of_channels_and_erps_alike() -> None:
+    by_hand = Pause(channel="email", at=NOW, by="ada")
+    mark = Pause(channel="erp/main", at=NOW, by="orderack", reason="no answer", probe_at=NOW)
+    other = by_hand.model_copy(update={"channel": "main"})
+    record = BoardRecord(
+        erps=(ErpFlow(store="demo", erp="main", waiting=2, waiting_since=NOW),),
+        channels=(ChannelFlow(store="demo", channel="email", accepted=3, accepted_at=NOW),),
+        paused=(by_hand, mark, other),
+    )
+    shown = figures(Snapshot(record=record), ["demo"], NOW)
+    assert [(one.tone, one.says, one.pause) for one in shown.channels] == [(Tone.LATE, "paused", by_hand)]
+    assert [(one.tone, one.says, one.pause) for one in shown.erps] == [(Tone.BAD, "marked down", mark)]
 
 
 def test_percentiles_are_of_what_was_measured() -> None:
