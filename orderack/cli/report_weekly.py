@@ -13,6 +13,18 @@ from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json
 from orderack.cli.report_mail import Again, By, Emails, addresses, mail_channel, post_all, say
 from orderack.cli.report_weekly_words import print_weekly
+from orderack.cli.report_wismo import (
+    DateOrder,
+    From,
+    Maps,
+    Tags,
+    Tickets,
+    TicketsAsked,
+    demand_libraries,
+    of_desk,
+    of_file,
+    tickets_in,
+)
 from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
 from orderack.diagnostics.weekly.figures import Weekly
@@ -42,6 +54,11 @@ def weekly(
     weeks: Weeks = 4,
     store: Store = None,
     customer: Customer = None,
+    tickets: Tickets = None,
+    desk: From = None,
+    tags: Tags = None,
+    maps: Maps = None,
+    date_order: DateOrder = None,
     html: Html = None,
     emails: Emails = None,
     again: Again = False,
@@ -57,6 +74,8 @@ def weekly(
 
     Example: orderack report weekly --email ops@shop.example --email owner@shop.example
 
+    Example: orderack report weekly --tickets export.csv --html week.html
+
     Example: orderack report weekly --store demo --customer C-42 --weeks 8
 
     Exit code 0: reported; 1: nothing is known of that customer, or an address was refused; 2: wrong usage or setting;
@@ -65,7 +84,15 @@ def weekly(
     now = datetime.now(UTC)
     to, by = addresses(emails), _demand_channel(emails, channel, customer, again=again)
     _demand_page(html)
+    asks = _demand_tickets(tickets, desk, (tags, maps, date_order))
     found = run(_report(week, weeks, store, customer, now))
+    if asks:
+        about = _asked_about(found, store, tags)
+        if tickets is not None:
+            watched = run(of_file(tickets_in(tickets, maps or (), None, date_order), about))
+        else:
+            watched = run(of_desk(desk or "", about))
+        found = found.model_copy(update={"wismo": watched})
     if html is not None:
         _write(found, html)
     if as_json:
@@ -87,6 +114,27 @@ async def _report(week: str | None, weeks: int, store: str | None, customer: str
         _demand_over(wanted, zones, now)
         asked = Asked(week=wanted, weeks=weeks, now=now, zones=zones, customer=customer, said=_say)
         return await report_of(ledger, asked)
+
+
+def _demand_tickets(tickets: Path | None, desk: str | None, more: Sequence[object]) -> bool:
+    """Whether tickets are to be read. Raises InvalidInput or Misconfigured before any work."""
+    if tickets is None and desk is None:
+        if any(more):
+            raise bad("--tickets", "or --from is missing", "name the helpdesk's export, or the helpdesk")
+        return False
+    if tickets is not None and desk is not None:
+        raise bad("--tickets", "stands beside --from", "give one of them")
+    demand_libraries(None)
+    return True
+
+
+def _asked_about(found: Weekly, store: str | None, tags: Sequence[str] | None) -> TicketsAsked:
+    """Tickets of all weeks shown; where there are several stores, in the days of the first."""
+    if not found.stores:
+        raise bad("--tickets", "there is no store to read them for", "leave it out")
+    first = found.stores[0]
+    zone = zone_of(first.store)
+    return TicketsAsked(first.weeks[0].since, first.week.until, store, tuple(tags or ()), zone)
 
 
 def _demand_channel(

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from orderack.cli.printing import console, plain, print_table
-from orderack.diagnostics.weekly import words
+from orderack.diagnostics.weekly import reaching, words
 from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
 from orderack.diagnostics.weekly.letter import faults
 from orderack.diagnostics.weekly.statistics import Share, Verdict
@@ -20,6 +20,11 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
         _store(store)
     if not found.stores:
         _say("There is no store: neither the policy nor the ledger names one.")
+    if found.wismo is not None:
+        typer.echo("")
+        _say("Tickets that ask where an order is, of the weeks shown:")
+        for said in found.wismo.sentences:
+            _say(f"- {said}")
     typer.echo("")
     _say(found.rule)
     _say(f"Each week is looked at {found.settled_hours:g} hours after its end.")
@@ -42,6 +47,7 @@ def _store(store: StoreReport) -> None:
     )
     _trend(store)
     _customers(store)
+    _reach(store)
     _left_out(store)
 
 
@@ -92,6 +98,16 @@ def _customers(store: StoreReport) -> None:
     _say(f"To whom {store.store} was least reliable, of {store.customers} customers:")
     for each in store.worst:
         _say(f"- {faults(each)}; promises kept: {words.share(each.promises)}")
+
+
+def _reach(store: StoreReport) -> None:
+    if not store.reach.customers:
+        return
+    typer.echo("")
+    _say(f"How buyers of {store.store} were reached:")
+    print_table(reaching.COLUMNS, map(reaching.row, store.reach.channels))
+    for said in reaching.suggestions(store.reach):
+        _say(f"- {said}")
 
 
 def _row(one: CustomerFigures) -> tuple[object, ...]:

@@ -9,7 +9,9 @@ from pydantic import AwareDatetime
 
 from orderack.contracts.journal import ClockName
 from orderack.diagnostics.weekly.statistics import Share, Spread, Verdict
+from orderack.diagnostics.wismo.figures import WismoFigures
 from orderack.domain.evidence import Grade
+from orderack.domain.reachability import ReachReport
 from orderack.domain.value import Value
 
 
@@ -228,6 +230,8 @@ class StoreReport(Value):
     """Orders that name no customer."""
     worst: tuple[CustomerFigures, ...]
     """Those to whom the store was least reliable."""
+    reach: ReachReport = ReachReport()
+    """How buyers were reached by what was sent in the week, and who would be reached better by another channel."""
     customer: tuple[CustomerWeek, ...] = ()
     """The customer who was asked for, week by week."""
 
@@ -244,5 +248,7 @@ class Weekly(Value):
     settled_hours: float
     """How long after its end each week was looked at."""
     stores: tuple[StoreReport, ...]
+    wismo: WismoFigures | None = None
+    """Tickets that ask where an order is, of all weeks shown; None: no tickets were given."""
     rule: str
     """When a difference is a finding."""

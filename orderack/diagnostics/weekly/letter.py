@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from orderack.diagnostics.weekly import words
 from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
+from orderack.diagnostics.weekly.reaching import suggestions
 from orderack.diagnostics.weekly.templates_of import TEMPLATES
 from orderack.ports import Rendered
 
@@ -29,8 +30,13 @@ def _text(report: Weekly) -> Iterator[str]:
         yield ""
         yield from (_line(line.title, line.now, line.before, line.said) for line in store.lines)
         yield from _customers(store)
+        yield from (f"- {said}" for said in suggestions(store.reach))
         if store.week.shadow:
             yield f"Left out: {store.week.shadow} orders of the shadow run."
+    if report.wismo is not None:
+        yield ""
+        yield "Tickets that ask where an order is, of the weeks shown:"
+        yield from (f"- {said}" for said in report.wismo.sentences)
     yield ""
     yield report.rule
     yield f"Each week was looked at {report.settled_hours:g} hours after its end."

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from orderack.diagnostics.weekly import plots
 from orderack.diagnostics.weekly.figures import StoreReport, Weekly
 from orderack.diagnostics.weekly.templates_of import TEMPLATES
+from orderack.diagnostics.wismo.page import fragment
 
 _GAPS_STYLE = files("orderack.diagnostics.gap").joinpath("templates/gap.css")
 """One look for all reports."""
@@ -20,6 +21,7 @@ def page(report: Weekly) -> str:
     return TEMPLATES.get_template("weekly.html").render(
         r=report,
         style=Markup(style),  # noqa: S704 - our stylesheets
+        wismo=fragment(report.wismo) if report.wismo else "",
         plots={store.store: _pictures(store) for store in report.stores},
     )
 

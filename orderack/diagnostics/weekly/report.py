@@ -7,10 +7,11 @@ from typing import Protocol
 
 from orderack.diagnostics.weekly.comparing import RULE, lines, sentences
 from orderack.diagnostics.weekly.counting import count
-from orderack.diagnostics.weekly.customers import by_customer, least_reliable, of_customer
+from orderack.diagnostics.weekly.customers import by_customer, least_reliable, of_customer, shown_id
 from orderack.diagnostics.weekly.figures import CustomerWeek, StoreReport, WeekFigures, Weekly
 from orderack.diagnostics.weekly.seeing import seen
 from orderack.diagnostics.weekly.weeks import Week, known_by, settled
+from orderack.domain.reachability import ReachReport
 from orderack.ledger.reliability import Cohort
 from orderack.ports.reliability import Lives
 
@@ -23,6 +24,12 @@ class Reads(Protocol):
 
     async def lives(self, cohort: Cohort) -> Lives:
         """What became of a store's orders of a span."""
+        ...
+
+    async def reach_report(
+        self, since: datetime, until: datetime, now: datetime, store: str | None = None
+    ) -> ReachReport:
+        """How buyers were reached by what was sent in a span."""
         ...
 
 
@@ -66,7 +73,18 @@ async def _store(ledger: Reads, asked: Asked, store: str, zone: tzinfo) -> Store
         if asked.customer is not None:
             mine = [seen(one, known_by(week, zone, after)) for one in lives.orders if one.customer_id == asked.customer]
             of_one.append(of_customer(str(week), asked.customer, mine))
-    return _reported(store, zone, weeks, of_one, lives, known_by(asked.week, zone, after))
+    by = known_by(asked.week, zone, after)
+    asked.said(f"{store}: how buyers were reached …")
+    reach = await ledger.reach_report(asked.week.begins(zone), asked.week.ends(zone), by, store)
+    return _reported(store, zone, weeks, of_one, lives, by).model_copy(update={"reach": _shown(reach)})
+
+
+def _shown(reach: ReachReport) -> ReachReport:
+    """An id that is an address itself is shown to nobody."""
+    strongest = tuple(
+        one.model_copy(update={"customer_id": one.customer_id and shown_id(one.customer_id)}) for one in reach.strongest
+    )
+    return reach.model_copy(update={"strongest": strongest})
 
 
 def _reported(

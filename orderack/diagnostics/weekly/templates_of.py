@@ -2,7 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from orderack.diagnostics.weekly import words
+from orderack.diagnostics.weekly import reaching, words
 
 TEMPLATES = Environment(
     loader=PackageLoader("orderack.diagnostics.weekly"),
@@ -18,3 +18,4 @@ TEMPLATES.filters |= {
     "span": words.span,
     "verdict": words.verdict_word,
 }
+TEMPLATES.globals |= {"reach_columns": reaching.COLUMNS, "reach_row": reaching.row, "suggestions": reaching.suggestions}

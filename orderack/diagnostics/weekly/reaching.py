@@ -1,0 +1,29 @@
+"""How buyers were reached, in words (docs/reachability.md)."""
+
+from collections.abc import Iterator
+
+from orderack.diagnostics.weekly import words
+from orderack.diagnostics.weekly.statistics import Share
+from orderack.domain.reach_words import sentence
+from orderack.domain.reachability import ChannelFigures, ReachReport
+
+COLUMNS = ("channel", "messages", "delivered", "read", "affirmed", "half affirmed within")
+
+
+def row(one: ChannelFigures) -> tuple[str, ...]:
+    """One channel's figures of the week, under `COLUMNS`."""
+    shares = (words.share(Share(hits=hits, of=one.messages)) for hits in (one.delivered, one.read, one.affirmed))
+    within = words.duration(one.affirmed_after) if one.affirmed_after is not None else "none"
+    return (one.channel, str(one.messages), *shares, within)
+
+
+def suggestions(reach: ReachReport) -> Iterator[str]:
+    """How many customers would be reached better otherwise, and the clearest of them."""
+    if not reach.customers:
+        return
+    yield (
+        f"Of {reach.customers} customers who were written to, {reach.suggestions} would be reached better by another "
+        f"channel; enough is known of {reach.known}."
+    )
+    for one in reach.strongest:
+        yield f"{one.customer_id or 'a customer without an id'}: {sentence(one.suggestion)}"
