@@ -231,7 +231,7 @@ async def _opened(name: str, asked: TicketsAsked) -> AsyncIterator[AsyncIterator
     """The helpdesk's tickets."""
     desk = helpdesks.build([name])[name]
     try:
-        yield _counted(desk.tickets(asked.since, asked.until), name)
+        yield _counted(desk.tickets(asked.since, asked.until, _progress), name)
     finally:
         await desk.aclose()
 
@@ -241,9 +241,14 @@ async def _counted(tickets: AsyncIterator[Ticket], name: str) -> AsyncIterator[T
     place = 0
     async for ticket in tickets:
         place += 1
-        if place % TOLD_EVERY == 0 and sys.stderr.isatty():
-            typer.echo(f"{place:,} tickets of {name} …", err=True)
+        if place % TOLD_EVERY == 0:
+            _progress(f"{place:,} tickets of {name} …")
         yield ticket
+
+
+def _progress(words: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(plain(words), err=True)
 
 
 def _show(found: "WismoFigures", html: Path | None) -> None:

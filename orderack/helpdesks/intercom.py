@@ -17,7 +17,7 @@ from orderack.clients.intercom import Conversation, IntercomApi
 from orderack.clients.reply_text import plain
 from orderack.errors import Unavailable
 from orderack.helpdesks._patience import Pause, patiently
-from orderack.ports.helpdesk import Ticket
+from orderack.ports.helpdesk import Said, Ticket, quiet
 from orderack.registry import HelpdeskSpec, settings_config
 
 _PREFIX = "ORDERACK_HELPDESK_INTERCOM_"
@@ -44,11 +44,11 @@ class IntercomDesk:
         self._api = IntercomApi(_PREFIX, settings.base_url, settings.access_token, clock)
         self._pause = pause
 
-    async def tickets(self, since: datetime, until: datetime) -> AsyncIterator[Ticket]:
+    async def tickets(self, since: datetime, until: datetime, said: Said = quiet) -> AsyncIterator[Ticket]:
         """See `orderack.ports.helpdesk`."""
         after, seen = "", set[str]()
         while True:
-            page, after = await self._page(since, until, after)
+            page, after = await self._page(since, until, after, said)
             for conversation in page:
                 ticket = _ticket(conversation)
                 if since <= ticket.created_at < until:
@@ -59,8 +59,10 @@ class IntercomDesk:
                 raise Unavailable("Intercom's search goes round in a circle")
             seen.add(after)
 
-    async def _page(self, since: datetime, until: datetime, after: str) -> tuple[tuple[Conversation, ...], str]:
-        return await patiently(lambda: self._api.conversations(since, until, after), self._pause)
+    async def _page(
+        self, since: datetime, until: datetime, after: str, said: Said
+    ) -> tuple[tuple[Conversation, ...], str]:
+        return await patiently(lambda: self._api.conversations(since, until, after), self._pause, said)
 
     async def check(self) -> str:
         """Ask whose token it is."""

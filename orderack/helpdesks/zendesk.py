@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 from orderack.clients.http import BaseUrl, Clock, utc_now
 from orderack.clients.zendesk import TAG, ExportedTicket, Zendesk
 from orderack.helpdesks._patience import Pause, patiently
-from orderack.ports.helpdesk import Ticket
+from orderack.ports.helpdesk import Said, Ticket, quiet
 from orderack.registry import HelpdeskSpec, settings_config
 
 _PREFIX = "ORDERACK_HELPDESK_ZENDESK_"
@@ -38,19 +38,19 @@ class ZendeskDesk:
         self._desk = Zendesk(_PREFIX, settings.base_url, login, clock)
         self._pause = pause
 
-    async def tickets(self, since: datetime, until: datetime) -> AsyncIterator[Ticket]:
+    async def tickets(self, since: datetime, until: datetime, said: Said = quiet) -> AsyncIterator[Ticket]:
         """See `orderack.ports.helpdesk`. Deleted tickets are left out."""
         after = ""
         while True:
-            page, after = await self._page(since, after)
+            page, after = await self._page(since, after, said)
             for exported in page:
                 if since <= exported.created_at < until and exported.status != GONE:
                     yield _ticket(exported)
             if not after:
                 return
 
-    async def _page(self, since: datetime, after: str) -> tuple[tuple[ExportedTicket, ...], str]:
-        return await patiently(lambda: self._desk.export(since, after), self._pause)
+    async def _page(self, since: datetime, after: str, said: Said) -> tuple[tuple[ExportedTicket, ...], str]:
+        return await patiently(lambda: self._desk.export(since, after), self._pause, said)
 
     async def check(self) -> str:
         """Ask whose login it is."""

@@ -3,10 +3,18 @@
 A ticket's words and its requester's address are read, judged and let go: they are never stored, logged or shown.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
+
+Said = Callable[[str], None]
+"""Is told, in a sentence, why reading takes its time."""
+
+
+def quiet(words: str) -> None:
+    """Tells nobody."""
+
 
 OURS = "orderack"
 """The tag of tickets that our own messages open (`orderack.clients.zendesk`)."""
@@ -33,8 +41,10 @@ class Helpdesk(Protocol):
 
     name: ClassVar[str]
 
-    def tickets(self, since: datetime, until: datetime) -> AsyncIterator[Ticket]:
+    def tickets(self, since: datetime, until: datetime, said: Said = quiet) -> AsyncIterator[Ticket]:
         """Those opened from `since` on and before `until`. One may come twice, in any order.
+
+        Waits and asks again where the desk limits us or fails for a moment, and says so.
 
         Raises Unavailable where it does not answer, Misconfigured where the login is not good for it.
         """

@@ -52,6 +52,9 @@ class TicketCounts(Value):
     ours: int
     """Opened by our own messages: never counted as asking."""
     wismo: int
+    """That ask where an order is, of whichever store."""
+    of_other_stores: int
+    """Where one store was asked for: about orders of others. Counted nowhere else but in `wismo`."""
     by_number: int
     by_email: int
     ambiguous: int
@@ -210,7 +213,7 @@ class WismoFigures(Value):
     """Placed in the span."""
     tickets: TicketCounts
     tickets_per_100: float | None
-    """All that ask, with an order or without, per 100 orders of the span."""
+    """All that ask, with an order or without, per 100 orders of the span; of one store those about its orders only."""
     rate: Rate | None
     """Orders of the span that at least one ticket asks for; None: there are no orders."""
     gap: GapFigures
@@ -223,6 +226,6 @@ class WismoFigures(Value):
     notes: tuple[str, ...]
     """What was left out or assumed."""
     asked: tuple[Asked, ...]
-    """Every ticket that asks, by its time."""
+    """Every ticket that asks, by its time; of one store those about its orders."""
     columns: tuple[TicketColumn, ...] = ()
     """Of a file: what was read for what."""

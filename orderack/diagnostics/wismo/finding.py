@@ -45,13 +45,13 @@ class Judged:
     phrase: str
 
 
-async def find_orders(book: WatchBook, judged: Sequence[Judged], store: str | None) -> Sequence[Asked]:
-    """Each ticket with its order, or with the reason why it has none; two questions to the ledger for all of them."""
+async def find_orders(book: WatchBook, judged: Sequence[Judged]) -> Sequence[Asked]:
+    """Each ticket with its order, of whichever store, or with the reason why it has none; one look at the ledger."""
     mentions = [tuple(mentioned(f"{one.ticket.subject}\n{one.ticket.text[:READ]}")) for one in judged]
     words = {spelling for each in mentions for mention in each for spelling in mention.spellings}
     emails = {email for one in judged if (email := _address(one.ticket))}
     named = defaultdict[str, list[NamedOrder]](list)
-    for order in await book.named_orders(words, emails, store):
+    for order in await book.named_orders(words, emails, None):
         named[order.goes_by].append(order)
     return [_found(one, mention, named) for one, mention in zip(judged, mentions, strict=True)]
 

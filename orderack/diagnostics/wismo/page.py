@@ -22,7 +22,10 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"duration": lambda seconds: "–" if seconds is None else duration(seconds)}
+_TEMPLATES.filters |= {
+    "duration": lambda seconds: "–" if seconds is None else duration(seconds),
+    "probability": telling.probability,
+}
 _TEMPLATES.globals |= {"names": telling.NAMES, "effects": telling.EFFECTS, "most": PHRASES}
 
 

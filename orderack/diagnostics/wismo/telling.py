@@ -108,10 +108,14 @@ def _notes(found: WismoFigures) -> Iterator[str]:
     for number, words in (
         (counts.ambiguous, "Tickets that would fit several orders and count for none"),
         (counts.unknown, "Tickets that fit no order of the ledger"),
+        (counts.of_other_stores, "Tickets about orders of other stores, which do not count"),
         (counts.of_earlier_orders, "Tickets about orders placed before this time"),
         (counts.ours, "Tickets opened by our own messages, which do not count"),
         (found.gap.without_receipt, "Orders without an ERP receipt yet, which are in no time of a receipt"),
     ):
         if number:
             yield f"{words}: {number:,}."
-    yield "Orders placed last have had the least time to be asked about."
+    if found.store and counts.ambiguous + counts.unknown:
+        yield "Whose the tickets without an order are is not known, so they are in no rate of this store."
+    if found.orders:
+        yield "Orders placed last have had the least time to be asked about."

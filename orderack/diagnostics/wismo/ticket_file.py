@@ -4,7 +4,9 @@ What a column holds is never repeated, in no error and no note: it is what buyer
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -59,6 +61,8 @@ def read_tickets(path: Path, told: Sequence[str] = (), zone: str = "UTC", first:
 
     Raises InvalidInput where the file cannot be read, or no column is a time or words.
     """
+    if _has_no_rows(path):
+        return TicketFile((), (), (f"{path.name} has no tickets.",))
     log = read_log("tickets", path)
     columns = _columns(log, _told(log, told), first)
     of = {each.meaning: log.frame[each.column] for each in columns}
@@ -78,6 +82,16 @@ def read_tickets(path: Path, told: Sequence[str] = (), zone: str = "UTC", first:
             f"{log.file} has no column of ids: a ticket that stands in it twice counts twice (--map id=COLUMN)."
         )
     return TicketFile(tuple(rows), columns, tuple(notes))
+
+
+def _has_no_rows(path: Path) -> bool:
+    """A heading alone is an export of a time without tickets. Raises InvalidInput for a file without even that."""
+    with suppress(OSError), path.open("rb") as file:  # what cannot be read is said by `read_log`
+        start = file.read(4_096).strip()
+        if not start:
+            raise unusable("--tickets", f"{path.name} is empty", "name an export with a row for each ticket")
+        return b"\n" not in start and not start.startswith((b"{", b"[", b"PAR1")) and not file.read(1)
+    return False
 
 
 def _told(log: Log, given: Sequence[str]) -> dict[str, str]:
@@ -125,14 +139,20 @@ def _guess(log: Log, meaning: str, taken: set[str], first: DayFirst | None) -> T
 
 
 def _rank(name: str, meaning: str) -> int | None:
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    whole = re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
-    last = whole.removeprefix("source_").removeprefix("requester_") if meaning != "email" else whole
-    for words in dict.fromkeys((whole, last)):
+    """Place among the usual headings; None: it is like none. `source.body` is a body, and `requester.id` is no id."""
+    whole, last = _plain(name), _plain(name.rsplit(".", 1)[-1])
+    for words in (whole,) if meaning in ("id", "email") else dict.fromkeys((whole, last)):
         for place, pattern in enumerate(NAMES[meaning]):
             if re.fullmatch(pattern, words):
                 return place
     return None
+
+
+def _plain(name: str) -> str:
+    """`createdAt`, `Created at` → `created_at`."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    bare = "".join(each for each in unicodedata.normalize("NFKD", split.lower()) if not unicodedata.combining(each))
+    return re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
 
 
 def _fits(values: pl.Series, meaning: str, first: DayFirst | None) -> bool:

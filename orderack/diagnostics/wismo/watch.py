@@ -34,9 +34,11 @@ async def watch(
     comes twice counts once. Raises Unavailable where the ledger or the helpdesk does not answer.
     """
     read, judged, ours = await _judged(tickets, since, until, tags)
-    asked = sorted(await find_orders(ledger, judged, store), key=lambda one: (one.at, one.ticket))
+    every = sorted(await find_orders(ledger, judged), key=lambda one: (one.at, one.ticket))
     orders = await ledger.watched_orders(since, until, store)
-    counts = _counts(read, ours, asked, orders)
+    counts = _counts(read, ours, every, orders, store)
+    # whose an unmatched ticket is cannot be said, so one store's figures are of its matched ones
+    asked = [one for one in every if store is None or (one.ref and one.ref.store == store)]
     return _figures(orders, asked, counts, since, until, store, tickets_from, zone, notes)
 
 
@@ -66,14 +68,18 @@ async def _each(tickets: Iterable[Ticket] | AsyncIterable[Ticket]) -> AsyncItera
         yield ticket
 
 
-def _counts(read: int, ours: int, asked: Sequence[Asked], orders: Sequence[WatchedOrder]) -> TicketCounts:
+def _counts(
+    read: int, ours: int, every: Sequence[Asked], orders: Sequence[WatchedOrder], store: str | None
+) -> TicketCounts:
+    asked = [one for one in every if store is None or one.ref is None or one.ref.store == store]
     by = Counter(one.matched for one in asked)
     known = {order.ref for order in orders}
     phrases = Counter(one.phrase for one in asked)
     return TicketCounts(
         read=read,
         ours=ours,
-        wismo=len(asked),
+        wismo=len(every),
+        of_other_stores=len(every) - len(asked),
         by_number=by[Matched.NUMBER],
         by_email=by[Matched.EMAIL],
         ambiguous=by[Matched.AMBIGUOUS],
@@ -105,7 +111,7 @@ def _figures(
         tickets_from=tickets_from,
         orders=len(orders),
         tickets=counts,
-        tickets_per_100=100 * counts.wismo / len(orders) if orders else None,
+        tickets_per_100=100 * len(asked) / len(orders) if orders else None,
         rate=rate(hits, len(orders)),
         gap=gap(orders),
         days=days,

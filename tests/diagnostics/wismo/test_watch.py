@@ -139,3 +139,15 @@ async def test_figures_read_back_as_they_were_written_and_hold_no_words_or_addre
         assert (ticket.email or "@@") not in written + made
     assert "placed order" not in written
     assert "buyer" not in repr(world.tickets)
+
+
+async def test_one_stores_figures_are_of_the_tickets_about_its_orders() -> None:
+    world = a_world(8, Rule(base=0.1))
+    lost = Ticket("lost", SINCE + timedelta(days=1), "Where is my order?")
+    north = await watch(world.book, [*world.tickets, lost], SINCE, world.until, "north")
+    south = await watch(world.book, [*world.tickets, lost], SINCE, world.until, "south")
+    assert {each.ref.store for each in north.asked if each.ref} == {"north"}
+    assert len(north.asked) + len(south.asked) == len(world.of_order)
+    assert (north.tickets.wismo, north.tickets.unknown) == (len(world.of_order) + 1, 1)
+    assert north.tickets.of_other_stores == len(south.asked)
+    assert sum(day.tickets for day in north.days) == len(north.asked)

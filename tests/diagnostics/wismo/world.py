@@ -73,17 +73,17 @@ class World:
     until: datetime
 
 
-def a_world(seed: int, rule: Rule, orders: int = 2_400, days: int = 30) -> World:
+def a_world(seed: int, rule: Rule, orders: int = 2_400, days: int = 30, since: datetime = SINCE) -> World:
     """Orders of so many days; some days their ERP is slow, so that more are told late, held and escalated."""
     chance = random.Random(seed)
     book = Book()
     slow = [chance.random() < 0.25 for _ in range(days)]
     for place in range(orders):
-        at = SINCE + timedelta(days=days * place / orders) + timedelta(seconds=chance.uniform(0, 60))
-        order = _an_order(chance, f"{50_000 + place}", at, slow[(at - SINCE).days % days])
+        at = since + timedelta(days=days * place / orders) + timedelta(seconds=chance.uniform(0, 60))
+        order = _an_order(chance, f"{50_000 + place}", at, slow[(at - since).days % days])
         book.orders.append(order)
         book.emails[order.ref] = f"buyer{place}@example.com"
-    until = SINCE + timedelta(days=days)
+    until = since + timedelta(days=days)
     tickets, of_order = _tickets(chance, book, rule, until)
     return World(book, tickets, of_order, until)
 
