@@ -4,14 +4,13 @@ Only where the decision says `tell_handoffs`. No `patched` guards these steps: a
 earlier version of the workflow ever acted on, and all others go the way they went.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 
 from orderack.contracts.activities import Facts, ForTeam, Offer, TeamWord
 from orderack.contracts.journal import ClockName, Stage
 from orderack.domain.acknowledgement import Kind
-from orderack.domain.assessment import Assessment
+from orderack.domain.assessment import Assessment, Side
 from workflows._owners import waiting_for
 from workflows._state import Handoff, OrderState
 from workflows._steps import answers, handed_off, work_gate
@@ -23,8 +22,15 @@ GONE = {Stage.CANCELLED: "the order is cancelled", Stage.REJECTED: "the order is
 
 def told(state: OrderState) -> bool:
     """Whether this order's team hears of it, and there is a way to tell it."""
-    decision = state.assessment.decision if state.assessment else None
-    return decision is not None and decision.tell_handoffs and bool(decision.internal) and not state.shadow
+    return _tells(state.assessment)
+
+
+def _tells(decided: Assessment | None) -> bool:
+    """Whether the team that this decision names is told."""
+    if decided is None:
+        return False
+    decision = decided.decision
+    return decision.tell_handoffs and bool(decision.internal) and decision.side is not Side.SHADOW
 
 
 def in_hand(state: OrderState) -> str | None:
@@ -48,25 +54,23 @@ def offer(state: OrderState, now: datetime) -> None:
 
 def taken_away(state: OrderState, now: datetime, before: Handoff | None) -> None:
     """A change made it another team's work: the team that had the revision before hears that it has it no more."""
-    if before is None or state.accepted is None or state.handoff is None or before.team in ("", state.handoff.team):
+    if before is None or state.handoff is None or before.team in ("", state.handoff.team):
         return
-    with _as_of(state, state.accepted):
-        if told(state):
-            tell(state, now, TeamWord.WITHDRAWN, before)
+    if _tells(state.accepted):
+        tell(state, now, TeamWord.WITHDRAWN, before, by=state.accepted)
 
 
 def froze(state: OrderState, now: datetime, offered: Handoff) -> None:
     """A change froze it. Whoever has it in hand hears that before they begin, or go on; to others it is not said yet
     what is no longer true."""
-    if state.accepted is None:
+    if not _tells(state.accepted):
         return
-    with _as_of(state, state.accepted):
-        if not told(state):
-            return
-        if offered.accepted_by or offered.claimed_by:
-            tell(state, now, TeamWord.STOPPED, offered)
-        else:
-            withdraw_words_to_team(state, now, offered.team)
+    state.assessment = state.accepted  # the change has none yet, and this is about the revision before it
+    if offered.accepted_by or offered.claimed_by:
+        tell(state, now, TeamWord.STOPPED, offered)
+    else:
+        withdraw_words_to_team(state, now, offered.team)
+    state.assessment = None
 
 
 def may_begin(state: OrderState, now: datetime) -> None:
@@ -82,21 +86,17 @@ def may_not_go_on(state: OrderState, now: datetime) -> None:
 
 
 def withdraw(state: OrderState, now: datetime, word: Kind, facts: Facts) -> bool:
-    """Tell the buyer this last word and the team that its work is off, in one batch where both are about one revision.
+    """Tell the buyer this last word and the team that its work is off, in one batch.
 
     False: the team hears nothing, and nothing was said.
     """
     handoff, latest = state.handoff, state.assessment
     if handoff is None or latest is None:
         return False
-    decided = latest if latest.revision == handoff.revision else state.accepted or latest
-    with _as_of(state, decided):
-        if not told(state):
-            return False
-        together = decided.revision == latest.revision
-        tell(state, now, TeamWord.WITHDRAWN, handoff, with_buyer=(word,) if together else (), facts=facts)
-    if not together:
-        say(state, now, [word], facts)
+    decided = latest if latest.revision == handoff.revision else state.accepted
+    if not _tells(decided):
+        return False
+    tell(state, now, TeamWord.WITHDRAWN, handoff, by=decided, with_buyer=(word,), facts=facts)
     return True
 
 
@@ -106,11 +106,15 @@ def tell(
     word: TeamWord,
     handoff: Handoff,
     *,
+    by: Assessment | None = None,
     with_buyer: Iterable[Kind] = (),
     facts: Facts | None = None,
     changed_from: int | None = None,
 ) -> None:
-    """One word to the team, which overtakes every earlier one that has not gone out. Nothing else withdraws it."""
+    """One word to the team, which overtakes every earlier one that has not gone out. Nothing else withdraws it.
+
+    `by`: the decision under which it was handed the work, where that is not the current one.
+    """
     withdraw_words_to_team(state, now, handoff.team)
     claim = state.clock(ClockName.CLAIM)
     known = (facts or Facts()).model_copy(
@@ -122,7 +126,8 @@ def tell(
             "for_team": for_team(state, word, handoff),
         }
     )
-    say(state, now, [*with_buyer, Kind.ALERT], known, lasting=True)
+    inside = by.decision.internal if by else None
+    say(state, now, [*with_buyer, Kind.ALERT], known, lasting=True, inside=inside)
 
 
 def for_team(state: OrderState, word: TeamWord, handoff: Handoff) -> ForTeam:
@@ -172,13 +177,3 @@ def stored(state: OrderState, offer: Offer | None) -> None:
     """The activity that carried this offer has ended, so the ledger has it."""
     if offer and state.handoff and state.handoff.revision == offer.revision:
         state.handoff.stored = True
-
-
-@contextmanager
-def _as_of(state: OrderState, assessment: Assessment) -> Iterator[None]:
-    """While the team is told: by the channels of the decision under which it was handed the work."""
-    latest, state.assessment = state.assessment, assessment
-    try:
-        yield
-    finally:
-        state.assessment = latest

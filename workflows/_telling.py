@@ -20,21 +20,32 @@ ONCE_PER_ORDER = frozenset({Kind.RECEIVED, Kind.HOLDING, Kind.CANCELLATION, Kind
 ONCE_PER_REVISION = frozenset({Kind.CONFIRMATION})
 
 
-def say(state: OrderState, now: datetime, kinds: Iterable[Kind], facts: Facts, *, lasting: bool = False) -> None:
+def say(
+    state: OrderState,
+    now: datetime,
+    kinds: Iterable[Kind],
+    facts: Facts,
+    *,
+    lasting: bool = False,
+    inside: tuple[Leg, ...] | None = None,
+) -> None:
     """Decide these messages as one batch (one activity). What may be said once is not decided twice.
 
     `lasting`: they are about the buyer's own words, so neither a confirmation nor a cancellation withdraws them.
+    `inside`: the channels of an alert, where they are not the current decision's.
     """
     batch = state.batches + 1
     for kind in kinds:
-        ack = _decide(state, now, kind, facts, batch)
+        ack = _decide(state, now, kind, facts, batch, inside)
         if ack is not None:
             ack.lasting = lasting
             state.acknowledgements.append(ack)
             state.batches = batch
 
 
-def _decide(state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: int) -> Acknowledgement | None:
+def _decide(
+    state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: int, inside: tuple[Leg, ...] | None
+) -> Acknowledgement | None:
     audience = Audience.INTERNAL if kind is Kind.ALERT else Audience.BUYER
     known = state.standing_revision
     revision = state.revision if kind is Kind.CHANGE_RECEIVED else known
@@ -42,7 +53,7 @@ def _decide(state: OrderState, now: datetime, kind: Kind, facts: Facts, batch: i
         return None
     if kind in ONCE_PER_REVISION and state.said(kind, revision):
         return None
-    legs = _legs(state, audience)
+    legs = inside if audience is Audience.INTERNAL and inside is not None else _legs(state, audience)
     if not legs:
         if audience is Audience.BUYER:
             state.note(now, Event.UNDELIVERABLE, f"{kind}: the buyer has no reachable channel")

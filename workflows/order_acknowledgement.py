@@ -79,6 +79,8 @@ class OrderAcknowledgement(Effects):
         _due.handle(state, due(state, now, telling=self._telling), now)
         _steps.confirm_if_booked(state, now)
         _questions.speak(state, now)
+        if _steps.needs_handoff(state) and _handoffs.told(state):
+            _handoffs.offer(state, now)
         self._stop_withdrawn()
         if state.ended:
             self._stop_moot()
@@ -91,8 +93,6 @@ class OrderAcknowledgement(Effects):
         if _steps.needs_cancelling(state):
             self._cancel_submission()
             self._do("erp_cancel", self._cancel_in_erp())
-        if _steps.needs_handoff(state) and _handoffs.told(state):
-            _handoffs.offer(state, now)
         for batch in _telling.pending_batches(state):
             self._start_sending(batch)
         if _steps.needs_handoff(state):

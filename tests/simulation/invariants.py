@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from orderack.contracts.activities import TeamWord
 from orderack.contracts.journal import ClockName, Entry
 from orderack.domain.acknowledgement import NO_PROMISE, Audience, Kind, SendState
 from orderack.domain.assessment import QuietHours
@@ -193,6 +194,32 @@ def c2_no_waiting_once_confirmed(
         waits = ack.kind in (Kind.HOLDING, Kind.UPDATE) and ack.revision == revision
         if confirmed_at is not None and waits and ack.decided_at > confirmed_at:
             yield f"{ack.kind} {ack.n} of revision {revision} was decided after its confirmation"
+
+
+def h1_no_work_of_what_has_ended(message: Accepted, ended_at: int | None) -> Iterator[str]:
+    """Once an order has ended, no word begins to its team that there is work to take or to begin."""
+    word = message.facts.for_team
+    takes = word is not None and word.word in (TeamWord.OFFERED, TeamWord.MAY_BEGIN)
+    if takes and message.audience is Audience.INTERNAL and ended_at is not None and message.asked_at > ended_at:
+        yield f"{message.key} went to the team after the order had ended"
+
+
+def h2_told_of_what_is_offered(message: Accepted, offered: Mapping[int, str]) -> Iterator[str]:
+    """What a team is told that it is offered is in the ledger, under the very content. `offered`: the ledger's."""
+    word = message.facts.for_team
+    offers = word is not None and word.word is TeamWord.OFFERED and message.audience is Audience.INTERNAL
+    if word is not None and offers and offered.get(word.revision) != word.content_hash:
+        yield f"{message.key} offers revision {word.revision}, and the ledger does not"
+
+
+def h3_told_once(acknowledgements: Sequence[Acknowledgement]) -> Iterator[str]:
+    """A team hears of a revision that it is offered, or may begin, once; again only when something came between."""
+    alerts = [ack for ack in acknowledgements if ack.kind is Kind.ALERT and ack.facts.for_team]
+    told = [(ack.facts.for_team.word, ack.facts.for_team.revision, ack.owner) for ack in alerts if ack.facts.for_team]
+    for before, after in pairwise(told):
+        word, revision, owner = after
+        if before == after and word is not TeamWord.STOPPED:
+            yield f"{owner} is told twice: {word} {revision}"
 
 
 def d1_met_or_recorded(clocks: Iterable[Clock], now: datetime, *, telling: bool) -> Iterator[str]:

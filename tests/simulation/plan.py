@@ -166,6 +166,7 @@ class Plan:
             levels=self._levels(),
             answer=dice.pick(CALLS, "call") if dice.chance(0.35, "answers") else None,
             invoice=dice.chance(0.15, "invoice"),
+            tell_handoffs=dice.chance(0.4, "tell the team"),
         )
 
     def _levels(self) -> ServiceLevels:

@@ -21,7 +21,7 @@ from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer, answer_lines
 from tests.simulation.storm import Rates
 from tests.simulation.story import Story, Violation
-from workflows import OrderAcknowledgement, _clocks, _door, _owners, _steps, order_acknowledgement
+from workflows import OrderAcknowledgement, _clocks, _door, _handoffs, _owners, _steps, order_acknowledgement
 from workflows._state import OrderState
 from workflows._telling import say
 
@@ -134,6 +134,22 @@ def burst_after_an_outage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_owners, "next_update", next_update)
 
 
+def offer_told_and_not_stored(patch: pytest.MonkeyPatch) -> None:
+    """The team is told of a handoff that the ledger knows nothing of."""
+    patch.setattr(_handoffs, "to_store", lambda state, facts: None)
+
+
+def offered_word_by_word(patch: pytest.MonkeyPatch) -> None:
+    """Each word to the team is said as often as somebody asks for it."""
+    original = _handoffs.tell
+
+    def tells(state: OrderState, *words: object, **more: object) -> None:
+        original(state, *words, **more)  # type: ignore[arg-type]
+        original(state, *words, **more)  # type: ignore[arg-type]
+
+    patch.setattr(_handoffs, "tell", tells)
+
+
 PLANTED: tuple[tuple[Plant, frozenset[str]], ...] = (
     (no_dedupe_across_histories, frozenset({"A2", "I8"})),
     (timer_by_the_wall_clock, frozenset({"D1", "I12", "R1"})),
@@ -143,6 +159,8 @@ PLANTED: tuple[tuple[Plant, frozenset[str]], ...] = (
     (revision_not_in_the_key, frozenset({"I5", "I4"})),
     (confirmation_before_receipt, frozenset({"I1"})),
     (burst_after_an_outage, frozenset({"I3"})),
+    (offer_told_and_not_stored, frozenset({"H2"})),
+    (offered_word_by_word, frozenset({"H3"})),
 )
 
 

@@ -83,9 +83,12 @@ class Watch:
         booked = {revision: at for revision, (at, _) in self._world.erp.booked.items()}
         _check("I1", must.i1_no_confirmation_before_its_receipt(news, booked))
         _check("I4", must.i4_one_acceptance_a_key(accepted))
+        offered = {revision: row.content_hash for revision, row in self._world.ledger.handoffs.items()}
         for message in news:
             _check("P1", must.p1_no_promise(message))
             _check("C1", must.c1_nothing_after_the_end(message, self.ended_at))
+            _check("H1", must.h1_no_work_of_what_has_ended(message, self.ended_at))
+            _check("H2", must.h2_told_of_what_is_offered(message, offered))
             stored = self._world.ledger.revisions.get(message.key.revision)
             if message.kind is Kind.CONFIRMATION and stored is not None:
                 _check("I18", must.i18_amounts_are_the_orders(stored.order, message.facts.answers))
@@ -96,6 +99,7 @@ class Watch:
         if len(acks) != self._said:
             self._said = len(acks)
             _check("I2", must.i2_said_once(acks, self._again))
+            _check("H3", must.h3_told_once(acks))
             _check("I3", must.i3_updates_apart(acks, levels(state).update_every, self._again))
             _check("I10", must.i10_decided_in_order(acks, self._again))
             decision = self._plan.decision

@@ -49,7 +49,7 @@ async def pay(story: Story, status: PaymentStatus, id: str) -> None:
 
 def last_word(story: Story) -> ForTeam:
     found = [t.request.facts.for_team for t in story.script.told if t.request.facts.for_team]
-    assert found[-1]
+    assert found[-1] is not None
     return found[-1]
 
 
@@ -197,6 +197,7 @@ async def test_an_order_called_off_with_a_change_in_review_is_taken_back_from_th
     await story.settle()
     assert story.script.to_team() == ["offered 1 ops-1", "stopped 1 grace", "withdrawn 1 grace"]
     assert story.script.kinds().count("cancellation") == 1
+    assert {str(d.kind) for d in story.script.told[-1].request.dispatches} == {"cancellation", "alert"}
 
 
 async def test_a_change_that_a_reviewer_rejects_takes_the_work_back(world: World) -> None:
