@@ -116,11 +116,19 @@ class Outages:
         self._waking[erp] = task
         task.add_done_callback(lambda _: self._waking.pop(erp, None))
 
+    async def _goes_on(self, erp: str) -> bool:
+        """Whether it is still there. A hiccup is waited out, or those that are left would sleep for minutes."""
+        for _ in range(round(AWAY_FROM.total_seconds())):
+            if erp not in self._silent or erp in self._expected:
+                break
+            await asyncio.sleep(1)
+        return erp not in self._silent and erp not in self._expected
+
     async def _wake(self, erp: str) -> None:
         woken = 0
         try:
             for one in await self._ledger.awaited(erp, self._now() - REACH, limit=AT_MOST):
-                if erp in self._silent or erp in self._expected:
+                if not await self._goes_on(erp):
                     break  # away again: they come by themselves, or are woken by the next return
                 if await self._try_now(one.ref, names.SUBMIT_TO_ERP):
                     woken += 1

@@ -125,3 +125,21 @@ async def test_an_answer_that_says_no_is_an_answer(world: World) -> None:
     erp.submitting = failing(Refused("closed for stocktaking"))
     assert await submit(at, "1") is ErpAnswer.REFUSED
     assert await settled(woken, 1) == ["1"]
+
+
+async def test_a_hiccup_while_they_are_woken_is_waited_out_and_the_others_are_woken_too(world: World) -> None:
+    erp = await waiting(world, "1", "2", "3", "4")
+    woken = Woken()
+    at = desk(world, woken)
+    erp.submitting = DOWN
+    await away(at, "1")
+    world.clock.advance(AWAY_FROM)
+    await away(at, "1")
+    erp.submitting = ScriptedErp().submitting
+    await submit(at, "4")
+    await settled(woken, 1)
+    erp.submitting = DOWN
+    await away(at, "2")
+    erp.submitting = ScriptedErp().submitting
+    await submit(at, "3")
+    assert await settled(woken, 4) == ["1", "2", "3", "4"]

@@ -37,7 +37,7 @@ ERP = of_erp("sandbox")
 SENDGRID = "sendgrid_email"
 MINUTE = timedelta(seconds=60)
 AT_ONCE = timedelta(seconds=10)
-"""Two or three seconds where two processors do all of it. Without a mark each waits out its channel's patience: 30 s."""
+"""Two or three seconds where two processors do all of it. Without a mark each waits out its channel's 30 s."""
 
 
 def own_policy(folder: Path) -> Path:
