@@ -56,7 +56,7 @@ class Outages:
         self._marks = Marks(ledger, now, AWAY_FROM)
         self._silent = dict[str, _Silence]()
         self._waking = dict[str, asyncio.Task[None]]()
-        self._expected = dict[str, datetime | None]()
+        self._invited = dict[str, datetime | None]()
         """By ERP: the probe to which somebody has been told to come, as long as it is known to be down."""
 
     @asynccontextmanager
@@ -89,9 +89,9 @@ class Outages:
 
     def _back_in(self, erp: str, probe_at: datetime) -> timedelta:
         """When whoever is turned away comes again: the first of them to the next probe, the others to be woken."""
-        if self._expected.get(erp) == probe_at:
+        if self._invited.get(erp) == probe_at:
             return PAUSED_FOR
-        self._expected[erp] = probe_at
+        self._invited[erp] = probe_at
         return max(probe_at - self._now(), SOONEST)
 
     def _learn(self, erp: str, tried: Tried) -> None:
@@ -99,7 +99,7 @@ class Outages:
             self._answered(erp, lifted=tried.lifted)
         elif tried.down_until:
             self._silent.pop(erp, None)
-            self._expected.setdefault(erp, None)
+            self._invited.setdefault(erp, None)
         elif tried.ended:
             now = self._now()
             self._silent.setdefault(erp, _Silence(now, now)).until = now
@@ -107,7 +107,7 @@ class Outages:
     def _answered(self, erp: str, *, lifted: bool) -> None:
         """The first answer after an outage wakes those that wait."""
         silence = self._silent.pop(erp, None)
-        self._expected.pop(erp, None)
+        self._invited.pop(erp, None)
         away = silence is not None and silence.until - silence.since >= AWAY_FROM
         if erp in self._waking or not (away or lifted):
             return
@@ -119,10 +119,10 @@ class Outages:
     async def _goes_on(self, erp: str) -> bool:
         """Whether it is still there. A hiccup is waited out, or those that are left would sleep for minutes."""
         for _ in range(round(AWAY_FROM.total_seconds())):
-            if erp not in self._silent or erp in self._expected:
+            if erp not in self._silent or erp in self._invited:
                 break
             await asyncio.sleep(1)
-        return erp not in self._silent and erp not in self._expected
+        return erp not in self._silent and erp not in self._invited
 
     async def _wake(self, erp: str) -> None:
         woken = 0

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities._marks import Tried
 from activities.sending import Sender
 from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
 from orderack.errors import InDoubt, Unavailable
@@ -55,7 +56,7 @@ def resend_on_read_timeout() -> Iterator[None]:
     """No answer is taken for "not sent"."""
     usual = Sender._send
 
-    async def send(self: Sender, channel: Channel, message: Message, doubtful: bool) -> SendOutcome:
+    async def send(self: Sender, channel: Channel, message: Message, doubtful: bool, tried: Tried) -> SendOutcome:
         async def plainly(message: Message) -> Sent:
             try:
                 return await sending(message)
@@ -64,7 +65,7 @@ def resend_on_read_timeout() -> Iterator[None]:
 
         sending = channel.send
         with patch.object(channel, "send", plainly):
-            return await usual(self, channel, message, doubtful)
+            return await usual(self, channel, message, doubtful, tried)
 
     with patch.object(Sender, "_send", send):
         yield
