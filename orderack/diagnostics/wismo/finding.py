@@ -69,7 +69,7 @@ def mentioned(text: str) -> Iterator[Mention]:
     """Every word with a digit in it that stands by itself."""
     for found in _TOKEN.finditer(text):
         word, before, after = found.group(), text[max(0, found.start() - 40) : found.start()], text[found.end() :][:8]
-        if not any(character.isdigit() for character in word) or before.endswith("@"):
+        if not any(character.isdigit() for character in word) or before.endswith("@") or after.startswith("@"):
             continue
         if word.isdigit() and _other_number(before, after):
             continue

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LINE, ASKED, GAP = "#d9dfe6", "#0b57d0", "#b45309"
 LABEL = "By day: orders asked about per 100, and the time to the ERP receipt; the table below has the figures"
+_TICKS = (0.1, 1, 10, 30, 60, 300, 900, 3_600, 14_400, 43_200, 86_400, 604_800)
+"""Seconds."""
 _STYLE = files("orderack.diagnostics.gap").joinpath("templates/gap.mplstyle")
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -62,7 +64,7 @@ def _rates(axes: "Axes", days: Sequence[DayFigures]) -> None:
 
 
 def _gaps(axes: "Axes", days: Sequence[DayFigures]) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     known = [(day, day.gap.receipt_p50, day.gap.receipt_p95) for day in days if day.gap.receipt_p95]
     at = _noons([day for day, _, _ in known])
@@ -70,7 +72,9 @@ def _gaps(axes: "Axes", days: Sequence[DayFigures]) -> None:
     axes.plot(at, [max(middle or 0, 0.1) for _, middle, _ in known], "--", color=GAP, linewidth=1)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(float(value))))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if low <= tick <= high]))
     axes.set_ylabel("to the ERP receipt:\np95, and p50 dashed")
     _plain(axes)
 
