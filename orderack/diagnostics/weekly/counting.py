@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from orderack.contracts.journal import ClockName, Event
@@ -35,19 +36,37 @@ ASKED = "ask"
 """The review's verdict that asks the buyer and decides nothing."""
 
 
-def count(week: Week, zone: tzinfo, settled: timedelta, lives: Lives) -> WeekFigures:
-    """The week's figures."""
+@dataclass(frozen=True)
+class Looked:
+    """A week's orders as they stood so long after its end."""
+
+    week: Week
+    zone: tzinfo
+    by: datetime
+    orders: Sequence[Seen]
+    shadow: int
+    without_content: int
+
+
+def look(week: Week, zone: tzinfo, settled: timedelta, lives: Lives) -> Looked:
+    """See `Looked`."""
     by = known_by(week, zone, settled)
     orders = [seen(order, by) for order in lives.orders]
+    return Looked(week, zone, by, orders, lives.shadow, lives.without_content)
+
+
+def count(looked: Looked) -> WeekFigures:
+    """The week's figures."""
+    week, zone, orders = looked.week, looked.zone, looked.orders
     return WeekFigures(
         week=str(week),
         monday=week.monday,
         since=week.begins(zone),
         until=week.ends(zone),
-        known_by=by,
+        known_by=looked.by,
         orders=len(orders),
-        shadow=lives.shadow,
-        without_content=lives.without_content,
+        shadow=looked.shadow,
+        without_content=looked.without_content,
         told=_told(orders),
         held=_share((_said(one, Kind.HOLDING) for one in orders), len(orders)),
         receipts=_receipts(orders),

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from orderack.diagnostics.weekly.comparing import RULE, lines, sentences
-from orderack.diagnostics.weekly.counting import count
+from orderack.diagnostics.weekly.counting import Looked, count, look
 from orderack.diagnostics.weekly.customers import by_customer, least_reliable, of_customer, shown_id
 from orderack.diagnostics.weekly.figures import CustomerWeek, StoreReport, WeekFigures, Weekly
-from orderack.diagnostics.weekly.seeing import seen
-from orderack.diagnostics.weekly.weeks import Week, known_by, settled
+from orderack.diagnostics.weekly.weeks import Week, settled
 from orderack.domain.reachability import ReachReport
 from orderack.ledger.reliability import Cohort
 from orderack.ports.reliability import Lives
@@ -62,21 +61,19 @@ def _settled(asked: Asked, zone: tzinfo) -> timedelta:
 
 
 async def _store(ledger: Reads, asked: Asked, store: str, zone: tzinfo) -> StoreReport:
-    weeks, after = list[WeekFigures](), _settled(asked, zone)
-    of_one = list[CustomerWeek]()
-    lives = Lives(orders=[], shadow=0, without_content=0)
+    weeks, of_one = list[WeekFigures](), list[CustomerWeek]()
     for back in range(max(asked.weeks, LEAST) - 1, -1, -1):
         week = asked.week.before(back)
         asked.said(f"{store}: reading {week} …")
         lives = await ledger.lives(Cohort(store, week.begins(zone), week.ends(zone)))
-        weeks.append(count(week, zone, after, lives))
+        looked = look(week, zone, _settled(asked, zone), lives)
+        weeks.append(count(looked))
         if asked.customer is not None:
-            mine = [seen(one, known_by(week, zone, after)) for one in lives.orders if one.customer_id == asked.customer]
+            mine = [one for one in looked.orders if one.order.customer_id == asked.customer]
             of_one.append(of_customer(str(week), asked.customer, mine))
-    by = known_by(asked.week, zone, after)
     asked.said(f"{store}: how buyers were reached …")
-    reach = await ledger.reach_report(asked.week.begins(zone), asked.week.ends(zone), by, store)
-    return _reported(store, zone, weeks, of_one, lives, by).model_copy(update={"reach": _shown(reach)})
+    reach = await ledger.reach_report(weeks[-1].since, weeks[-1].until, weeks[-1].known_by, store)
+    return _reported(store, weeks, looked, _shown(reach), of_one)
 
 
 def _shown(reach: ReachReport) -> ReachReport:
@@ -88,25 +85,20 @@ def _shown(reach: ReachReport) -> ReachReport:
 
 
 def _reported(
-    store: str,
-    zone: tzinfo,
-    weeks: Sequence[WeekFigures],
-    of_one: Sequence[CustomerWeek],
-    lives: Lives,
-    by: datetime,
+    store: str, weeks: Sequence[WeekFigures], last: Looked, reach: ReachReport, of_one: Sequence[CustomerWeek]
 ) -> StoreReport:
-    """`lives`: the last week's."""
+    """`last`: the week of the report."""
     found = tuple(lines(weeks[-1], weeks[-2]))
-    orders = [seen(one, by) for one in lives.orders]
-    customers = by_customer(orders)
+    customers = by_customer(last.orders)
     return StoreReport(
         store=store,
-        time_zone=str(zone),
+        time_zone=str(last.zone),
         weeks=tuple(weeks),
         lines=found,
         sentences=tuple(sentences(weeks[-1], found)),
         customers=len(customers),
-        of_nobody=len(orders) - sum(map(len, customers.values())),
+        of_nobody=len(last.orders) - sum(map(len, customers.values())),
         worst=least_reliable(customers),
+        reach=reach,
         customer=tuple(of_one),
     )

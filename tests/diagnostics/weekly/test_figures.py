@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 
-from orderack.diagnostics.weekly.counting import GRADES, count
+from orderack.diagnostics.weekly.counting import GRADES, count, look
 from orderack.diagnostics.weekly.figures import WeekFigures
 from orderack.diagnostics.weekly.promises import PROMISES
 from orderack.diagnostics.weekly.weeks import Week, parse_week
@@ -24,7 +24,7 @@ STORE = "north"
 
 async def counted(ledger: SqlLedger, week: Week = WEEK, settled: timedelta = SETTLED) -> WeekFigures:
     lives = await ledger.lives(Cohort(STORE, week.begins(BERLIN), week.ends(BERLIN)))
-    return count(week, BERLIN, settled, lives)
+    return count(look(week, BERLIN, settled, lives))
 
 
 @pytest_asyncio.fixture

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orderack.contracts.journal import ClockName, Event
-from orderack.diagnostics.weekly.counting import count
+from orderack.diagnostics.weekly.counting import count, look
 from orderack.diagnostics.weekly.customers import by_customer, figures, least_reliable
 from orderack.diagnostics.weekly.figures import WeekFigures
 from orderack.diagnostics.weekly.seeing import Seen, seen
@@ -37,7 +37,7 @@ async def read(ledger: SqlLedger, *lives: Life) -> Lives:
 
 
 async def counted(ledger: SqlLedger, *lives: Life) -> WeekFigures:
-    return count(WEEK, BERLIN, SETTLED, await read(ledger, *lives))
+    return count(look(WEEK, BERLIN, SETTLED, await read(ledger, *lives)))
 
 
 async def customers(ledger: SqlLedger, *lives: Life) -> dict[str, list[Seen]]:
