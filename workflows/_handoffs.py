@@ -133,7 +133,7 @@ def tell(
 def for_team(state: OrderState, word: TeamWord, handoff: Handoff) -> ForTeam:
     match word:
         case TeamWord.OFFERED | TeamWord.STOPPED:
-            waits = work_gate(state)
+            waits = work_gate(state)[: 1 if handoff.frozen else None]  # a change: of all else nothing is known yet
         case TeamWord.WITHDRAWN:
             waits = (GONE.get(state.stage, "another team has it now"),)
         case TeamWord.MAY_BEGIN:

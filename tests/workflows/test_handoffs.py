@@ -100,7 +100,7 @@ async def test_whoever_has_it_in_hand_is_stopped_before_the_change_is_even_booke
     assert (await accept(story, "grace")).accepted
     await change(story, 5, "h1")
     assert story.script.to_team() == ["offered 1 ops-1", "stopped 1 grace"]
-    assert last_word(story).waits[0] == "a change is being decided"
+    assert last_word(story).waits == ("a change is being decided",)
     await booked(story, 2)
     told = story.script.told[-1].request
     assert story.script.to_team()[-1] == "offered 2 grace"
