@@ -15,11 +15,13 @@ from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.order import Address, Customer, Line, OrderRef
 from orderack.gateway.board.feed import Feed
 from orderack.gateway.board.pages import _changes
-from orderack.ports import BoardRecord
+from orderack.ports import BoardRecord, Pause
+from orderack.ports.channel_book import of_erp
 from orderack.temporal.open_orders import OpenOrder
 from tests.gateway.board.board_world import ADA, BOSS, Browser, World, visit_of, words
 from tests.gateway.page_world import stored
 from tests.gateway.test_intake import take_away
+from tests.ledger import samples
 from tests.temporal.server import now
 from tests.workflows.orders import an_order
 
@@ -56,6 +58,18 @@ async def test_escalations_stand_with_their_owner(desk: World) -> None:
     desk.orders.lists.append(row)
     page = words(await (await desk.logged_in()).get("/board"))
     assert "77 grace in 30 min" in page
+
+
+async def test_an_erp_that_is_marked_down_says_since_when_and_why_and_that_it_is_tried(desk: World) -> None:
+    order = an_order("9", now())
+    submitted = Entry(seq=1, at=now(), event=Event.SUBMITTED_TO_ERP, revision=1, note="main")
+    journal = Journal(ref=order.ref, stage=Stage.AWAITING_ERP, revision=1, entries=(submitted,))
+    await desk.gateway.ledger.save_revision(samples.stored(order), "f", journal)
+    why = "no answer to 5 attempts of 3 orders within 20 s"
+    mark = Pause(channel=of_erp("main"), at=now(), by="orderack", reason=why, probe_at=now())
+    await desk.gateway.ledger.pause(mark)
+    page = words(await (await desk.logged_in()).get("/board"))
+    assert f"main marked down since just now: {why}; one at a time is tried" in page
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
