@@ -199,9 +199,7 @@ async def storm_with_marks(rig: Rig, count: int, seconds: float) -> int:
     taken = await submitted(rig, made.at)
     ages = sorted((ref for _, ref in taken), key=lambda ref: ref.rpartition("-")[2])  # both stores' numbers run on
     in_turn = in_order([ages.index(ref) for _, ref in taken], COME_BY_THEMSELVES)
-    print(
-        f"{count} orders, down {seconds} s: called {called} times ({before} before the mark), all confirmed {took} after"
-    )
+    print(f"{count} orders, {seconds} s: called {called} times ({before} before the mark), all confirmed {took} after")
     print(f"the oldest first: {in_turn:.3f}")
     assert in_turn > 0.95
     times = [at for at, _ in taken]
