@@ -21,9 +21,10 @@ YOUNG = timedelta(days=30)
 SLACK = timedelta(minutes=5)
 """By which a helpdesk's clock may be behind ours: a ticket is not about an order placed after it."""
 SURE = 6
-"""Characters of a number that is believed wherever it stands; a shorter one needs a word for "order" before it.
+"""Characters of a number that is believed wherever it stands; a shorter one needs a word for "order" before it, or a
+line of its own.
 
-Years, prices without cents, house numbers and numbers of days are shorter.
+Years, postcodes, prices without cents and numbers of days are shorter.
 """
 
 _TOKEN = re.compile(r"[^\W_](?:[\w./#-]*\w)?")
@@ -73,8 +74,9 @@ def mentioned(text: str) -> Iterator[Mention]:
             continue
         if word.isdigit() and _other_number(before, after):
             continue
+        alone = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip() == word
         spellings = {word, word.upper(), f"#{word}", *word.split("/")[-1:]}
-        yield Mention(frozenset(spellings), sure=len(word) >= SURE or bool(_BEFORE.search(before)))
+        yield Mention(frozenset(spellings), sure=alone or len(word) >= SURE or bool(_BEFORE.search(before)))
 
 
 def _other_number(before: str, after: str) -> bool:

@@ -87,6 +87,8 @@ async def test_a_short_number_anywhere_else_counts_only_for_the_buyer_of_that_or
     assert number(await found(of, "I moved here in 2026")) is None
     assert number(await found(of, "It is 2026, I think", ADA)) == "2026"
     assert number(await found(of, "waiting for 77 days", ADA)) == "2026", "by the address, not by the days"
+    assert number(await found(of, "Hello\n 2026 \nthanks")) == "2026", "it has a line of its own"
+    assert number(await found(of, "D-2026 Berlin")) is None
 
 
 async def test_letters_and_hyphens_are_part_of_a_number_in_either_case() -> None:
