@@ -90,6 +90,7 @@ class Acknowledge:
         results = await _whole(
             asyncio.gather(*(one(request, stored, previous, dispatch) for dispatch in request.dispatches))
         )
+        results = _let_go(stored, list(zip(request.dispatches, results, strict=True)))
         waits = [result for result in results if isinstance(result, Unavailable)]
         if waits:
             raise Unavailable(str(waits[0]), _come_back(waits))
@@ -238,6 +239,28 @@ def _is_last(stored: StoredRevision, dispatch: Dispatch) -> bool:
     """Whether no channel comes after this one. Where that is not known it is so: rather late than not at all."""
     legs = [leg for leg in _legs(stored, dispatch) if dispatch.channel in leg.channels]
     return not legs or any(leg.channels[-1] == dispatch.channel for leg in legs)
+
+
+Result = SendOutcome | Unavailable
+NOT_OUT = frozenset({SendState.REJECTED, SendState.UNAVAILABLE})
+
+
+def _let_go(stored: StoredRevision, ended: Sequence[tuple[Dispatch, Result]]) -> list[Result]:
+    """What is held back waits no longer where its message has gone, or goes on, by another leg: the order would not
+    hear of that before its channel is up again."""
+    return [
+        SendOutcome(channel=dispatch.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
+        if isinstance(result, Held) and any(_gets_on(stored, dispatch, *other) for other in ended)
+        else result
+        for dispatch, result in ended
+    ]
+
+
+def _gets_on(stored: StoredRevision, held: Dispatch, other: Dispatch, result: Result) -> bool:
+    """Whether this is another leg of the same message, and went out or has a channel left."""
+    if (other.kind, other.n) != (held.kind, held.n) or not isinstance(result, SendOutcome):
+        return False
+    return result.state not in NOT_OUT or not _is_last(stored, other)
 
 
 def _legs(stored: StoredRevision, dispatch: Dispatch) -> Sequence[Leg]:

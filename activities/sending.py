@@ -70,7 +70,7 @@ class NotYet(Unavailable):
 
 
 class Held(NotYet):
-    """Its channel is paused or marked down, and there is no other: it waits, however long that takes."""
+    """Its channel is paused or marked down, and no other comes after it: it waits, however long that takes."""
 
 
 class Sender:

@@ -24,7 +24,18 @@ from orderack.domain.order import OrderRef
 from orderack.errors import InDoubt, Misconfigured, Refused, Unavailable
 from orderack.ports import Pause
 from orderack.ports.channel_book import of_erp
-from tests.activities.fakes import ACCEPTED, DOWN, LOST, REFUSED, THROTTLED, EchoChannel, KeyChannel, Step, failing
+from tests.activities.fakes import (
+    ACCEPTED,
+    DOWN,
+    LOST,
+    REFUSED,
+    THROTTLED,
+    EchoChannel,
+    KeyChannel,
+    NoneChannel,
+    Step,
+    failing,
+)
 from tests.activities.fakes import ScriptedErp as Erp
 from tests.activities.world import NOW, World, request
 from tests.ledger.samples import REF, journal, order
@@ -391,6 +402,30 @@ async def test_a_message_without_a_fallback_waits_out_mark_and_pause_and_goes_on
         assert isinstance(outcome, SendOutcome)
         assert outcome.state is SendState.ACCEPTED
     assert len(channel.taken) == 1
+
+
+async def test_a_message_that_goes_by_another_leg_waits_for_none_that_is_held(busy: World) -> None:
+    """The order would not hear that its buyer was told before the channel is up again."""
+    fine = busy.with_channel(NoneChannel())
+    busy.with_channel(KeyChannel())
+    ref = await busy.save(order("98"), ["key"], ["none"])
+    await busy.ledger.pause(Pause(channel="key", at=busy.clock(), by="ann"))
+    held, told = (await busy.run(request("key", "none", ref=ref))).outcomes
+    assert (held.state, held.reason, told.state) == (SendState.UNAVAILABLE, Reason.PAUSED, SendState.ACCEPTED)
+    assert len(fine.taken) == 1
+
+
+async def test_a_leg_that_said_no_and_has_another_channel_is_not_kept_from_it(busy: World) -> None:
+    refusing = busy.with_channel(NoneChannel(REFUSED, REFUSED))
+    busy.with_channel(KeyChannel())
+    await busy.ledger.pause(Pause(channel="key", at=busy.clock(), by="ann"))
+    goes_on = await busy.save(order("97"), ["key"], ["none", "sms"])
+    held, refused = (await busy.run(request("key", "none", ref=goes_on))).outcomes
+    assert (held.reason, refused.state) == (Reason.PAUSED, SendState.REJECTED)
+    ends = await busy.save(order("96"), ["key"], ["none"])
+    with pytest.raises(ApplicationError, match="no other channel"):
+        await busy.run(request("key", "none", ref=ends))
+    assert len(refusing.attempts) == 2, "of the two that remain, one waits"
 
 
 async def test_a_probe_that_is_accepted_marks_the_channel_up_and_the_next_go_by_it_again(busy: World) -> None:
