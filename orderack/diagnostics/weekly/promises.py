@@ -39,11 +39,12 @@ def promises(order: OrderLife, by: datetime) -> Iterator[Ended]:
 
 
 def _end(clock: PastClock, by: datetime) -> End:
-    """As it was recorded; broken stays broken, also where it was met later."""
+    """As it was recorded; broken stays broken, also where it was met later. What is past due and has no end is broken:
+    whoever should have recorded it was not there."""
     if clock.breached_at is not None and clock.breached_at < by:
         return End.BROKEN
     if clock.met_at is not None and clock.met_at < by:
         return End.KEPT
     if clock.stopped_at is not None and clock.stopped_at < by:
         return End.FELL_AWAY
-    return End.RUNNING
+    return End.BROKEN if clock.due_at < by else End.RUNNING

@@ -114,7 +114,10 @@ class Brute:
         """Kept and broken."""
         runs = f"SELECT count(*) FROM orders o JOIN deadlines x ON {SAME} WHERE {COHORT} AND x.clock = '{name}'"
         kept = "x.met_at < :by AND (x.breached_at IS NULL OR x.breached_at >= :by)"
-        return await self.number(f"{runs} AND {kept}"), await self.number(f"{runs} AND x.breached_at < :by")
+        late = "x.due_at < :by AND coalesce(x.met_at, :by) >= :by AND coalesce(x.stopped_at, :by) >= :by"
+        return await self.number(f"{runs} AND {kept}"), await self.number(
+            f"{runs} AND (x.breached_at < :by OR ({late}))"
+        )
 
     async def changes(self) -> tuple[int, int, int]:
         """Proposed, acknowledged, confirmed."""

@@ -180,6 +180,14 @@ async def test_a_reassigned_handoff_is_told_from_a_review_and_an_escalation(
     assert (await counted(ledger, made)).handoffs.reassigned == reassigned
 
 
+async def test_a_promise_past_due_of_which_nothing_is_recorded_is_broken(ledger: SqlLedger) -> None:
+    """Its worker was away: the breach is written when it is back, which may be next week."""
+    made, by = life(), known_by(WEEK, BERLIN, SETTLED)
+    made.clock(ClockName.ACKNOWLEDGE, 0, 60, breached=(by - made.trigger_at).total_seconds() + 9)
+    of = await customers(ledger, made)
+    assert [one.what for one in figures("C-1", of["C-1"]).wrong] == ["told late"]
+
+
 async def test_what_comes_after_the_week_has_settled_is_not_counted(ledger: SqlLedger) -> None:
     by = known_by(WEEK, BERLIN, SETTLED)
     made = life(at=by - timedelta(days=4))
