@@ -286,6 +286,21 @@ async def test_flapping_is_no_more_than_a_change_in_twenty_five_seconds(desk: De
     assert 4 <= changes <= 2 * 300 / 25
 
 
+async def test_what_a_worker_saw_before_a_mark_counts_for_nothing_after_it(desk: Desk) -> None:
+    marking, other = desk.worker(), desk.worker()
+    desk.erp.submitting = failing(Unavailable("503"))
+    for place in range(4):
+        await desk.submit(other, place)
+    await desk.goes_down(marking)
+    assert isinstance(await desk.submit(other, 5), ApplicationError)
+    desk.world.clock.advance(SOONEST)
+    desk.comes_back()
+    assert await desk.submit(marking, 6) is ErpAnswer.SUBMITTED
+    desk.erp.submitting = failing(Unavailable("503"))
+    assert isinstance(await desk.submit(other, 7), ApplicationError)
+    assert await desk.mark() is None, "one failure after the return is one"
+
+
 async def test_cancellations_wait_and_probe_as_submissions_do(desk: Desk) -> None:
     outages = desk.outages()
     cancelling = CancelInErp(desk.world.ledger, desk.world.erps, outages, desk.world.clock)
