@@ -8,7 +8,6 @@ import typer
 from orderack.cli.printing import console, plain, print_table
 from orderack.diagnostics.weekly import reaching, words
 from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
-from orderack.diagnostics.weekly.letter import faults
 from orderack.diagnostics.weekly.statistics import Share, Verdict
 
 
@@ -97,7 +96,7 @@ def _customers(store: StoreReport) -> None:
     typer.echo("")
     _say(f"To whom {store.store} was least reliable, of {store.customers} customers:")
     for each in store.worst:
-        _say(f"- {faults(each)}; promises kept: {words.share(each.promises)}")
+        _say(f"- {words.faults(each)}; promises kept: {words.share(each.promises)}")
 
 
 def _reach(store: StoreReport) -> None:

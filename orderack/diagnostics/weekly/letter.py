@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from orderack.diagnostics.weekly import words
-from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
-from orderack.diagnostics.weekly.reaching import suggestions
+from orderack.diagnostics.weekly import reaching, words
+from orderack.diagnostics.weekly.figures import StoreReport, Weekly
 from orderack.diagnostics.weekly.templates_of import TEMPLATES
 from orderack.ports import Rendered
 
@@ -30,7 +29,7 @@ def _text(report: Weekly) -> Iterator[str]:
         yield ""
         yield from (_line(line.title, line.now, line.before, line.said) for line in store.lines)
         yield from _customers(store)
-        yield from (f"- {said}" for said in suggestions(store.reach))
+        yield from _reach(store)
         if store.week.shadow:
             yield f"Left out: {store.week.shadow} orders of the shadow run."
     if report.wismo is not None:
@@ -50,10 +49,12 @@ def _customers(store: StoreReport) -> Iterator[str]:
     if store.worst:
         yield ""
         yield f"To whom {store.store} was least reliable, of {store.customers} customers:"
-        yield from (f"- {faults(one)}" for one in store.worst[:NAMED])
+        yield from (f"- {words.faults(one)}" for one in store.worst[:NAMED])
 
 
-def faults(one: CustomerFigures) -> str:
-    """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
-    wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
-    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {one.orders} orders: {wrong}"
+def _reach(store: StoreReport) -> Iterator[str]:
+    if store.reach.customers:
+        yield ""
+        yield f"How buyers of {store.store} were reached:"
+        yield from (f"- {reaching.said(one)}" for one in store.reach.channels)
+        yield from (f"- {said}" for said in reaching.suggestions(store.reach))

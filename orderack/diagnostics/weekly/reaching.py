@@ -17,6 +17,13 @@ def row(one: ChannelFigures) -> tuple[str, ...]:
     return (one.channel, str(one.messages), *shares, within)
 
 
+def said(one: ChannelFigures) -> str:
+    """The same in a line: `smtp_email: 12 messages, delivered 83.3 % (10/12), …`."""
+    name, messages, delivered, read, affirmed, within = row(one)
+    soon = "" if one.affirmed_after is None else f", half of those within {within}"
+    return f"{name}: {messages} messages, delivered {delivered}, read {read}, affirmed {affirmed}{soon}"
+
+
 def suggestions(reach: ReachReport) -> Iterator[str]:
     """How many customers would be reached better otherwise, and the clearest of them."""
     if not reach.customers:

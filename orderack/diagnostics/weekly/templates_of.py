@@ -18,4 +18,10 @@ TEMPLATES.filters |= {
     "span": words.span,
     "verdict": words.verdict_word,
 }
-TEMPLATES.globals |= {"reach_columns": reaching.COLUMNS, "reach_row": reaching.row, "suggestions": reaching.suggestions}
+TEMPLATES.globals |= {
+    "reach_columns": reaching.COLUMNS,
+    "reach_row": reaching.row,
+    "reach_words": reaching.said,
+    "suggestions": reaching.suggestions,
+    "faults": words.faults,
+}

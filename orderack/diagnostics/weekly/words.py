@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from orderack.diagnostics.weekly.figures import CustomerFigures
 from orderack.diagnostics.weekly.statistics import Share, Verdict
 
 VERDICTS = {
@@ -81,3 +82,9 @@ def span(monday: date) -> str:
     if monday.year != sunday.year:
         begin = f"{monday:%d %b %Y}"
     return f"{begin.lstrip('0')} to {f'{sunday:%d %b %Y}'.lstrip('0')}"
+
+
+def faults(one: CustomerFigures) -> str:
+    """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
+    wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
+    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {one.orders} orders: {wrong}"
