@@ -1,5 +1,7 @@
 """The team is told of the work that it is handed, and when it must stop: each word once, and none that is not so."""
 
+from temporalio.api.enums.v1 import EventType
+
 from orderack.contracts.activities import ForTeam, TeamWord
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.contracts.updates import (
@@ -244,6 +246,9 @@ async def test_a_word_that_could_not_go_out_is_overtaken_by_the_next_and_the_han
     await claim(story, "grace")
     await change(story, 5, "h1")
     await booked(story, 2)
+    history = [event async for event in story.handle.fetch_history_events()]
+    stopped = [e for e in history if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED]
+    assert len(stopped) == 2, "what is overtaken is given up in the very step: the first offer, and then the stop"
     away.clear()
     await story.sleep(HOUR)
     assert story.script.to_team()[0] == "offered 2 grace"
@@ -278,6 +283,7 @@ async def test_a_shadow_orders_team_hears_nothing(world: World) -> None:
     await story.settle()
     told = [e for e in story.script.entries.values() if e.event is Event.KEPT]
     assert not [e for e in told if e.note.startswith("alert")]
+    assert len(story.script.handoffs) == 1, "it is kept, as in silence"
     assert story.script.to_team() == []
 
 
