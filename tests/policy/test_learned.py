@@ -73,6 +73,8 @@ def test_nothing_of_the_decision_changes_otherwise(load: Load, mode: str) -> Non
     policy = load(learning(mode))
     assert decide(policy, order(), (), around()) == decide(policy, order(), (), around(None))
     assert legs(decide(policy, order(), (), around())) == [("mail", "sms", "page")]
+    told = assess_order(policy, order(), 1, Findings(now=NOW), around()).explanation.lesson
+    assert (told is None) == (mode == "off")
 
 
 def test_a_suggestion_stands_in_the_explanation(load: Load) -> None:
