@@ -149,7 +149,7 @@ async def test_one_probe_at_a_time_is_let_through_whoever_comes(desk: Desk) -> N
         assert mark.probe_at is not None
         desk.world.clock.at = mark.probe_at
         running = [asyncio.create_task(desk.submit(worker, 5 + place)) for place, worker in enumerate(workers)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(task.done() for task in running) < len(running) - 1:  # noqa: ASYNC110 (tasks of their own)
                 await asyncio.sleep(0.01)
         assert began == 1
@@ -299,6 +299,17 @@ async def test_what_a_worker_saw_before_a_mark_counts_for_nothing_after_it(desk:
     desk.erp.submitting = failing(Unavailable("503"))
     assert isinstance(await desk.submit(other, 7), ApplicationError)
     assert await desk.mark() is None, "one failure after the return is one"
+
+
+async def test_what_made_a_mark_does_not_make_another_when_somebody_else_has_lifted_it(desk: Desk) -> None:
+    marking, other = desk.worker(), desk.worker()
+    await desk.goes_down(marking)
+    desk.world.clock.advance(SOONEST)
+    desk.comes_back()
+    assert await desk.submit(other, 6) is ErpAnswer.SUBMITTED
+    desk.erp.submitting = failing(Unavailable("503"))
+    assert isinstance(await desk.submit(marking, 7), ApplicationError)
+    assert await desk.mark() is None
 
 
 async def test_cancellations_wait_and_probe_as_submissions_do(desk: Desk) -> None:
