@@ -34,7 +34,8 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
 def _store(store: StoreReport) -> None:
     week = store.week
     whose = f"; customer {store.customer[0].figures.customer}, week by week" if store.customer else ""
-    _say(f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {week.orders} orders{whose}")
+    orders = words.many(week.orders, "order")
+    _say(f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {orders}{whose}")
     if store.customer:
         return _one_customer(store)
     for sentence in store.sentences:
@@ -94,7 +95,7 @@ def _customers(store: StoreReport) -> None:
     if not store.worst:
         return
     typer.echo("")
-    _say(f"To whom {store.store} was least reliable, of {store.customers} customers:")
+    _say(f"To whom {store.store} was least reliable, of {words.many(store.customers, 'customer')}:")
     for each in store.worst:
         _say(f"- {words.faults(each)}; promises kept: {words.share(each.promises)}")
 

@@ -108,8 +108,8 @@ async def test_json_is_the_whole_report_with_the_verdicts(desk: Terminal) -> Non
     assert [week["week"] for week in store["weeks"]] == ["2025-W08", "2025-W09", "2025-W10"]
     assert f"demo/{EARLY}" in store["weeks"][-1]["confirmed"]["before_receipt"]
     before = next(line for line in store["lines"] if line["key"] == "before_receipt")
-    assert (before["verdict"], before["why"]) == ("worse", "one is too many")
-    assert {line["verdict"] for line in store["lines"]} <= {"better", "worse", "no_verdict", None}
+    assert before["verdict"] == "fault"
+    assert {line["verdict"] for line in store["lines"]} <= {"better", "worse", "fault", "no_verdict", None}
     assert found["settled_hours"] == 48
 
 

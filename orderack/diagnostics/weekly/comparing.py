@@ -168,8 +168,7 @@ def _before_receipt(now: WeekFigures, before: WeekFigures) -> Line:
         now=str(mine),
         before=str(other),
         said=words.amount(mine, other),
-        verdict=Verdict.WORSE if mine else None,
-        why="one is too many" if mine else "",
+        verdict=Verdict.FAULT if mine else None,
     )
 
 
@@ -177,8 +176,8 @@ def sentences(now: WeekFigures, found: tuple[Line, ...]) -> Iterator[str]:
     """What matters most: what must not be, what got worse, what got better, and what is left out."""
     early = now.confirmed.before_receipt
     if early:
-        verb = "order was" if len(early) == 1 else "orders were"
-        yield f"{len(early)} {verb} confirmed before the ERP had booked it: {words.names(early)}."
+        orders = words.many(len(early), "order")
+        yield f"{orders} confirmed before the ERP had booked it, which must not be: {words.names(early)}."
     if not now.orders:
         yield "There were no orders in this week."
         return
@@ -189,8 +188,8 @@ def sentences(now: WeekFigures, found: tuple[Line, ...]) -> Iterator[str]:
     if kept.value is not None:
         yield f"{kept.hits} of {kept.of} promised clocks were kept ({words.percent(kept.value)})."
     for wanted in (Verdict.WORSE, Verdict.BETTER):
-        named = [f"{one.title}: {one.now}, {one.said}" for one in found if one.verdict is wanted and not one.why]
+        named = [f"{one.title}: {one.now}, {one.said}" for one in found if one.verdict is wanted]
         if named:
             yield f"{words.verdict_word(wanted).capitalize()} than the week before: {'; '.join(named)}."
-    if not any(one.verdict in (Verdict.WORSE, Verdict.BETTER) and not one.why for one in found):
+    if not any(one.verdict in (Verdict.WORSE, Verdict.BETTER) for one in found):
         yield "Nothing differs from the week before by more than chance could make it."

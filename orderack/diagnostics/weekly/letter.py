@@ -24,7 +24,8 @@ def _text(report: Weekly) -> Iterator[str]:
     yield f"Record of reliability, {report.week}"
     for store in report.stores:
         yield ""
-        yield f"{store.store}: {store.week.orders} orders, {words.span(store.week.monday)} ({store.time_zone})"
+        orders = words.many(store.week.orders, "order")
+        yield f"{store.store}: {orders}, {words.span(store.week.monday)} ({store.time_zone})"
         yield from (f"- {sentence}" for sentence in store.sentences)
         yield ""
         yield from (_line(line.title, line.now, line.before, line.said) for line in store.lines)
@@ -48,7 +49,7 @@ def _line(title: str, now: str, before: str, said: str) -> str:
 def _customers(store: StoreReport) -> Iterator[str]:
     if store.worst:
         yield ""
-        yield f"To whom {store.store} was least reliable, of {store.customers} customers:"
+        yield f"To whom {store.store} was least reliable, of {words.many(store.customers, 'customer')}:"
         yield from (f"- {words.faults(one)}" for one in store.worst[:NAMED])
 
 

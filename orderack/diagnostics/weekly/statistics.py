@@ -92,6 +92,8 @@ class Verdict(StrEnum):
     WORSE = "worse"
     OTHER = "different"
     """For sure another figure, which is neither good nor bad by itself."""
+    FAULT = "fault"
+    """There must be none at all, whatever the week before."""
     NONE = "no_verdict"
     """Chance alone could make this difference, or there are too few orders to tell."""
 

@@ -13,6 +13,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters |= {
     "duration": words.duration,
+    "many": words.many,
     "percent": words.percent,
     "share": words.share,
     "span": words.span,

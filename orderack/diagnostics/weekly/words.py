@@ -10,6 +10,7 @@ VERDICTS = {
     Verdict.BETTER: "better",
     Verdict.WORSE: "worse",
     Verdict.OTHER: "different",
+    Verdict.FAULT: "fault",
     Verdict.NONE: "no verdict",
 }
 
@@ -69,6 +70,11 @@ def amount(now: int, before: int) -> str:
     return f"{abs(difference)} {'more' if difference > 0 else 'fewer'}"
 
 
+def many(count: int, what: str) -> str:
+    """`1 order`, `12 orders`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def names(found: Sequence[str], most: int = 20) -> str:
     """`a, b and 3 more`."""
     said = ", ".join(found[:most])
@@ -87,4 +93,4 @@ def span(monday: date) -> str:
 def faults(one: CustomerFigures) -> str:
     """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
     wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
-    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {one.orders} orders: {wrong}"
+    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {many(one.orders, 'order')}: {wrong}"
