@@ -103,6 +103,8 @@ async def test_two_numbers_or_one_number_in_two_stores_are_settled_by_the_buyers
     both = "100234 or 100235?"
     assert (await found(of, both)).matched is Matched.AMBIGUOUS
     assert number(await found(of, both, "Bob@Example.com ")) == "100235"
+    own = book(("100234", ADA, 1), ("100235", ADA, 1))
+    assert (await found(own, both, ADA)).matched is Matched.AMBIGUOUS
     twice = book(("100234", ADA, 1))
     south = book(("100234", "bob@example.com", 1), store="south")
     twice.orders += south.orders

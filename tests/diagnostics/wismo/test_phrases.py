@@ -45,6 +45,8 @@ def test_a_ticket_that_asks_is_seen_whatever_its_case_accents_and_lines(words: s
         "Où est ma facture ?",
         "¿Dónde está mi factura?",
         "Where is the office? My order is fine.",
+        "Wann ist der Artikel wieder da?",
+        "¿Dónde encuentro mi número de pedido? Gracias, ya recibí mi pedido",
         "Order. Where is it that you are located?",
         "",
         "   …  ",
@@ -90,6 +92,10 @@ def test_the_sentences_are_many_and_of_every_kind() -> None:
     for language in ("en", "de", "fr", "es"):
         for asks in (True, False):
             assert sum(one.asks is asks and one.language == language for one in measured) >= 18
+
+
+def test_the_sentences_that_the_phrases_were_written_with_are_all_judged_rightly() -> None:
+    assert [one.words for one in sentences() if one.tried and (phrase_in(one.words) is not None) != one.asks] == []
 
 
 def test_of_sentences_the_phrases_were_not_written_with_nearly_all_are_judged_rightly() -> None:
