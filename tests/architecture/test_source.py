@@ -16,7 +16,8 @@ LONGER = {"orderack/dispute/verifier.py": 550}
 """It travels in every dispute pack as the one file that a stranger runs, so it cannot be split."""
 
 FLOATS = frozenset(f"orderack/domain/{name}.py" for name in ("intake", "reachability", "reach_words"))
-"""Files in which a float is right: JSON's numbers, before they are decimals; weights and seconds of what is measured."""
+"""Files in which a float is right: JSON's numbers, before they are decimals; weights and seconds of what is
+measured."""
 
 IMPURE = frozenset(
     {
