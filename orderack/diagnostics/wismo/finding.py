@@ -48,7 +48,7 @@ class Judged:
 
 async def find_orders(book: WatchBook, judged: Sequence[Judged]) -> Sequence[Asked]:
     """Each ticket with its order, of whichever store, or with the reason why it has none; one look at the ledger."""
-    mentions = [tuple(mentioned(f"{one.ticket.subject}\n{one.ticket.text[:READ]}")) for one in judged]
+    mentions = [tuple(mentioned(f"{one.ticket.subject[:READ]}\n{one.ticket.text[:READ]}")) for one in judged]
     words = {spelling for each in mentions for mention in each for spelling in mention.spellings}
     emails = {email for one in judged if (email := _address(one.ticket))}
     named = defaultdict[str, list[NamedOrder]](list)

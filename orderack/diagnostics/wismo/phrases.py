@@ -18,7 +18,7 @@ from orderack.domain.value import Value
 from orderack.ports.helpdesk import Ticket
 
 READ = 2_000
-"""Characters of a ticket's first message that are read: who asks says so at the beginning."""
+"""Characters of a ticket's subject, and of its first message, that are read: who asks says so at the beginning."""
 
 _GAPS = {"~": 3, "~~": 8}
 
@@ -52,7 +52,7 @@ def decided_by(ticket: Ticket, tags: Collection[str] = ()) -> str | None:
     own = {tag.casefold() for tag in ticket.tags}
     if named := sorted(tag for tag in tags if tag.casefold() in own):
         return f"tag: {named[0]}"
-    return phrase_in(ticket.subject) or phrase_in(ticket.text[:READ])
+    return phrase_in(ticket.subject[:READ]) or phrase_in(ticket.text[:READ])
 
 
 def phrase_in(text: str) -> str | None:
