@@ -33,8 +33,12 @@ AT_MOST = 2_000
 """Woken by one return. Those after them come by their own back-off, or are woken by the next return."""
 PAUSED_FOR = timedelta(minutes=5)
 """Asked again so often whether an ERP that was paused or marked down still is, by those whom nobody woke."""
-BEHIND = timedelta(seconds=2)
-"""Whoever has probed in vain comes to the next probe so much later than it is due: another order's turn first."""
+BEHIND = timedelta(seconds=10)
+"""One order comes by itself so long after a probe is due, should nobody have lived to wake one for it."""
+OLDEST = 3
+"""The probes go round among so many: one that the ERP never answers for must not keep it marked down."""
+LOOKS = 200
+"""Orders that are looked at for one that waits here: others have been given to the ERP, and wait for its receipt."""
 
 TryNow = Callable[[OrderRef, str], Awaitable[bool]]
 """`orderack.temporal.orders.Orders.try_now`."""
@@ -56,6 +60,7 @@ class Outages:
         self._marks = Marks(ledger, now, AWAY_FROM)
         self._silent = dict[str, _Silence]()
         self._waking = dict[str, asyncio.Task[None]]()
+        self._probing = dict[str, asyncio.Task[None]]()
         self._invited = dict[str, datetime | None]()
         """By ERP: the probe to which somebody has been told to come, as long as it is known to be down."""
 
@@ -88,11 +93,12 @@ class Outages:
         raise Unavailable(f"the ERP {erp} is marked down: {pause.reason}", self._back_in(erp, pause.probe_at))
 
     def _back_in(self, erp: str, probe_at: datetime) -> timedelta:
-        """When whoever is turned away comes again: the first of them to the next probe, the others to be woken."""
+        """When whoever is turned away comes again, if nobody wakes it: the first of them soon after the next probe."""
+        self._see_to_probes(erp)
         if self._invited.get(erp) == probe_at:
             return PAUSED_FOR
         self._invited[erp] = probe_at
-        return max(probe_at - self._now(), SOONEST)
+        return max(probe_at - self._now(), SOONEST) + BEHIND
 
     def _learn(self, erp: str, tried: Tried) -> None:
         if tried.ended is Ended.ANSWERED:
@@ -100,6 +106,7 @@ class Outages:
         elif tried.down_until:
             self._silent.pop(erp, None)
             self._invited.setdefault(erp, None)
+            self._see_to_probes(erp)
         elif tried.ended:
             now = self._now()
             self._silent.setdefault(erp, _Silence(now, now)).until = now
@@ -115,6 +122,33 @@ class Outages:
         task = asyncio.create_task(self._wake(erp), name=f"wake those that wait for {erp}")
         self._waking[erp] = task
         task.add_done_callback(lambda _: self._waking.pop(erp, None))
+
+    def _see_to_probes(self, erp: str) -> None:
+        """From here on, until the mark is gone."""
+        if erp not in self._probing:
+            task = asyncio.create_task(self._wake_for_probes(erp), name=f"wake one for each probe of {erp}")
+            self._probing[erp] = task
+            task.add_done_callback(lambda _: self._probing.pop(erp, None))
+
+    async def _wake_for_probes(self, erp: str) -> None:
+        """Have one of the longest waiting tried whenever a probe is due: it is the first to be booked, too."""
+        turn = 0
+        try:
+            while (mark := (await self._ledger.paused()).get(of_erp(erp))) and mark.probe_at:
+                wait = mark.probe_at - self._now()
+                if wait <= timedelta(0):
+                    await self._wake_one(erp, turn)
+                    turn += 1
+                await asyncio.sleep(min(max(wait.total_seconds(), 1), SOONEST.total_seconds()))
+        except OrderAckError as error:  # whoever is turned away next begins anew
+            log.info("nobody was woken for a probe", erp=erp, why=type(error).__name__)
+
+    async def _wake_one(self, erp: str, turn: int) -> None:
+        waiting = list(await self._ledger.awaited(erp, self._now() - REACH, limit=LOOKS))
+        first = waiting[turn % OLDEST :] + waiting[: turn % OLDEST]
+        for one in first:
+            if await self._try_now(one.ref, names.SUBMIT_TO_ERP):
+                return
 
     async def _goes_on(self, erp: str) -> bool:
         """Whether it is still there. A hiccup is waited out, or those that are left would sleep for minutes."""

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import Outages, SubmitToErp
 from activities._marks import LEASE, ORDERACK, SLOWEST, SOONEST, between_probes
-from activities._outages import AWAY_FROM, PAUSED_FOR
+from activities._outages import AWAY_FROM, BEHIND, PAUSED_FOR
 from activities.acknowledge import Acknowledge
 from activities.cancel_in_erp import CancelInErp
 from activities.sending import AWAY_FROM as CHANNEL_AWAY_FROM
@@ -50,6 +50,8 @@ class Desk:
     world: World
     erp: Erp = field(default_factory=Erp)
     woken: list[str] = field(default_factory=list)
+    sleeping: bool = False
+    """Whether a submission of theirs waits in Temporal."""
 
     def __post_init__(self) -> None:
         self.world.erps["main"] = self.erp
@@ -62,7 +64,7 @@ class Desk:
 
     async def wake(self, ref: OrderRef, activity: str) -> bool:
         self.woken.append(ref.number)
-        return False
+        return self.sleeping
 
     @property
     def asked(self) -> int:
@@ -114,19 +116,31 @@ async def test_an_erp_that_answers_nobody_is_marked_down_with_the_figures(desk: 
         probe_at=desk.world.clock() + SOONEST,
     )
     assert error.next_retry_delay is not None
-    assert SOONEST < error.next_retry_delay < SOONEST + timedelta(seconds=5), "it comes to the probe, behind the others"
+    assert error.next_retry_delay == SOONEST + BEHIND, "should nobody be woken for the probe"
 
 
-async def test_while_it_is_marked_down_nothing_is_tried_and_the_first_to_be_turned_away_comes_to_the_probe(
+async def test_while_it_is_marked_down_nothing_is_tried_and_one_comes_to_the_probe_by_itself(
     desk: Desk,
 ) -> None:
     marking, other = desk.worker(), desk.worker()
     await desk.goes_down(marking)
     asked = desk.asked
     delays = [(await desk.submit(other, number)).next_retry_delay for number in range(5, 9)]  # type: ignore[union-attr]
-    assert delays == [SOONEST, PAUSED_FOR, PAUSED_FOR, PAUSED_FOR]
-    assert (await desk.submit(marking, 9)).next_retry_delay == SOONEST  # type: ignore[union-attr]
+    assert delays == [SOONEST + BEHIND, PAUSED_FOR, PAUSED_FOR, PAUSED_FOR]
+    assert (await desk.submit(marking, 9)).next_retry_delay == SOONEST + BEHIND  # type: ignore[union-attr]
     assert desk.asked == asked
+
+
+async def test_for_each_probe_one_of_the_longest_waiting_is_woken_and_not_the_same_for_ever(desk: Desk) -> None:
+    worker = desk.worker()
+    desk.sleeping = True
+    await desk.goes_down(worker)
+    desk.world.clock.advance(SOONEST)
+    for wanted in (1, 2, 3, 4):
+        async with asyncio.timeout(20):
+            while len(desk.woken) < wanted:  # noqa: ASYNC110 (a task of the activity's own)
+                await asyncio.sleep(0.05)
+    assert desk.woken[:4] == [REF.number, "0", "1", REF.number], "nobody has taken it, and so it is called again"
 
 
 async def test_one_probe_at_a_time_is_let_through_whoever_comes(desk: Desk) -> None:
