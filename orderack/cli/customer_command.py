@@ -10,6 +10,7 @@ from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import cell, console, print_facts, print_json, print_table
 from orderack.cli.session import run, the_ledger
+from orderack.domain.address import reaches
 from orderack.domain.order import Name, Text
 from orderack.domain.reach_words import sentence, span, words_of
 from orderack.domain.reachability import (
@@ -95,7 +96,7 @@ async def _profile(store: str, named: str) -> Profile:
     hint = suggestion(reach)
     return Profile(
         store=store,
-        customer_id=named if by_id.orders or "@" not in named else None,
+        customer_id=None if reaches(named) else named,
         found=reach.orders > 0,
         learns=_learns(store),
         reach=reach,

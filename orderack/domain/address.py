@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+_REACHES = re.compile(r"@|^\s*\+\d")
 _PHONE = re.compile(r"\+?[\d(][\d\s()./-]*")
 
 
@@ -14,6 +15,11 @@ def normal_address(address: str) -> str:
         local, _, domain = text.casefold().rpartition("@")
         return f"{local}@{'.'.join(_label(label) for label in domain.split('.'))}"
     return re.sub(r"\D", "", text) if _PHONE.fullmatch(text) else text
+
+
+def reaches(text: str) -> bool:
+    """Whether it may be an e-mail address or a phone number: some shops use these as their customers' ids."""
+    return _REACHES.search(text) is not None
 
 
 def _label(label: str) -> str:

@@ -164,7 +164,7 @@ class Suggestion(Value):
 
 
 class CustomerSuggestion(Value):
-    """Whom it is about. `customer_id` None: the store has none for them, and their address is shown to nobody."""
+    """Whom it is about. `customer_id` None: the store has none for them, or their address, which is shown to nobody."""
 
     store: Name
     customer_id: Name | None

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from orderack.domain.address import reaches
 from orderack.domain.reachability import (
     STRONGEST,
     ChannelFigures,
@@ -66,7 +67,8 @@ async def reach_report(
         reached = Reachability(channels=figures)
         customers, known = customers + 1, known + (reached.best is not None)
         if hint := suggestion(reached):
-            found.append(CustomerSuggestion(store=of_store, customer_id=customer, suggestion=hint))
+            shown = None if customer and reaches(customer) else customer
+            found.append(CustomerSuggestion(store=of_store, customer_id=shown, suggestion=hint))
     found.sort(key=lambda one: (-one.suggestion.lead, one.store, one.customer_id or ""))
     return ReachReport(
         channels=await _sent_in(session, within, now),

@@ -28,6 +28,7 @@ async def shop(bare: Terminal, sqlite_template: Path, tmp_path: Path) -> AsyncIt
             await customers.affirmed_by_sms(f"A-{number}", (2 + number) * DAY + ago)
         await customers.affirmed_by_sms("B-1", 2 * DAY + ago, customer=None)
         await customers.affirmed_by_sms("S-1", 2 * DAY + ago, customer="C-9")
+        await customers.affirmed_by_sms("T-1", 2 * DAY + ago, customer="+49 30 555 1000")
         await ledger.aclose()
         bare.environment["ORDERACK_DATABASE_URL"] = url
         yield bare
@@ -61,6 +62,11 @@ async def test_where_the_store_has_no_id_an_address_finds_the_customer_and_is_no
         assert "xample.com" not in ended.out + ended.err
     assert ended.json["customer_id"] is None
     assert ended.json["reach"]["orders"] == 1
+
+
+async def test_an_address_that_a_shop_uses_as_its_customers_id_is_not_shown(shop: Terminal) -> None:
+    ended = await shop("customer", "demo", "+49 30 555 1000")
+    assert (ended.code, ended.out.count("5551000"), ended.out.count("555 1000")) == (0, 0, 0)
 
 
 async def test_one_message_is_too_few_to_suggest_anything(shop: Terminal) -> None:

@@ -251,6 +251,16 @@ async def test_a_weeks_report_counts_its_messages_and_names_whom_to_reach_otherw
     assert "xample.com" not in found.model_dump_json()
 
 
+@pytest.mark.parametrize("customer", ["ada@example.com", "shop:ada@example.com", "+49 30 5550 100"])
+async def test_an_address_that_a_shop_uses_as_its_customers_id_is_not_named(
+    customers: Customers, customer: str
+) -> None:
+    for number in range(3):
+        await customers.affirmed_by_sms(f"A-{number}", (2 + number) * DAY, customer=customer)
+    found = await customers.ledger.reach_report(NOW - WEEK, NOW, NOW)
+    assert [(one.store, one.customer_id) for one in found.strongest] == [("north", None)]
+
+
 async def test_a_report_is_of_the_store_that_was_asked_for(customers: Customers) -> None:
     await customers.affirmed_by_sms("A-1", 2 * DAY)
     await Customers(customers.ledger, "south").affirmed_by_sms("A-1", 2 * DAY)
