@@ -25,7 +25,8 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
         for said in found.wismo.sentences:
             _say(f"- {said}")
     typer.echo("")
-    _say(found.rule)
+    if not any(store.customer for store in found.stores):
+        _say(found.rule)
     _say(f"Each week is looked at {found.settled_hours:g} hours after its end.")
     if page is not None:
         _say(f"Written: {page}")
