@@ -39,6 +39,7 @@ async def named(ledger: SqlLedger, words: Collection[str] = (), emails: Collecti
 
 async def test_a_buyer_was_told_when_the_first_message_went_out_and_an_alert_tells_nobody(ledger: SqlLedger) -> None:
     ref = await an_order(ledger)
+    await ledger.write(journal([entry(1, Event.ASSESSED)], ref=ref))
     await told(ledger, ref, Kind.ALERT, 1)
     assert (await the_order(ledger)).told_at is None
     await told(ledger, ref, Kind.CONFIRMATION, 70)
