@@ -220,6 +220,24 @@ async def test_the_probe_that_is_answered_lifts_the_mark_and_its_worker_alone_wa
     assert desk.woken == woken
 
 
+async def test_a_worker_that_saw_the_silence_too_wakes_nobody_once_another_has_lifted_the_mark(desk: Desk) -> None:
+    one, two = desk.worker(), desk.worker()
+    desk.erp.submitting = failing(Unavailable("503"))
+    for _ in range(2):
+        await desk.submit(two, 5)
+        desk.world.clock.advance(AWAY_FROM)
+    await desk.goes_down(one)
+    await desk.submit(two, 6)
+    desk.world.clock.advance(SOONEST)
+    desk.comes_back()
+    assert await desk.submit(one, 7) is ErpAnswer.SUBMITTED
+    await asyncio.sleep(0.1)
+    woken = list(desk.woken)
+    assert await desk.submit(two, 8) is ErpAnswer.SUBMITTED
+    await asyncio.sleep(0.1)
+    assert desk.woken == woken
+
+
 async def test_a_worker_that_dies_in_its_probe_is_followed_by_another(desk: Desk) -> None:
     dying, other = desk.worker(), desk.worker()
     await desk.goes_down(dying)
@@ -562,10 +580,13 @@ async def test_one_bad_address_and_a_vendor_s_pace_never_mark_a_channel(busy: Wo
     for place in range(40):
         busy.clock.advance(SECOND)
         await send(busy, worker, place % 20, "key")
-    channel.script = [THROTTLED, THROTTLED, ACCEPTED] * 20
-    for place in range(60):
+    channel.script = [THROTTLED, THROTTLED, ACCEPTED] * 10
+    attempts = len(channel.attempts)
+    for place in range(100, 130):
+        await busy.save(order(str(place)))
         busy.clock.advance(2 * SECOND)
-        await send(busy, worker, place % 20, "key")
+        await send(busy, worker, place, "key")
+    assert len(channel.attempts) == attempts + 30
     assert await marked(busy, "key") is None
 
 
