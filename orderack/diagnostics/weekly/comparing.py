@@ -191,5 +191,8 @@ def sentences(now: WeekFigures, found: tuple[Line, ...]) -> Iterator[str]:
         named = [f"{one.title}: {one.now}, {one.said}" for one in found if one.verdict is wanted]
         if named:
             yield f"{words.verdict_word(wanted).capitalize()} than the week before: {'; '.join(named)}."
-    if not any(one.verdict in (Verdict.WORSE, Verdict.BETTER) for one in found):
+    differing = {one.verdict for one in found} & {Verdict.WORSE, Verdict.BETTER, Verdict.OTHER}
+    if not differing and not any(one.why == OVERLAP for one in found):
+        yield "There is too little in the week before to compare with."
+    elif differing <= {Verdict.OTHER}:
         yield "Nothing differs from the week before by more than chance could make it."

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orderack.contracts.journal import ClockName, Event
+from orderack.diagnostics.weekly.comparing import lines, sentences
 from orderack.diagnostics.weekly.counting import count, look
 from orderack.diagnostics.weekly.customers import by_customer, figures, least_reliable
 from orderack.diagnostics.weekly.figures import WeekFigures
@@ -272,3 +273,12 @@ async def test_what_went_wrong_for_a_customer_is_said_and_what_the_house_did_is_
     plant(made)
     of = await customers(ledger, made)
     assert [one.what for one in figures("C-1", of["C-1"]).wrong] == wrong
+
+
+async def test_a_first_week_is_not_said_to_be_like_the_one_before(ledger: SqlLedger) -> None:
+    now = await counted(ledger, *(told(life(f"N-{n}"), 5) for n in range(30)))
+    nothing = count(look(WEEK, BERLIN, SETTLED, Lives(orders=[], shadow=0, without_content=0)))
+    assert list(sentences(now, tuple(lines(now, nothing))))[-1] == (
+        "There is too little in the week before to compare with."
+    )
+    assert list(sentences(now, tuple(lines(now, now))))[-1].startswith("Nothing differs from the week before")
