@@ -180,8 +180,8 @@ class Decision(Value):
     """The ERP is asked to invoice what was handed off."""
     tell_handoffs: Annotated[bool, Field(exclude_if=is_no)] = False
     """The team is told by its internal legs when it is handed the work, and when it must stop. An order keeps what was
-    decided for it: the steps that telling adds are taken by decisions that say so, and no earlier decision does, so that
-    they need no patch and every earlier history replays."""
+    decided for it: the steps that telling adds are taken by decisions that say so, and no earlier decision does, so
+    that they need no patch and every earlier history replays."""
     side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
     """Not the matrix's: the store's mode and the order's number decide it, for all revisions of the order alike."""
 

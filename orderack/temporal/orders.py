@@ -1,7 +1,6 @@
 """The one typed door to orders for every caller: gateway, commands, tests, other teams' Python."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -42,6 +41,7 @@ from orderack.contracts.updates import (
     SubmitVerdict,
 )
 from orderack.domain import order as domain
+from orderack.domain.address import reaches
 from orderack.domain.evidence import EvidenceFact
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.receipt import ErpReceipt
@@ -53,8 +53,6 @@ from orderack.temporal.rpc import answered, bounded
 WITHIN = timedelta(seconds=8)
 """How long a caller waits for a worker's answer before it is told to come back."""
 
-_REACHES = re.compile(r"@|^\s*\+\d")
-"""An e-mail address or a telephone number that a shop uses as its customer's id: never stored in clear."""
 _PRIORITY = {domain.Priority.HIGH: 2, domain.Priority.NORMAL: 3}
 _METADATA = "__temporal_workflow_metadata"
 _CLOSED = "This order is closed; nothing was changed."
@@ -299,7 +297,7 @@ def _attributes(ref: OrderRef, customer: str | None = None) -> TypedSearchAttrib
         SearchAttributePair(attributes.STAGE, attributes.OPEN),
         SearchAttributePair(attributes.ESCALATED, False),
     ]
-    if customer and not _REACHES.search(customer):
+    if customer and not reaches(customer):  # an address that a shop uses as its customer's id is never stored in clear
         pairs.append(SearchAttributePair(attributes.CUSTOMER, customer))
     return TypedSearchAttributes(pairs)
 

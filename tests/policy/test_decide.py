@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Gate, Leg, Route, ServiceLevels
 from orderack.domain.order import Order
 from orderack.policy.decide import Circumstances, decide, match
-from orderack.policy.legs import left_out
 from orderack.policy.expression import judge
 from orderack.policy.gate import Latency, measure
+from orderack.policy.legs import left_out
 from orderack.policy.model import QUICK, Policy, PolicyFile
 from orderack.policy.samples import sample_values
 from orderack.policy.variables import DOCUMENTED, values_of

@@ -8,7 +8,7 @@ from orderack.diagnostics.weekly.figures import CustomerFigures, CustomerWeek, W
 from orderack.diagnostics.weekly.promises import TO_BUYERS, End
 from orderack.diagnostics.weekly.seeing import Seen
 from orderack.diagnostics.weekly.statistics import Share
-from orderack.domain.address import address_sha256
+from orderack.domain.address import address_sha256, reaches
 
 BROKEN = {
     ClockName.ACKNOWLEDGE: "told late",
@@ -27,7 +27,7 @@ _DIGITS = 8
 
 def shown_id(customer: str) -> str:
     """The store's id; one that is an address itself is not shown, only marked so that it can be told from others."""
-    return f"address #{address_sha256(customer)[:_DIGITS]}" if "@" in customer else customer
+    return f"address #{address_sha256(customer)[:_DIGITS]}" if reaches(customer) else customer
 
 
 def wrong(one: Seen) -> Iterator[str]:
