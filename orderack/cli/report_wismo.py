@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from orderack.diagnostics.wismo.figures import GapFigures, Rate, WismoFigures
     from orderack.diagnostics.wismo.ticket_file import TicketFile
 
+FURTHEST = timedelta(days=36_500)
+"""Any helpdesk is younger."""
+
 TOLD_EVERY = 500
 """Tickets after which the screen says how many there are."""
 
@@ -94,7 +97,7 @@ def wismo(
     if desk is not None:
         _demand_desk(desk)
     now = datetime.now(UTC)
-    asked = TicketsAsked(now - _back(since), now, store, tuple(tags or ()), _zone(zone, store))
+    asked = TicketsAsked(_back(since, now), now, store, tuple(tags or ()), _zone(zone, store))
     if tickets is not None:
         found = run(of_file(tickets_in(tickets, maps or (), zone, date_order), asked))
     else:
@@ -130,12 +133,16 @@ def demand_libraries(html: Path | None) -> None:
         raise bad("--html", f"{html} cannot be written", "name a file in a folder that is there")
 
 
-def _back(since: str) -> timedelta:
+def _back(since: str, now: datetime) -> datetime:
+    """So long ago. Raises InvalidInput."""
     try:
-        return parse_duration(since)
+        back = parse_duration(since)
     except ValueError as error:
         problem, _, remedy = str(error).partition("; ")
         raise bad("--since", problem, remedy) from None
+    if back > FURTHEST:
+        raise bad("--since", f"{since!r} is further back than there are tickets", "write it as 30d")
+    return now - back
 
 
 def _zone(name: str | None, store: str | None) -> tzinfo:

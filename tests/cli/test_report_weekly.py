@@ -135,6 +135,8 @@ async def test_one_customer_is_shown_week_by_week_with_the_orders_that_went_wron
         (("--week", "soon"), "'soon' is no ISO week. Remedy: write 2026-W47"),
         (("--week", "2025-W53"), "is no week of 2025. Remedy: its weeks are W01 to W52"),
         (("--week", "2999-W01"), "is not over for demo"),
+        (("--week", "0001-W01"), "'0001-W01' has no orders. Remedy: write 2026-W47"),
+        (("--week", "9999-W52"), "'9999-W52' has no orders"),
         (("--store", "demoo"), "did you mean demo?"),
         (("--weeks", "0"), "--weeks"),
         (("--html", "nowhere/x.html"), "cannot be written"),

@@ -109,6 +109,7 @@ async def test_one_store_and_a_tag_of_the_desks(shop: Terminal) -> None:
         (["--tickets", "nowhere.csv"], 2, "nowhere.csv: No such file"),
         (["--tickets", "export.csv", "--map", "text=Nope"], 2, "export.csv has no column Nope"),
         (["--tickets", "export.csv", "--since", "30"], 2, "--since: is not a duration"),
+        (["--tickets", "export.csv", "--since", "800000d"], 2, "'800000d' is further back than there are tickets"),
         (["--tickets", "export.csv", "--time-zone", "Mars/Here"], 2, "is no time zone"),
         (["--tickets", "export.csv", "--store", "nort"], 2, "did you mean north?"),
         (["--tickets", "export.csv", "--html", "none/page.html"], 2, "none/page.html cannot be written"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})", re.IGNORECASE)
+_YEARS = range(1970, 9000)
+"""Of others the weeks before and after cannot be reckoned."""
 SETTLES = timedelta(days=2)
 """What happens later than this after a week's end is not counted in it."""
 
@@ -39,10 +41,13 @@ def parse_week(text: str) -> Week:
         raise ValueError("is no ISO week; write 2026-W47")
     year, week = int(written[1]), int(written[2])
     try:
-        return Week(date.fromisocalendar(year, week, 1))
+        found = Week(date.fromisocalendar(year, week, 1))
     except ValueError:
         last = date(max(year, 1), 12, 28).isocalendar().week
         raise ValueError(f"is no week of {year:04d}; its weeks are W01 to W{last}") from None
+    if year not in _YEARS:
+        raise ValueError("has no orders; write 2026-W47")
+    return found
 
 
 def last_whole(now: datetime, zone: tzinfo) -> Week:

@@ -3,6 +3,7 @@
 What a column holds is never repeated, in no error and no note: it is what buyers wrote.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """Meaning → usual headings of exports, the likeliest first."""
 
 _LOOKED_AT = 400
-_SEPARATORS = re.compile(r"[,;|\s]+")
+_LISTED, _SPACED = re.compile(r"[,;|\n]"), re.compile(r"[,;|\s]")
+_AROUND_A_TAG = " \t\r\"'[]"
+_ID = re.compile(r"[^\s@+][^\s@]{0,63}")
+"""What is shown as an id: anything else may be a buyer's words or address, in a column that is none of ids."""
+_HEX = 12
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,10 @@ def _fits(values: pl.Series, meaning: str, first: DayFirst | None) -> bool:
     some = known.gather_every(max(1, known.len() // _LOOKED_AT))
     if meaning == "email":
         return some.dtype == pl.String and int(some.str.contains("@").sum()) > some.len() / 2
+    if meaning == "id":
+        return int(some.cast(pl.String).str.contains(rf"^\s*{_ID.pattern}\s*$").sum()) > some.len() / 2
     timely = stamps(some, "UTC", first).at.null_count() <= some.len() / 2
-    return timely if meaning == "created" else not timely or meaning == "id"
+    return timely if meaning == "created" else not timely
 
 
 def _rows(log: Log, of: Mapping[str, pl.Series], times: Sequence[float | None]) -> Iterator[Ticket]:
@@ -175,13 +182,25 @@ def _rows(log: Log, of: Mapping[str, pl.Series], times: Sequence[float | None]) 
         if at is not None:
             row = {meaning: values[place] for meaning, values in texts.items()}
             yield Ticket(
-                id=row.get("id") or f"line {lines[place]}",
+                id=_shown_id(row.get("id", "")) or f"line {lines[place]}",
                 created_at=datetime.fromtimestamp(at, UTC),
                 subject=row.get("subject", ""),
                 text=row.get("text", ""),
                 email=parseaddr(row.get("email", ""))[1] or None,
-                tags=frozenset(tag for tag in _SEPARATORS.split(row.get("tags", "").strip("[]")) if tag.strip("\"'")),
+                tags=_tags(row.get("tags", "")),
             )
+
+
+def _shown_id(written: str) -> str:
+    """The desk's id; of what may be words or an address a hash, by which the same is still the same ticket."""
+    text = written.strip()
+    return text if not text or _ID.fullmatch(text) else f"#{hashlib.sha256(text.encode()).hexdigest()[:_HEX]}"
+
+
+def _tags(written: str) -> frozenset[str]:
+    """`a b`, `a, b`, `["a", "b"]`; between commas also as they stand, for a tag may be of several words."""
+    parts = (*_LISTED.split(written), *_SPACED.split(written))
+    return frozenset(tag for part in parts if (tag := part.strip(_AROUND_A_TAG)))
 
 
 def _texts(series: pl.Series) -> Sequence[str]:
