@@ -19,13 +19,23 @@ from orderack.ports.reliability import MailEnd, Mailing
 SOURCE, KIND = "reports", "report_mail"
 """Frozen: they stand in the inbox."""
 
-MOST = 50
-"""Attempts at one report for one address."""
+AT_ONCE = 50
+"""Attempts at one report for one address that are looked for in one question."""
 
 
 async def mailings(session: AsyncSession, report: str) -> Sequence[Mailing]:
     """See `orderack.ledger.report_record`. By the unique index, and whatever the database's collation."""
-    ids = {_id(report, n): n for n in range(1, MOST + 1)}
+    found: list[Mailing] = []
+    while len(found) % AT_ONCE == 0:  # attempts are numbered without a gap
+        some = await _numbered(session, report, range(len(found) + 1, len(found) + 1 + AT_ONCE))
+        if not some:
+            break
+        found += some
+    return found
+
+
+async def _numbered(session: AsyncSession, report: str, numbers: range) -> Sequence[Mailing]:
+    ids = {_id(report, n): n for n in numbers}
     query = select(Inbox).filter_by(source=SOURCE).where(col(Inbox.external_id).in_(ids))
     rows = (await session.execute(query)).scalars()
     found = [Mailing(report, ids[row.external_id], row.received_at, MailEnd(row.outcome)) for row in rows]

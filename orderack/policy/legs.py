@@ -17,7 +17,8 @@ def legs_of(
     """The legs that can reach this buyer; the source's fallback closes the first, unless it is used already.
 
     In a leg the channel that the buyer prefers goes first, then what is `learned`, then the policy's own order; the
-    source's fallback stays behind the leg. A channel is never brought in from outside.
+    source's fallback stays behind the leg, and keeps the policy's order where the buyer prefers one of it. A channel is
+    never brought in from outside.
     """
     source, store = policy.sources.get(order.source), policy.stores.get(order.store)
     reach = reachable(order.contacts, store.profile.country if store else None)
@@ -26,7 +27,9 @@ def legs_of(
     legs = [leg for leg in legs if leg]
     used = {name for leg in legs for name in leg}
     fallback = [name for name in (source.fallback if source else ()) if name not in used]
-    last_resort = _in_order(_usable(fallback, channels, reach), channels, None, learned)
+    last_resort = _usable(fallback, channels, reach)
+    if not any(_is(name, channels, wanted) for name in last_resort):  # else nothing learned may overtake the wish
+        last_resort = _in_order(last_resort, channels, None, learned)
     if last_resort:
         legs = [legs[0] + last_resort, *legs[1:]] if legs else [last_resort]
     return tuple(Leg(channels=leg) for leg in legs)
@@ -53,9 +56,13 @@ def _in_order(
     leg: tuple[str, ...], channels: Mapping[str, ChannelFacts], wanted: str | None, learned: Reachability
 ) -> tuple[str, ...]:
     def place(name: str) -> tuple[bool, tuple[int, float]]:
-        return wanted is None or wanted not in (name, channels[name].address), learned.standing(name)
+        return not _is(name, channels, wanted), learned.standing(name)
 
     return tuple(sorted(leg, key=place))
+
+
+def _is(name: str, channels: Mapping[str, ChannelFacts], wanted: str | None) -> bool:
+    return wanted is not None and wanted in (name, channels[name].address)
 
 
 def _reaches(facts: ChannelFacts | None, reach: frozenset[str]) -> bool:

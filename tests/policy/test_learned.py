@@ -120,6 +120,19 @@ def test_the_sources_fallback_is_ordered_by_itself_and_stays_behind_the_leg(load
     assert legs(decide(load(learning("apply", two)), order(), (), around())) == [("mail", "sms", "page")]
 
 
+@pytest.mark.parametrize("wish", ["sms", "phone"])
+def test_in_the_sources_fallback_nothing_learned_goes_before_the_buyers_own_wish(load: Load, wish: str) -> None:
+    def two(document: Document) -> None:
+        document["sources"]["web"]["channels"] = [["mail"]]
+        document["sources"]["web"]["fallback"] = ["sms", "page"]
+
+    policy = load(learning("apply", two))
+    reach = around(Reachability(orders=9, channels=(figures("page", 9, 9),)))
+    contacts = {"email": "ada@example.com", "phone": "+15005550006", "preferred_channel": wish}
+    assert legs(decide(policy, order(), (), reach)) == [("mail", "page", "sms")]
+    assert legs(decide(policy, order(contacts=contacts), (), reach)) == [("mail", "sms", "page")]
+
+
 def test_legs_are_ordered_each_by_itself(load: Load) -> None:
     reach = Reachability(orders=3, channels=(figures("page", 9, 9), *ANSWERS_SMS.channels))
     enterprise = order(customer={"id": "C-1", "relation": "enterprise"})

@@ -81,6 +81,13 @@ async def test_what_certainly_did_not_go_out_is_tried_by_the_next_run(
     assert await ends(ledger) == [MailEnd.NOT_SENT, MailEnd.SENT]
 
 
+async def test_a_mail_server_that_was_away_for_days_keeps_no_run_from_sending_and_knowing_it(ledger: SqlLedger) -> None:
+    postman = Postman(*(Unavailable("away") for _ in range(101)))
+    tried = [await posted(ledger, postman) for _ in range(104)]
+    assert tried == [Fate.UNAVAILABLE] * 101 + [Fate.SENT] + [Fate.ALREADY] * 2
+    assert len(postman.taken) == 1
+
+
 async def test_a_wrong_setting_stops_the_run_and_leaves_no_doubt(ledger: SqlLedger) -> None:
     postman = Postman(Misconfigured("the sender is not allowed"))
     with pytest.raises(Misconfigured):
