@@ -115,7 +115,7 @@ def one_customer(*, by_id: bool) -> Select[Any]:
 
 
 def of_many(within: Sequence[ColumnElement[bool]], now: datetime) -> CTE:
-    """The same of every customer who was written to within that."""
+    """The same of every customer who was written to within that, of before `now`."""
     written = select(col(Orders.store), col(Orders.customer_id), col(Orders.email)).join(Sends, OF_ORDER)
     named = written.where(*within, *TO_THE_BUYER).distinct().subquery("written")
     of_id = (
@@ -128,7 +128,10 @@ def of_many(within: Sequence[ColumnElement[bool]], now: datetime) -> CTE:
         .subquery("of_email")
     )
     order = (col(Orders.store), col(Orders.number), col(Orders.trigger_at))
-    recent = (col(Orders.trigger_at) >= now - LOOK_BACK, col(Orders.side).is_(None))
+    recent = (
+        *(col(Orders.trigger_at) >= now - LOOK_BACK, col(Orders.trigger_at) < now),
+        col(Orders.side).is_(None),
+    )
     by_id = (
         select(*order, of_id.c.customer_id, _no_words("email"))
         .join(Orders, and_(col(Orders.store) == of_id.c.store, col(Orders.customer_id) == of_id.c.customer_id))
@@ -151,19 +154,22 @@ def of_many(within: Sequence[ColumnElement[bool]], now: datetime) -> CTE:
     sends = (
         select(*SEND, newest.c.customer_id, newest.c.email, place.label("place_of_send"))
         .join(newest, and_(newest.c.store == col(Sends.store), newest.c.number == col(Sends.number)))
-        .where(newest.c.place <= MOST, *TO_THE_BUYER)
+        .where(newest.c.place <= MOST, col(Sends.claimed_at) < now, *TO_THE_BUYER)
         .cte("sends_of_theirs")
     )
     return select(sends).where(sends.c.place_of_send <= MOST).cte("sent")
 
 
-def in_span(within: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """Every message within that, with its legs and facts."""
-    return with_facts(select(*SEND).join(Orders, OF_ORDER).where(*within, *TO_THE_BUYER).cte("sent"))
+def in_span(within: Sequence[ColumnElement[bool]], now: datetime) -> Select[Any]:
+    """Every message within that, with its legs and the facts of before `now`."""
+    return with_facts(select(*SEND).join(Orders, OF_ORDER).where(*within, *TO_THE_BUYER).cte("sent"), now)
 
 
-def with_facts(sent: CTE) -> Select[Any]:
-    """Each of these sends as often as there are facts about its message, by whichever channel; at least once."""
+def with_facts(sent: CTE, now: datetime | None = None) -> Select[Any]:
+    """Each of these sends as often as there are facts about its message, by whichever channel; at least once.
+
+    `now`: what happened from then on is not known yet.
+    """
     revision = and_(
         col(Revisions.store) == sent.c.store,
         col(Revisions.number) == sent.c.number,
@@ -173,6 +179,7 @@ def with_facts(sent: CTE) -> Select[Any]:
         *(col(Evidence.store) == sent.c.store, col(Evidence.number) == sent.c.number),
         *(col(Evidence.revision) == sent.c.revision, col(Evidence.kind) == sent.c.kind, col(Evidence.n) == sent.c.n),
         or_(col(Evidence.grade).in_(PROVES), col(Evidence.event).in_(TELLS)),
+        *((col(Evidence.occurred_at) < now,) if now else ()),
     )
     its = (*(sent.c[column.name] for column in SEND), legs_of(col(Revisions.assessment)).label("legs"), *FACT)
     return select(*its).select_from(sent).outerjoin(Revisions, revision).outerjoin(Evidence, about)

@@ -4,7 +4,8 @@ A fact counts for the channel that it came by. What a buyer does on the order's 
 sent the link. What machines did is not read at all.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, tuple_
@@ -27,6 +28,8 @@ from orderack.ledger.tables import Orders, Reaches, Sends
 from orderack.ports import Reach, ReachAsked
 
 _AT_ONCE = 1_000
+_ASKED_AT_ONCE = 100
+"""Customers of one question; each has a few channels."""
 
 
 async def reachability(session: AsyncSession, asked: ReachAsked) -> Reachability:
@@ -38,16 +41,18 @@ async def reachability(session: AsyncSession, asked: ReachAsked) -> Reachability
     figures = figures_of(told.messages(), asked.now)
     addresses = {**told.addresses, **asked.addresses}
     known = [(one.channel, addresses[one.channel]) for one in figures if one.channel in addresses]
-    opted_out = await _opted_out(session, known) if known else ()
-    return Reachability(orders=told.orders, channels=figures, opted_out=opted_out)
+    out = await _wants_none(session, known) if known else ()
+    return Reachability(orders=told.orders, channels=figures, opted_out=tuple(sorted(channel for channel, _ in out)))
 
 
-async def _opted_out(session: AsyncSession, addresses: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Those of the channels whose address wants no messages."""
+async def _wants_none(session: AsyncSession, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Those of the channels and addresses that want no messages."""
     key = tuple_(col(Reaches.channel), col(Reaches.address_sha256))
-    columns = (col(Reaches.channel), col(Reaches.opted_out_at), col(Reaches.opted_in_at))
+    columns = (col(Reaches.channel), col(Reaches.address_sha256), col(Reaches.opted_out_at), col(Reaches.opted_in_at))
     rows = await session.execute(select(*columns).where(key.in_(addresses)))
-    return tuple(sorted(channel for channel, out, in_ in rows if Reach(opted_out_at=out, opted_in_at=in_).opted_out))
+    return frozenset(
+        (channel, address) for channel, address, out, in_ in rows if Reach(opted_out_at=out, opted_in_at=in_).opted_out
+    )
 
 
 async def reach_report(
@@ -61,14 +66,17 @@ async def reach_report(
     within = [col(Sends.claimed_at) >= since, col(Sends.claimed_at) < until, col(Orders.side).is_(None)]
     if store is not None:
         within.append(col(Orders.store) == store)
-    customers = known = 0
-    found: list[CustomerSuggestion] = []
-    async for of_store, customer, figures in _customers(session, within, now):
-        reached = Reachability(channels=figures)
-        customers, known = customers + 1, known + (reached.best is not None)
+    customers, learned = 0, list[_Customer]()
+    async for one in _customers(session, within, now):
+        customers += 1
+        if Reachability(channels=one.figures).best is not None:
+            learned.append(one)
+    known, found = 0, list[CustomerSuggestion]()
+    for one, reached in await _with_opt_outs(session, learned):
+        known += reached.best is not None
         if hint := suggestion(reached):
-            shown = None if customer and reaches(customer) else customer
-            found.append(CustomerSuggestion(store=of_store, customer_id=shown, suggestion=hint))
+            shown = None if one.id and reaches(one.id) else one.id
+            found.append(CustomerSuggestion(store=one.store, customer_id=shown, suggestion=hint))
     found.sort(key=lambda one: (-one.suggestion.lead, one.store, one.customer_id or ""))
     return ReachReport(
         channels=await _sent_in(session, within, now),
@@ -83,26 +91,53 @@ async def _sent_in(
     session: AsyncSession, within: Sequence[ColumnElement[bool]], now: datetime
 ) -> tuple[ChannelFigures, ...]:
     told = Told()
-    async for row in await session.stream(in_span(within).execution_options(yield_per=_AT_ONCE)):
+    async for row in await session.stream(in_span(within, now).execution_options(yield_per=_AT_ONCE)):
         told.take(row)
     return figures_of(told.messages(), now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """All that is known of one. `addresses`: hashed, by channel."""
+
+    store: str
+    id: str | None
+    figures: tuple[ChannelFigures, ...]
+    addresses: Mapping[str, str]
+
+
+async def _with_opt_outs(
+    session: AsyncSession, customers: Sequence[_Customer]
+) -> Sequence[tuple[_Customer, Reachability]]:
+    """Each with the channels whose address wants no messages."""
+    found = []
+    for start in range(0, len(customers), _ASKED_AT_ONCE):
+        some = customers[start : start + _ASKED_AT_ONCE]
+        written_to = {pair for one in some for pair in one.addresses.items()}
+        out = await _wants_none(session, sorted(written_to)) if written_to else frozenset()
+        for one in some:
+            opted_out = tuple(
+                sorted(channel for channel, address in one.addresses.items() if (channel, address) in out)
+            )
+            found.append((one, Reachability(channels=one.figures, opted_out=opted_out)))
+    return found
+
+
 async def _customers(
     session: AsyncSession, within: Sequence[ColumnElement[bool]], now: datetime
-) -> AsyncIterator[tuple[str, str | None, tuple[ChannelFigures, ...]]]:
-    """Each customer who was written to, one after the other: store, id, and all that is known of them."""
+) -> AsyncIterator[_Customer]:
+    """Each customer who was written to, one after the other."""
     sent = of_many(within, now)
     whose = (sent.c.store, sent.c.customer_id, sent.c.email)
-    query = with_facts(sent).add_columns(sent.c.customer_id, sent.c.email).order_by(*whose)
+    query = with_facts(sent, now).add_columns(sent.c.customer_id, sent.c.email).order_by(*whose)
     key: tuple[str, str | None, str | None] | None = None
     told = Told()
     async for row in await session.stream(query.execution_options(yield_per=_AT_ONCE)):
         its = (row.store, row.customer_id, row.email)
         if key is not None and its != key:
-            yield key[0], key[1], figures_of(told.messages(), now)
+            yield _Customer(key[0], key[1], figures_of(told.messages(), now), told.addresses)
             told = Told()
         key = its
         told.take(row)
     if key is not None:
-        yield key[0], key[1], figures_of(told.messages(), now)
+        yield _Customer(key[0], key[1], figures_of(told.messages(), now), told.addresses)

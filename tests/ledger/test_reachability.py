@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
-from orderack.domain.acknowledgement import Kind, Reason, SendState
+from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendState
 from orderack.domain.assessment import Side
 from orderack.domain.evidence import EvidenceEvent, Grade
+from orderack.domain.order import OrderRef
 from orderack.domain.reachability import MOST, ChannelFigures, Reachability
 from orderack.ledger.reach_queries import of_customer, one_customer
 from orderack.ledger.repository import SqlLedger
@@ -276,3 +277,29 @@ async def test_a_report_knows_of_each_customer_what_the_customers_own_look_knows
     (named,) = (await customers.ledger.reach_report(NOW - WEEK, NOW, NOW)).strongest
     assert named.suggestion.best == alone.of(SMS)
     assert named.suggestion.instead_of == alone.of(MAIL)
+
+
+async def test_a_report_suggests_no_channel_whose_address_wants_no_messages(customers: Customers) -> None:
+    for number in range(3):
+        await customers.affirmed_by_sms(f"A-{number}", (2 + number) * DAY)
+    assert (await customers.ledger.reach_report(NOW - WEEK, NOW, NOW)).suggestions == 1
+    await customers.ledger.opted(SMS, hashed(PHONE), out=True, at=NOW - DAY, basis="stop")
+    found = await customers.ledger.reach_report(NOW - WEEK, NOW, NOW)
+    assert (found.customers, found.known, found.suggestions, found.strongest) == (1, 0, 0, ())
+
+
+async def test_a_report_of_then_is_the_same_whenever_it_is_asked_for(customers: Customers) -> None:
+    """A week that is looked at again has what was known two days after it, as all its other figures."""
+    for number in range(3):
+        await customers.affirmed_by_sms(f"A-{number}", (9 + number) * DAY)
+    then = NOW - 6 * DAY
+    before = await customers.ledger.reach_report(then - WEEK, then - 2 * DAY, then)
+    ref = await customers.order("A-9", 5 * DAY)
+    for number in range(4):
+        key = await customers.send(ref, MAIL, NOW - 5 * DAY, n=number + 1)
+        await customers.fact(key, EvidenceEvent.AFFIRMED, Grade.E5, NOW - 4 * DAY)
+    old = SendKey(ref=OrderRef(store="north", number="A-1"), revision=1, kind=Kind.CONFIRMATION, n=1, channel=MAIL)
+    await customers.fact(old, EvidenceEvent.AFFIRMED, Grade.E5, NOW - DAY)
+    assert await customers.ledger.reach_report(then - WEEK, then - 2 * DAY, then) == before
+    assert before.suggestions == 1
+    assert await customers.ledger.reach_report(then - WEEK, then - 2 * DAY, NOW) != before
