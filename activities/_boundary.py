@@ -51,6 +51,7 @@ def translate(error: OrderAckError) -> ApplicationError:
     text, name = str(error)[:LONGEST], type(error).__name__
     match error:
         case Unavailable(retry_after=after):
+            name = Unavailable.__name__  # of whatever kind
             return ApplicationError(text, type=name, next_retry_delay=after, category=ApplicationErrorCategory.BENIGN)
         case InDoubt():
             return ApplicationError(text, type=name)

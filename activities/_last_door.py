@@ -8,7 +8,7 @@ once more, by the order that the call itself names, so that a mistake in a workf
 from orderack.domain.assessment import Side
 from orderack.domain.order import Order, OrderRef
 from orderack.domain.source import Answered
-from orderack.errors import Misconfigured
+from orderack.errors import Misconfigured, Unavailable
 from orderack.ports import (
     Answers,
     Booking,
@@ -21,6 +21,10 @@ from orderack.ports import (
     SourceAnswer,
     StoredRevision,
 )
+
+
+class NobodyAsked(Unavailable):
+    """Our own ledger did not answer at the door: that says nothing of the vendor behind it."""
 
 
 class LastDoor:
@@ -50,7 +54,11 @@ class LastDoor:
         return await source.answer(answer)
 
     async def _pass(self, ref: OrderRef) -> None:
-        if await self._ledger.is_shadow(ref):
+        try:
+            shadow = await self._ledger.is_shadow(ref)
+        except Unavailable as error:
+            raise NobodyAsked(str(error), error.retry_after) from None
+        if shadow:
             raise Misconfigured("the order is in a shadow run: nothing of it may leave the house")
 
 

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from activities._last_door import NobodyAsked
+from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import OrderRef
 from orderack.domain.outage import Ended, Window
 from orderack.errors import InDoubt, OrderAckError, Refused, Unavailable
@@ -29,6 +31,8 @@ SLOWEST = timedelta(seconds=60)
 """A return is noticed within so long."""
 LEASE = timedelta(seconds=45)
 """A probe holds its place for so long: longer than any attempt may last (30 s)."""
+BEFORE_ASKING = frozenset({Reason.BAD_RECIPIENT, Reason.NO_RECIPIENT, Reason.WINDOW_CLOSED})
+"""Refusals that an adapter may make before it asks anybody: they say nothing of the other side."""
 
 
 def between_probes(down_for: timedelta) -> timedelta:
@@ -71,7 +75,7 @@ class Marks:
         """Whether a probe may be made now; never where it is paused by hand. What was seen of it before is forgotten:
         it says nothing of the time after its return."""
         self._window(mark.channel).clear()
-        return mark.probe_at is not None and mark.probe_at <= self._now()
+        return mark.is_due(self._now())
 
     async def probe(self, mark: Pause) -> Probe | None:
         """Take the probe that is due; None: another worker has it, or the mark is gone."""
@@ -87,8 +91,15 @@ class Marks:
         """
         try:
             yield
-        except Refused:
-            await self._answered(name, order, tried)
+        except Refused as refusal:
+            if refusal.reason not in BEFORE_ASKING:
+                await self._answered(name, order, tried)
+            elif tried.probe:
+                await self._next_probe(tried.probe)
+            raise
+        except NobodyAsked:
+            if tried.probe:
+                await self._next_probe(tried.probe)
             raise
         except Unavailable as error:
             await self.failed(name, order, tried, Ended.PUT_OFF if error.retry_after else Ended.FAILED)

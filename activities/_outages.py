@@ -98,7 +98,7 @@ class Outages:
         if self._invited.get(erp) == probe_at:
             return PAUSED_FOR
         self._invited[erp] = probe_at
-        return max(probe_at - self._now(), SOONEST) + BEHIND
+        return min(max(probe_at - self._now(), SOONEST) + BEHIND, PAUSED_FOR)
 
     def _learn(self, erp: str, tried: Tried) -> None:
         if tried.ended is Ended.ANSWERED:
@@ -135,11 +135,12 @@ class Outages:
         turn = 0
         try:
             while (mark := (await self._ledger.paused()).get(of_erp(erp))) and mark.probe_at:
-                wait = mark.probe_at - self._now()
-                if wait <= timedelta(0):
+                if self._marks.is_due(mark):
                     await self._wake_one(erp, turn)
-                    turn += 1
-                await asyncio.sleep(min(max(wait.total_seconds(), 1), SOONEST.total_seconds()))
+                    wait, turn = timedelta(seconds=1), turn + 1
+                else:
+                    wait = min(max(mark.probe_at - self._now(), timedelta(seconds=1)), SOONEST)
+                await asyncio.sleep(wait.total_seconds())
         except OrderAckError as error:  # whoever is turned away next begins anew
             log.info("nobody was woken for a probe", erp=erp, why=type(error).__name__)
 

@@ -92,9 +92,10 @@ class Acknowledge:
         )
         results = _let_go(stored, list(zip(request.dispatches, results, strict=True)))
         waits = [result for result in results if isinstance(result, Unavailable)]
-        if waits:
+        apart = request.in_parts and len(waits) < len(results) and all(isinstance(wait, Held) for wait in waits)
+        if waits and not apart:
             raise Unavailable(str(waits[0]), _come_back(waits))
-        return AcknowledgeResult(outcomes=tuple(result for result in results if isinstance(result, SendOutcome)))
+        return AcknowledgeResult(outcomes=tuple(map(_said, request.dispatches, results)))
 
     async def _ask(self, name: str, ref: OrderRef, revision: int) -> ErpReceipt | None:
         """Its receipt, if it says that it has booked it. What is known to be away is not asked."""
@@ -132,7 +133,7 @@ class Acknowledge:
         except Held as held:
             return held
         except Unavailable as error:
-            return await self._or_give_up(request, key, error, None)
+            return await self._or_give_up(request, key, error, None, last=_is_last(stored, dispatch))
         except Misconfigured as error:
             log.error("channel cannot send", channel=key.channel, why=str(error))
             return await self._or_give_up(request, key, Unavailable(str(error)), Reason.NOT_CONFIGURED)
@@ -159,9 +160,18 @@ class Acknowledge:
         return await self._keep.keep(message, channel.traits, dispatch, stored, request.facts, self._now())
 
     async def _or_give_up(
-        self, request: AcknowledgeRequest, key: SendKey, error: Unavailable, reason: Reason | None
+        self,
+        request: AcknowledgeRequest,
+        key: SendKey,
+        error: Unavailable,
+        reason: Reason | None,
+        *,
+        last: bool = False,
     ) -> SendOutcome | Unavailable:
-        """Out of reach for longer than the policy waits: the fallback's turn, unless it is in doubt or has ended."""
+        """Out of reach for longer than the policy waits: the fallback's turn, unless it is in doubt or has ended.
+
+        What has no other channel waits for our own pace however long that takes: after an outage all come at once.
+        """
         send = await self._ledger.send(str(key))
         if send and send.state not in (SendState.CLAIMED, SendState.UNAVAILABLE):
             return self._sender.finished(send)
@@ -171,6 +181,8 @@ class Acknowledge:
             if error.retry_after:
                 error.retry_after = min(error.retry_after, left)  # then the fallback has its turn
             return error
+        if last and isinstance(error, NotYet):
+            return Held(str(error), error.retry_after)
         metrics.SENDS.labels(key.channel, metrics.GIVEN_UP).inc()
         return SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason, detail=str(error)[:200])
 
@@ -261,6 +273,13 @@ def _gets_on(stored: StoredRevision, held: Dispatch, other: Dispatch, result: Re
     if (other.kind, other.n) != (held.kind, held.n) or not isinstance(result, SendOutcome):
         return False
     return result.state not in NOT_OUT or not _is_last(stored, other)
+
+
+def _said(dispatch: Dispatch, result: Result) -> SendOutcome:
+    """What is held has not ended: it is asked for again, by itself."""
+    if isinstance(result, SendOutcome):
+        return result
+    return SendOutcome(channel=dispatch.channel, state=SendState.CLAIMED, reason=Reason.PAUSED)
 
 
 def _legs(stored: StoredRevision, dispatch: Dispatch) -> Sequence[Leg]:

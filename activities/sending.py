@@ -112,7 +112,7 @@ class Sender:
             return await self._finish(key, _rejected(key, Reason.OPTED_OUT, claim.reach.basis))
         wait = await self._turn(claim, traits, doubtful, give_up_at) if _is_paced(traits) else timedelta(0)
         if self._in_flight[key.channel] >= self._sending.at_once:
-            await self._release(key, doubtful)
+            await self._release(claim, doubtful)
             metrics.TURN_WAITS.labels(key.channel, "places").inc()
             raise NotYet(f"this worker has {self._sending.at_once} sends by {key.channel} in flight", FULL)
         with self._place(key.channel):
@@ -120,7 +120,7 @@ class Sender:
             tried = Tried(await self._marks.probe(pause) if pause else None)
             if pause and not (tried.probe and await self._is_there(channel, key, tried)):
                 return await self._held_back(pause, key, doubtful=doubtful, last=last)
-            return await self._send(channel, message, doubtful, tried)
+            return await self._send(channel, message, claim, tried, doubtful=doubtful, last=last)
 
     def finished(self, send: StoredSend) -> SendOutcome:
         """A send that ended before. One that another attempt still holds is waited for."""
@@ -212,19 +212,20 @@ class Sender:
         try:
             at = claim.turn_at or await self._ledger.turn(key, self._rate(key.channel, traits), now)
         except Unavailable:
-            await self._release(key, doubtful)
+            await self._release(claim, doubtful)
             raise
         if at <= now + SOON:
             return max(at - now, timedelta(0))
-        await self._release(key, doubtful)
+        await self._release(claim, doubtful)
         metrics.TURN_WAITS.labels(key.channel, "rate").inc()
         back = at if now >= give_up_at else min(at, give_up_at)  # then the fallback has its turn
         raise NotYet(f"{key.channel} is busy: this send's turn is {(at - now).total_seconds():.0f} s away", back - now)
 
-    async def _release(self, key: SendKey, doubtful: bool) -> None:
+    async def _release(self, claim: ClaimResult, doubtful: bool, *, held: bool = False) -> None:
         """Nothing was sent now, so the claim is given back, unless an earlier attempt is in doubt."""
+        key, reason = claim.send.identity, Reason.PAUSED if held or claim.held else None
         if not doubtful:
-            await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE))
+            await self._finish(key, SendOutcome(channel=key.channel, state=SendState.UNAVAILABLE, reason=reason))
 
     async def _keep_apart(self, channel: str, traits: Traits, wait: timedelta) -> None:
         """Wait for the turn, and behind the send before it: those that a busy worker is late with don't go at once."""
@@ -246,7 +247,9 @@ class Sender:
         finally:
             self._in_flight[channel] -= 1
 
-    async def _send(self, channel: Channel, message: Message, doubtful: bool, tried: Tried) -> SendOutcome:
+    async def _send(
+        self, channel: Channel, message: Message, claim: ClaimResult, tried: Tried, *, doubtful: bool, last: bool
+    ) -> SendOutcome:
         key = message.key
         try:
             async with self._marks.trying(key.channel, key.ref, tried):
@@ -258,7 +261,11 @@ class Sender:
         except Unsupported as gap:
             return await self._refused(key, Reason.UNSUPPORTED, gap.trait, doubtful)
         except (Unavailable, Misconfigured) as error:
-            await self._release(key, doubtful)
+            away = isinstance(error, Unavailable) and not doubtful
+            held = last and away and bool(tried.down_until or claim.held)
+            await self._release(claim, doubtful, held=held)
+            if held and isinstance(error, Unavailable):  # its patience ran out long ago, through no fault of its own
+                raise Held(str(error), error.retry_after or HELD_FOR) from None
             if tried.down_until and isinstance(error, Unavailable):
                 raise Unavailable(str(error), FULL) from None  # its fallback's turn comes then
             raise error

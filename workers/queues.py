@@ -99,7 +99,7 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
         activities=for_erp(
             SubmitToErp(parts.ledger, parts.erps.ready, outages, utc_now),
             CancelInErp(parts.ledger, parts.erps.ready, outages, utc_now),
-            InvoiceInErp(parts.ledger, parts.erps.ready),
+            InvoiceInErp(parts.ledger, parts.erps.ready, outages, utc_now),
             _look(client, parts),
             _sweep(client, parts),
         ),

@@ -19,7 +19,7 @@ from orderack.contracts.activities import (
     SubmitToErpRequest,
 )
 from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
-from orderack.domain.acknowledgement import Audience, Kind
+from orderack.domain.acknowledgement import Audience, Kind, SendState
 from orderack.domain.assessment import Decision
 from orderack.domain.response import promise_of
 from orderack.domain.source import AnswerStage
@@ -217,6 +217,7 @@ class Effects:
                 facts=first.facts,
                 ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns if not ack.lasting)),
                 offer=offer,
+                in_parts=len({(ack.kind, ack.n) for ack, _, _ in turns}) > 1,
                 give_up_at=max(first.decided_at, now) + patience,
                 journal=journal,
             )
@@ -229,7 +230,7 @@ class Effects:
             _telling.supersede_batch(state, workflow.now(), batch)
             return
         for (ack, leg, _), outcome in zip(turns, result.outcomes, strict=True):
-            if leg.awaits(outcome.channel):
+            if outcome.state is not SendState.CLAIMED and leg.awaits(outcome.channel):
                 _telling.take_outcome(state, workflow.now(), ack, leg, outcome)
 
     def _erp_to_ask(self, kinds: frozenset[Kind]) -> str | None:

@@ -9,7 +9,7 @@ from orderack.domain.assessment import Flag
 from workflows._clocks import levels, next_update, resolve_by
 from workflows._patches import patched
 from workflows._state import Escalation, OrderState, Review
-from workflows._telling import may_tell_waiting, say
+from workflows._telling import WAITING, may_tell_waiting, say, withdraw_overtaken
 
 
 def rota(state: OrderState) -> tuple[str, ...]:
@@ -105,6 +105,7 @@ def send_update(state: OrderState, now: datetime) -> None:
     escalation.next_update_at = next_update(state, escalation.next_update_at, now)
     escalation.updates += 1
     if may_tell_waiting(state):
+        withdraw_overtaken(state, now, {Kind.RECEIVED, *WAITING})
         say(state, now, [Kind.UPDATE], waiting_facts(state, escalation.why))
 
 

@@ -15,7 +15,7 @@ from workflows._clocks import LATE, enough, levels, tick
 from workflows._owners import de_escalate, escalate, open_review, rota, turn, waiting_facts
 from workflows._patches import patched
 from workflows._state import Handoff, OrderState
-from workflows._telling import WAITING, may_tell_waiting, say, supersede
+from workflows._telling import WAITING, may_tell_waiting, say, supersede, withdraw_overtaken
 
 UNCONFIRMED = (Stage.ASSESSING, Stage.REVIEW, Stage.AWAITING_ERP)
 
@@ -242,6 +242,7 @@ def confirm_if_booked(state: OrderState, now: datetime) -> None:
     state.meet(ClockName.HOLD, now) if now <= _hold_due(state, now) else state.stop(ClockName.HOLD, now)
     de_escalate(state, now)
     supersede(state, now, WAITING | {Kind.ALERT})
+    withdraw_overtaken(state, now, {Kind.RECEIVED, Kind.CHANGE_RECEIVED, Kind.CONFIRMATION})
     facts = Facts(
         document_id=state.receipt.document_id,
         answers=verdicts,
@@ -289,6 +290,7 @@ def overdue_words(state: OrderState, now: datetime, *, holding: bool, alert: boo
     """Holding and alert of the same moment go in one batch: one activity instead of two."""
     kinds = []
     if holding and state.stage in UNCONFIRMED and may_tell_waiting(state):
+        withdraw_overtaken(state, now, {Kind.RECEIVED})
         kinds.append(Kind.HOLDING)
     if alert and state.escalation:
         kinds.append(Kind.ALERT)

@@ -126,6 +126,22 @@ def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
             _give_up(state, now, ack)
 
 
+def withdraw_overtaken(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
+    """Withdraw what has waited for its channel for so long that the word which is decided now overtakes it.
+
+    Both would go out at the channel's return, in any order: “it is still being checked” after “it is confirmed”.
+    """
+    patience = levels(state).fallback_after
+    held = [
+        ack
+        for ack in state.acknowledgements
+        if ack.kind in kinds and ack.pending and not ack.lasting and now - ack.decided_at > patience
+    ]
+    if held and patched("held-word-overtaken"):
+        for ack in held:
+            _give_up(state, now, ack)
+
+
 def _give_up(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
     for leg in ack.legs:
         if leg.state is LegState.PENDING:

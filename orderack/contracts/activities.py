@@ -16,7 +16,7 @@ from orderack.contracts import names
 from orderack.contracts.journal import Journal
 from orderack.contracts.looks import look_at_erp, look_at_source, sweep_books, sweep_erp
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome
-from orderack.domain.assessment import Assessment
+from orderack.domain.assessment import Assessment, is_no
 from orderack.domain.order import Name, Order, OrderRef, Text
 from orderack.domain.receipt import ErpReceipt
 from orderack.domain.response import LineAnswer
@@ -143,6 +143,7 @@ class AcknowledgeRequest(Value):
     `give_up_at`: from then on a provider out of reach ends as `unavailable` instead of being retried.
     `contacts_of`: the revision whose contacts they go to, where that is not the one they are about.
     `offer`: the handoff that these messages tell its team of; it is stored before they go out, in the same activity.
+    `in_parts`: several messages, of which none waits for another one's channel that is paused or marked down.
     """
 
     ref: OrderRef
@@ -152,12 +153,16 @@ class AcknowledgeRequest(Value):
     facts: Facts = Facts()
     ask_erp: Name | None = None
     offer: Annotated[Offer | None, Field(exclude_if=is_none)] = None
+    in_parts: Annotated[bool, Field(exclude_if=is_no)] = False
     give_up_at: AwareDatetime
     journal: Journal
 
 
 class AcknowledgeResult(Value):
-    """One outcome per dispatch, in order; or the receipt that made them needless."""
+    """One outcome per dispatch, in order; or the receipt that made them needless.
+
+    Of what was asked for `in_parts`, `claimed` says that this one still waits, and is to be asked for again.
+    """
 
     outcomes: tuple[SendOutcome, ...] = ()
     receipt: ErpReceipt | None = None

@@ -58,7 +58,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     NOT_CONFIGURED = "not_configured"
     PAUSED = "paused"
-    """An operator has paused the channel."""
+    """An operator has paused the channel, or it is marked down."""
     WINDOW_CLOSED = "window_closed"
     """The buyer has to write first (24-hour window), and no template serves."""
     OTHER = "other"

@@ -17,7 +17,7 @@ from sqlmodel import col
 from orderack.domain.acknowledgement import Reason, SendKey, SendState
 from orderack.ledger.database import insert_new, row_count
 from orderack.ledger.tables import Lanes, Pauses, Reaches, Sends
-from orderack.ports import SOON, Health, Pause, Reach
+from orderack.ports import NO_LATER, SOON, Health, Pause, Reach
 
 IN_TIME = timedelta(seconds=5)
 """A send that comes later than this after the time it was told queues anew."""
@@ -96,7 +96,8 @@ async def resume(session: AsyncSession, channel: str) -> bool:
 
 async def probe(session: AsyncSession, channel: str, now: datetime, again_at: datetime) -> bool:
     """See `orderack.ports.ChannelBook.probe`."""
-    due = update(Pauses).filter_by(channel=channel).where(col(Pauses.probe_at) <= now)
+    probe_at = col(Pauses.probe_at)
+    due = update(Pauses).filter_by(channel=channel).where(or_(probe_at <= now, probe_at > now + NO_LATER))
     return await row_count(session, due.values(probe_at=again_at)) > 0
 
 

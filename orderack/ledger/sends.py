@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
+from orderack.domain.acknowledgement import Kind, Reason, SendKey, SendOutcome, SendState
 from orderack.domain.address import address_sha256
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Provenance, stronger
 from orderack.domain.order import OrderRef
@@ -53,6 +53,7 @@ async def claim(
         row = await _first_claim(session, key, message.model_copy(update={"heard_at": heard_at}), now)
     elif row.state == SendState.CLAIMED:
         row.in_doubt_since = row.in_doubt_since or now
+    held = row.reason == Reason.PAUSED
     row.state = SendState.CLAIMED
     row.reason = row.detail = ""
     row.attempts += 1
@@ -60,7 +61,9 @@ async def claim(
     first, turn_at = row.in_doubt_since is None, None
     if terms and terms.rate_per_second and first and not paused and not reach.opted_out:
         turn_at = await channel_book.take_turn(session, key, row, terms.rate_per_second, now)
-    return ClaimResult(mine=True, first=first, send=_stored(row), paused=paused, reach=reach, turn_at=turn_at)
+    return ClaimResult(
+        mine=True, first=first, send=_stored(row), paused=paused, reach=reach, held=held, turn_at=turn_at
+    )
 
 
 async def _in_the_way(session: AsyncSession, message: Message, terms: Terms | None) -> tuple[Pause | None, Reach]:

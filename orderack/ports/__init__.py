@@ -20,7 +20,7 @@ from orderack.ports.channel import (
     Sent,
     Traits,
 )
-from orderack.ports.channel_book import SOON, ChannelBook, Health, Pause, Reach, Terms
+from orderack.ports.channel_book import NO_LATER, SOON, ChannelBook, Health, Pause, Reach, Terms
 from orderack.ports.erp import Booking, Erp, FindsSeveral, Invoices, Stock
 from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.ledger import (
@@ -77,6 +77,7 @@ class GatewayLedger(Ledger, Outbox, TouchBook, BoardBook, SweepBook, Protocol):
 
 
 __all__ = [
+    "NO_LATER",
     "SOON",
     "UNSAID",
     "ActKind",

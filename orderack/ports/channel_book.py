@@ -14,6 +14,11 @@ SOON = timedelta(seconds=2)
 """A turn that is no further away is booked, and waited for; a later one is the time to ask again."""
 
 
+NO_LATER = timedelta(minutes=2)
+"""A probe is never due later than this. One that seems to be was set by a clock that is ahead, and is due now: a worker
+three hours ahead would else keep an ERP marked down for three hours."""
+
+
 class Reach(Value):
     """What we know of one address on one channel."""
 
@@ -51,6 +56,10 @@ class Pause(Value):
     def is_mark(self) -> bool:
         """Whether it was marked down by its own errors, and is tried again by itself."""
         return self.probe_at is not None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether a probe may be made now."""
+        return self.probe_at is not None and not now < self.probe_at <= now + NO_LATER
 
 
 class Terms(Value):

@@ -70,6 +70,8 @@ class ClaimResult(Value):
     send: StoredSend
     paused: Pause | None = None
     reach: Reach = Reach()
+    held: bool = False
+    """Its channel was paused or marked down when it was tried before: it waited, and not for want of patience."""
     turn_at: datetime | None = None
     """The turn that was taken with the claim; see `ChannelBook.turn`."""
 

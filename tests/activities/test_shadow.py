@@ -218,7 +218,9 @@ class InvoicingErp(ScriptedErp):
 
 async def invoice(world: World, ref: OrderRef) -> Invoiced:
     made = InvoiceRequest(ref=ref, erp="main", document_id="SO-1", journal=journal(ref=ref))
-    return await ActivityEnvironment().run(InvoiceInErp(world.ledger, world.erps).invoice_in_erp, made)
+    return await ActivityEnvironment().run(
+        InvoiceInErp(world.ledger, world.erps, outages(world), world.clock).invoice_in_erp, made
+    )
 
 
 async def answer(world: World, ref: OrderRef, source: FakeSource) -> Answered:

@@ -527,7 +527,7 @@ async def test_a_send_in_doubt_stays_with_its_channel(busy: World) -> None:
     busy.clock.advance(timedelta(seconds=46))
     mark = await marked(busy, "key")
     assert mark is not None
-    await busy.ledger.probe("key", busy.clock(), busy.clock() + timedelta(minutes=5))
+    await busy.ledger.probe("key", busy.clock(), busy.clock() + SLOWEST)
     waits = await send(busy, worker, 0, "key")
     assert isinstance(waits, ApplicationError)
     assert "in doubt" in str(waits)

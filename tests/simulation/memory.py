@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Entry, Journal
-from orderack.domain.acknowledgement import SendKey, SendOutcome, SendState
+from orderack.domain.acknowledgement import Reason, SendKey, SendOutcome, SendState
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact
 from orderack.domain.order import OrderRef
 from orderack.domain.source import Answered, AnswerKey, AnswerState
@@ -94,7 +94,7 @@ class MemoryLedger:
     async def probe(self, channel: str, now: datetime, again_at: datetime) -> bool:
         self._reach()
         known = self.pauses.get(channel)
-        if known is None or known.probe_at is None or known.probe_at > now:
+        if known is None or not known.is_due(now):
             return False
         self.pauses[channel] = known.model_copy(update={"probe_at": again_at})
         return True
@@ -109,6 +109,7 @@ class MemoryLedger:
     ) -> ClaimResult:
         self._reach()
         row = self.rows.get(str(key))
+        held = row is not None and row.reason == Reason.PAUSED
         if row is None:
             row = Row(key, message.model_dump_json(), SendState.CLAIMED, now, now + lease)
         elif row.state in FINAL or (row.state is SendState.CLAIMED and row.lease_until > now):
@@ -127,7 +128,7 @@ class MemoryLedger:
         first = row.in_doubt_since is None
         paused = self.pauses.get(key.channel) if terms else None
         turn_at = now if terms and first and not paused else None
-        return ClaimResult(mine=True, first=first, send=_stored(key, row), paused=paused, turn_at=turn_at)
+        return ClaimResult(mine=True, first=first, send=_stored(key, row), paused=paused, held=held, turn_at=turn_at)
 
     async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         self._reach()

@@ -150,7 +150,7 @@ class World:
             names.ANSWER_SOURCE: AnswerSource(
                 ledger, sources, lambda ref: "https://shop.example/o", clock
             ).answer_source,
-            names.INVOICE_IN_ERP: InvoiceInErp(ledger, erps).invoice_in_erp,
+            names.INVOICE_IN_ERP: InvoiceInErp(ledger, erps, outages, clock).invoice_in_erp,
         }
 
     def perform(self, activity: str, given: Payload, attempt: int) -> Attempt:

@@ -83,6 +83,8 @@ class Script:
     send: Answer = lambda dispatch, attempt: SendState.ACCEPTED
     submit: Callable[[SubmitToErpRequest], ErpSubmission] = lambda r: ErpSubmission(answer=ErpAnswer.SUBMITTED)
     found: ErpReceipt | None = None
+    held: set[str] = field(default_factory=set)
+    """Channels that are paused, for messages that no other can carry."""
     told: list[Told] = field(default_factory=list)
     attempts: dict[str, int] = field(default_factory=dict)
     submissions: list[SubmitToErpRequest] = field(default_factory=list)
@@ -178,6 +180,9 @@ class World:
             offered = HandOffRequest(ref=request.ref, journal=request.journal, **dict(request.offer))
             script.handoffs.append(offered)
         now = await self.now()
+        held = [d for d in request.dispatches if d.channel in script.held]
+        if held and (not request.in_parts or len(held) == len(request.dispatches)):
+            raise ApplicationError("paused", type="Unavailable", next_retry_delay=timedelta(minutes=1))
         outcomes = tuple(self._send(script, request, d, now) for d in request.dispatches)
         if script.meanwhile:
             await script.meanwhile(request)
@@ -187,6 +192,8 @@ class World:
         key = SendKey(
             ref=request.ref, revision=request.revision, kind=dispatch.kind, n=dispatch.n, channel=dispatch.channel
         )
+        if dispatch.channel in script.held:
+            return SendOutcome(channel=dispatch.channel, state=SendState.CLAIMED, reason=Reason.PAUSED)
         attempt = script.attempts[str(key)] = script.attempts.get(str(key), 0) + 1
         state = script.send(dispatch, attempt)
         if state is SendState.CLAIMED:  # the provider is out of reach: the real activity raises for a retry
