@@ -69,8 +69,8 @@ def _trend(store: StoreReport) -> None:
                 week.week,
                 week.orders,
                 _percent(week.told.in_time),
-                words.duration(week.told.after.p95.seconds) if week.told.after.p95 else "none",
-                words.duration(week.receipts.after.p95.seconds) if week.receipts.after.p95 else "none",
+                words.duration(week.told.after.p95.seconds) if week.told.after.p95 else words.NOTHING,
+                words.duration(week.receipts.after.p95.seconds) if week.receipts.after.p95 else words.NOTHING,
                 _percent(week.all_promises),
                 week.escalations.begun,
                 len(week.confirmed.before_receipt),
@@ -81,7 +81,7 @@ def _trend(store: StoreReport) -> None:
 
 
 def _percent(share: Share) -> str:
-    return "none" if share.value is None else words.percent(share.value)
+    return words.NOTHING if share.value is None else words.percent(share.value)
 
 
 def _one_customer(store: StoreReport) -> None:
@@ -98,7 +98,8 @@ def _customers(store: StoreReport) -> None:
     typer.echo("")
     _say(f"To whom {store.store} was least reliable, of {words.many(store.customers, 'customer')}:")
     for each in store.worst:
-        _say(f"- {words.faults(each)}; promises kept: {words.share(each.promises)}")
+        kept = f"; promises kept: {words.share(each.promises)}" if each.promises.of else ""
+        _say(f"- {words.faults(each)}{kept}")
 
 
 def _reach(store: StoreReport) -> None:
@@ -119,7 +120,7 @@ def _row(one: CustomerFigures) -> tuple[object, ...]:
 def _left_out(store: StoreReport) -> None:
     week = store.week
     said = [
-        f"{number} {what}"
+        f"{words.many(number, 'order')} {what}"
         for number, what in (
             (week.shadow, "of the shadow run"),
             (week.without_content, "whose content never came"),
@@ -127,9 +128,9 @@ def _left_out(store: StoreReport) -> None:
         if number
     ]
     if said:
-        _say(f"Left out: orders {' and '.join(said)}.")
+        _say(f"Left out: {' and '.join(said)}.")
     if store.of_nobody:
-        _say(f"{store.of_nobody} orders name no customer.")
+        _say(f"{words.which(store.of_nobody, 'order', 'names', 'name')} no customer.")
 
 
 def _say(text: str) -> None:

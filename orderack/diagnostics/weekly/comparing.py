@@ -51,7 +51,7 @@ class Compared:
 
     @staticmethod
     def _quantile(key: str, title: str, name: str, mine: Quantile | None, other: Quantile | None, good: Good) -> Line:
-        now, before = (words.duration(one.seconds) if one else "none" for one in (mine, other))
+        now, before = (words.duration(one.seconds) if one else words.NOTHING for one in (mine, other))
         if mine is None or other is None:
             return _nothing(key, title, now, before)
         found = verdict(mine.seconds, other.seconds, mine.interval, other.interval, good)
@@ -77,7 +77,13 @@ class Compared:
 
 def _nothing(key: str, title: str, now: str, before: str) -> Line:
     return Line(
-        key=key, title=title, now=now, before=before, said="–", verdict=Verdict.NONE, why="too few: none to compare"
+        key=key,
+        title=title,
+        now=now,
+        before=before,
+        said=words.NOTHING,
+        verdict=Verdict.NONE,
+        why="too few: none to compare",
     )
 
 
@@ -179,14 +185,17 @@ def sentences(now: WeekFigures, found: tuple[Line, ...]) -> Iterator[str]:
         orders = words.many(len(early), "order")
         yield f"{orders} confirmed before the ERP had booked it, which must not be: {words.names(early)}."
     if not now.orders:
-        yield "There were no orders in this week."
+        shadow = f" but those of the shadow run ({now.shadow}), which are in no figure" if now.shadow else ""
+        yield f"There were no orders in this week{shadow}."
         return
     told = now.told.in_time
     if told.value is not None:
-        yield f"{words.percent(told.value)} of {told.of} buyers were told within the promised minute."
+        buyers = words.which(told.of, "buyer", "was", "were")
+        yield f"{words.percent(told.value)} of {buyers} told within the promised minute."
     kept = now.all_promises
     if kept.value is not None:
-        yield f"{kept.hits} of {kept.of} promised clocks were kept ({words.percent(kept.value)})."
+        clocks = words.which(kept.of, "promised clock", "was", "were")
+        yield f"{kept.hits} of {clocks} kept ({words.percent(kept.value)})."
     for wanted in (Verdict.WORSE, Verdict.BETTER):
         named = [f"{one.title}: {one.now}, {one.said}" for one in found if one.verdict is wanted]
         if named:

@@ -32,7 +32,7 @@ def _text(report: Weekly) -> Iterator[str]:
         yield from _customers(store)
         yield from _reach(store)
         if store.week.shadow:
-            yield f"Left out: {store.week.shadow} orders of the shadow run."
+            yield f"Left out: {words.many(store.week.shadow, 'order')} of the shadow run."
     if report.wismo is not None:
         yield ""
         yield "Tickets that ask where an order is, of the weeks shown:"

@@ -23,6 +23,7 @@ _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _STYLE = files("orderack.diagnostics.gap").joinpath("templates/gap.mplstyle")
 """One look for all reports."""
 
+MOST_TICKS = 8
 _TICKS = (1.0, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400, 172_800)
 
 
@@ -75,7 +76,8 @@ def durations(weeks: Sequence[WeekFigures], store: str) -> str:
                 )
         axes.set_yscale("log")
         low, high = min(seen, default=1), max(seen, default=60)
-        axes.yaxis.set_major_locator(FixedLocator([t for t in _TICKS if low / 2 <= t <= high * 2]))
+        ticks = [t for t in _TICKS if low / 2 <= t <= high * 2]
+        axes.yaxis.set_major_locator(FixedLocator(ticks[:: 1 + len(ticks) // MOST_TICKS]))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(
             FuncFormatter(lambda value, _: words.duration(float(value)).replace(" 00 s", ""))

@@ -18,6 +18,7 @@ TEMPLATES.filters |= {
     "share": words.share,
     "span": words.span,
     "verdict": words.verdict_word,
+    "which": words.which,
 }
 TEMPLATES.globals |= {
     "reach_columns": reaching.COLUMNS,
@@ -25,4 +26,5 @@ TEMPLATES.globals |= {
     "reach_words": reaching.said,
     "suggestions": reaching.suggestions,
     "faults": words.faults,
+    "nothing": words.NOTHING,
 }

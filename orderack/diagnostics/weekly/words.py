@@ -15,6 +15,10 @@ VERDICTS = {
 }
 
 
+NOTHING = "–"
+"""Where there was nothing to count or to measure: "none" would read as a bad figure."""
+
+
 def verdict_word(verdict: Verdict | None) -> str:
     return VERDICTS[verdict] if verdict else ""
 
@@ -42,8 +46,8 @@ def percent(share: float) -> str:
 
 
 def share(one: Share) -> str:
-    """`97 % (388/400)`; of nothing, that."""
-    return f"{percent(one.value)} ({one.hits}/{one.of})" if one.value is not None else "none"
+    """`97 % (388/400)`; of nothing, `NOTHING`."""
+    return f"{percent(one.value)} ({one.hits}/{one.of})" if one.value is not None else NOTHING
 
 
 def points(now: float, before: float) -> str:
@@ -73,6 +77,11 @@ def amount(now: int, before: int) -> str:
 def many(count: int, what: str) -> str:
     """`1 order`, `12 orders`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def which(count: int, what: str, one: str, more: str) -> str:
+    """`1 order is`, `12 orders are`: with the verb for one and for more."""
+    return f"{many(count, what)} {one if count == 1 else more}"
 
 
 def names(found: Sequence[str], most: int = 20) -> str:

@@ -11,6 +11,8 @@ from orderack.diagnostics.weekly.comparing import lines, sentences
 from orderack.diagnostics.weekly.counting import count, look
 from orderack.diagnostics.weekly.customers import by_customer, figures, least_reliable
 from orderack.diagnostics.weekly.figures import WeekFigures
+from orderack.diagnostics.weekly.page import page
+from orderack.diagnostics.weekly.report import Asked, weekly
 from orderack.diagnostics.weekly.seeing import Seen, seen
 from orderack.diagnostics.weekly.weeks import known_by, parse_week
 from orderack.domain.acknowledgement import Kind
@@ -283,3 +285,29 @@ async def test_a_first_week_is_not_said_to_be_like_the_one_before(ledger: SqlLed
         "There is too little in the week before to compare with."
     )
     assert list(sentences(now, tuple(lines(now, now))))[-1].startswith("Nothing differs from the week before")
+
+
+async def test_a_shop_with_one_order_is_spoken_of_in_the_singular(ledger: SqlLedger) -> None:
+    now = await counted(ledger, told(life("N-1"), 5))
+    nothing = count(look(WEEK, BERLIN, SETTLED, Lives(orders=[], shadow=0, without_content=0)))
+    found = tuple(lines(now, nothing))
+    assert list(sentences(now, found))[:2] == [
+        "100 % of 1 buyer was told within the promised minute.",
+        "1 of 1 promised clock was kept (100 %).",
+    ]
+    of = {line.key: line for line in found}
+    assert (of["handoffs_accepted"].now, of["review_took_p50"].now) == ("–", "–"), "nothing to accept is not none of it"
+
+
+async def test_a_shop_that_only_runs_in_the_shadow_reads_that_and_no_table_of_nothing(ledger: SqlLedger) -> None:
+    await keep(ledger, [told(life(f"N-{n}", shadow=True), 5) for n in range(3)])
+    found = await weekly(ledger, Asked(WEEK, 4, WEEK.ends(BERLIN) + SETTLED, {"north": BERLIN}))
+    (store,) = found.stores
+    assert store.sentences == (
+        "There were no orders in this week but those of the shadow run (3), which are in no figure.",
+    )
+    whole = page(found)
+    assert "those of the shadow run (3)" in whole
+    assert "every figure beside the week before" not in whole
+    (one,) = (await weekly(ledger, Asked(WEEK, 1, WEEK.ends(BERLIN) + SETTLED, {"south": BERLIN}))).stores
+    assert one.sentences == ("There were no orders in this week.",)
