@@ -90,7 +90,7 @@ class Acknowledge:
         results = await _whole(
             asyncio.gather(*(one(request, stored, previous, dispatch) for dispatch in request.dispatches))
         )
-        results = _let_go(stored, list(zip(request.dispatches, results, strict=True)))
+        results = _let_go(stored, list(zip(request.dispatches, results, strict=True)), in_parts=request.in_parts)
         waits = [result for result in results if isinstance(result, Unavailable)]
         apart = request.in_parts and len(waits) < len(results) and all(isinstance(wait, Held) for wait in waits)
         if waits and not apart:
@@ -257,22 +257,22 @@ Result = SendOutcome | Unavailable
 NOT_OUT = frozenset({SendState.REJECTED, SendState.UNAVAILABLE})
 
 
-def _let_go(stored: StoredRevision, ended: Sequence[tuple[Dispatch, Result]]) -> list[Result]:
-    """What is held back waits no longer where its message has gone, or goes on, by another leg: the order would not
-    hear of that before its channel is up again."""
+def _let_go(stored: StoredRevision, ended: Sequence[tuple[Dispatch, Result]], *, in_parts: bool) -> list[Result]:
+    """What is held back waits no longer where its message has gone by another leg; nor where that goes on and the order
+    knows of no parts, for it would not hear of that before this channel is up again."""
     return [
         SendOutcome(channel=dispatch.channel, state=SendState.UNAVAILABLE, reason=Reason.PAUSED)
-        if isinstance(result, Held) and any(_gets_on(stored, dispatch, *other) for other in ended)
+        if isinstance(result, Held) and any(_gets_on(stored, dispatch, *other, in_parts=in_parts) for other in ended)
         else result
         for dispatch, result in ended
     ]
 
 
-def _gets_on(stored: StoredRevision, held: Dispatch, other: Dispatch, result: Result) -> bool:
+def _gets_on(stored: StoredRevision, held: Dispatch, other: Dispatch, result: Result, *, in_parts: bool) -> bool:
     """Whether this is another leg of the same message, and went out or has a channel left."""
     if (other.kind, other.n) != (held.kind, held.n) or not isinstance(result, SendOutcome):
         return False
-    return result.state not in NOT_OUT or not _is_last(stored, other)
+    return result.state not in NOT_OUT or not (in_parts or _is_last(stored, other))
 
 
 def _said(dispatch: Dispatch, result: Result) -> SendOutcome:

@@ -217,7 +217,7 @@ class Effects:
                 facts=first.facts,
                 ask_erp=self._erp_to_ask(frozenset(ack.kind for ack, _, _ in turns if not ack.lasting)),
                 offer=offer,
-                in_parts=len({(ack.kind, ack.n) for ack, _, _ in turns}) > 1,
+                in_parts=len(turns) > 1,
                 give_up_at=max(first.decided_at, now) + patience,
                 journal=journal,
             )

@@ -143,7 +143,7 @@ class AcknowledgeRequest(Value):
     `give_up_at`: from then on a provider out of reach ends as `unavailable` instead of being retried.
     `contacts_of`: the revision whose contacts they go to, where that is not the one they are about.
     `offer`: the handoff that these messages tell its team of; it is stored before they go out, in the same activity.
-    `in_parts`: several messages, of which none waits for another one's channel that is paused or marked down.
+    `in_parts`: none of them waits for another one's channel that is paused or marked down.
     """
 
     ref: OrderRef

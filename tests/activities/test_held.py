@@ -95,6 +95,20 @@ async def test_of_two_messages_neither_waits_for_the_other_one_s_channel(world: 
     assert (await world.fail(**wanted)).next_retry_delay == HELD_FOR, "an order that knows of no parts"
 
 
+async def test_a_leg_is_held_until_its_message_has_gone_by_another_and_not_only_gone_on(world: World) -> None:
+    """The fallback that the other leg goes on to may say no as well."""
+    world.with_channel(KeyChannel())
+    world.with_channel(NoneChannel(REFUSED))
+    ref = await world.save(order("97"), ["key"], ["none", "another"])
+    await world.ledger.pause(Pause(channel="key", at=world.clock(), by="ann"))
+    held, refused = await world.send("key", "none", ref=ref, in_parts=True)
+    assert (held.state, refused.state) == (SendState.CLAIMED, SendState.REJECTED)
+    world.with_channel(NoneChannel())
+    other = await world.save(order("96"), ["key"], ["none", "another"])
+    held, told = await world.send("key", "none", ref=other, in_parts=True)
+    assert (held.state, told.state) == (SendState.UNAVAILABLE, SendState.ACCEPTED)
+
+
 async def test_a_recipient_that_is_none_says_nothing_of_a_channel_that_is_marked_down(busy: World) -> None:
     """An adapter may see that before it asks anybody."""
     channel = busy.with_channel(KeyChannel())

@@ -6,17 +6,20 @@ from tests.workflows.orders import HOUR, MINUTE, a_decision, a_receipt, an_asses
 from tests.workflows.world import Story, World, a_number, submit
 
 
-async def begun(world: World, held: str, *legs: str) -> Story:
+async def begun(
+    world: World, held: str, *leg: str, beside: tuple[str, ...] = (), refused: tuple[str, ...] = ()
+) -> Story:
+    """An order whose buyer is told by this leg, and by one beside it."""
     order = an_order(a_number(), await world.now())
     script = world.script(order.number)
-    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision(legs=(legs,)))
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision(legs=(leg, beside) if beside else (leg,)))
+    script.send = lambda d, n: SendState.REJECTED if d.channel in refused else SendState.ACCEPTED
     script.held = {held}
     return await submit(world, order)
 
 
 async def test_the_buyer_s_fallback_does_not_wait_for_the_owner_s_channel(world: World) -> None:
-    story = await begun(world, "slack", "email", "sms")
-    story.script.send = lambda d, n: SendState.REJECTED if d.channel == "email" else SendState.ACCEPTED
+    story = await begun(world, "slack", "email", "sms", refused=("email",))
     await story.sleep(MINUTE * 20)
     assert story.minutes("holding", "sms") == [15.0]
     assert story.script.kinds("internal") == []
@@ -24,6 +27,16 @@ async def test_the_buyer_s_fallback_does_not_wait_for_the_owner_s_channel(world:
     await story.sleep(MINUTE * 5)
     assert story.script.kinds("internal") == ["alert"]
     assert story.minutes("holding", "sms") == [15.0]
+
+
+async def test_a_message_whose_other_leg_every_channel_refuses_goes_out_once_its_own_is_back(world: World) -> None:
+    story = await begun(world, "portal", "email", "sms", beside=("portal",), refused=("email", "sms"))
+    await story.settle()
+    assert story.script.kinds() == []
+    assert {key.rsplit("/", 1)[-1] for key in story.script.attempts} == {"email", "sms"}
+    story.script.held.clear()
+    await story.sleep(MINUTE * 2)
+    assert [told.what for told in story.script.told if told.dispatch.audience == "buyer"] == ["received portal"]
 
 
 async def test_the_owner_does_not_wait_for_the_buyer_s_channel(world: World) -> None:
