@@ -50,6 +50,7 @@ _AROUND_A_TAG = " \t\r\"'[]"
 _ID = re.compile(r"[^\s@+][^\s@]{0,63}")
 """What is shown as an id: anything else may be a buyer's words or address, in a column that is none of ids."""
 _HEX = 12
+_NO_HEADING = re.compile(r"@|[?!]|\d{4}-\d\d-\d\d|^\s*\+?\d[\d\s()./:-]{4,}$|.{61}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _told(log: Log, given: Sequence[str]) -> dict[str, str]:
         if not equals or meaning not in NAMES:
             raise unusable("--map", f"{each[:80]} says nothing", f"write MEANING=COLUMN; there are {', '.join(NAMES)}")
         if column not in log.columns:
-            raise unusable("--map", f"{log.file} has no column {column[:60]}", f"it has {', '.join(log.columns)[:400]}")
+            raise unusable("--map", f"{log.file} has no column {column[:60]}", f"it has {_headings(log)}")
         found[meaning] = column
     return found
 
@@ -128,8 +129,15 @@ def _missing(log: Log, meaning: str, what: str) -> Exception:
     return unusable(
         "--tickets",
         f"{log.file} has no column that looks like {what}",
-        f"say which: --map {meaning}=COLUMN; it has {', '.join(log.columns)[:400]}",
+        f"say which: --map {meaning}=COLUMN; it has {_headings(log)}",
     )
+
+
+def _headings(log: Log) -> str:
+    """The columns there are. Of a file without a line of headings the first ticket stands there: it is not repeated."""
+    if any(_NO_HEADING.search(name) for name in log.columns):
+        return f"{len(log.columns)} columns, and a first line that does not look like headings"
+    return ", ".join(log.columns)[:400]
 
 
 def _guess(log: Log, meaning: str, taken: set[str], first: DayFirst | None) -> TicketColumn | None:

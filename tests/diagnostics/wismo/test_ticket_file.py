@@ -159,6 +159,19 @@ def test_tags_of_several_words_and_of_a_json_list_are_found(tmp_path: Path) -> N
     assert {"vip", "where is my order"} <= spaced
 
 
+@pytest.mark.parametrize("told", [[], ["text=Nope"]])
+@pytest.mark.parametrize(
+    "first", ["7,ada@example.com,Hello", "7,Ada,Where is it?", "+49 30 5550100,Ada,Hello", "7,2026-03-02 09:30,Hello"]
+)
+def test_a_file_without_headings_is_refused_without_its_first_ticket(
+    tmp_path: Path, first: str, told: list[str]
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_tickets(file(tmp_path, f"{first}\n8,x,y\n"), told)
+    assert "a first line that does not look like headings" in str(refused.value)
+    assert not any(word in str(refused.value) for word in ("ada@", "Ada", "Where", "5550", "Hello"))
+
+
 def test_a_file_without_ids_says_that_a_repeated_row_counts_twice(tmp_path: Path) -> None:
     read = read_tickets(file(tmp_path, "created_at,subject\n2026-03-02T09:30:00Z,x\n"))
     assert read.tickets[0].id == "line 2"
