@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.journal import ClockName, Event, Stage
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import Assessment, ServiceLevels
 from orderack.domain.order import Order, OrderRef
 from orderack.ledger.standing import LIVE, OPEN
-from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Timeline
+from orderack.ledger.tables import Acknowledgements, Handoffs, Orders, Reviews, Revisions, Timeline
 from orderack.ports.board import A_DAY, Due
 
 NEAR = timedelta(seconds=2)
@@ -113,6 +114,16 @@ class _Row(NamedTuple):
     content: str | None
 
 
+def _told() -> ColumnElement[bool]:
+    """The buyer has had a word, which the order itself tells the record with its next step only."""
+    return exists().where(
+        col(Acknowledgements.store) == col(Orders.store),
+        col(Acknowledgements.number) == col(Orders.number),
+        col(Acknowledgements.kind) != Kind.ALERT,
+        col(Acknowledgements.out_at).is_not(None),
+    )
+
+
 async def _rows(session: AsyncSession, stores: Sequence[str], now: datetime, listed: int) -> Sequence[_Row]:
     """By the index on `next_due_at`: what is due within a day, and not all that is open. Live orders alone."""
     its = and_(col(Revisions.store) == col(Orders.store), col(Revisions.number) == col(Orders.number))
@@ -124,6 +135,7 @@ async def _rows(session: AsyncSession, stores: Sequence[str], now: datetime, lis
         .where(col(Orders.next_due_at) > now - A_DAY, col(Orders.next_due_at) < now + A_DAY)
         .where(col(Orders.store).in_(stores), col(Orders.stage).in_(OPEN), LIVE)
         .where(or_(col(Orders.next_clock).is_(None), col(Orders.next_clock) != NOBODYS))
+        .where(or_(col(Orders.next_clock).is_(None), col(Orders.next_clock) != ClockName.ACKNOWLEDGE, ~_told()))
         .subquery()
     )
     query = (

@@ -152,9 +152,9 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
     flagged = about(record.flagged)
     counted = sum(row.orders for row in of(record.standings) if row.stage == Stage.REVIEW)
     paused = {pause.channel: pause for pause in record.paused}
-    known = None if lists is None or snapshot.lists_look.away else about(lists.reviews)
-    reviews = _reviews(flagged, known, now)
+    known = about(lists.reviews) if lists and not snapshot.lists_look.away else ()
     listed_whole = lists is not None and not snapshot.lists_look.away and len(lists.reviews) < LISTED
+    reviews = _reviews(flagged, known, now) if listed_whole else _recorded(flagged, known)
     escalated = about(lists.escalated) if lists else ()
     return Figures(
         stages=_stages(of(record.standings)),
@@ -281,17 +281,34 @@ def _channel_stands(
     return Tone.LATE, "some fail"
 
 
-def _reviews(flagged: Sequence[Flagged], listed: Sequence[OpenOrder] | None, now: datetime) -> tuple[ReviewRow, ...]:
+def _reviews(flagged: Sequence[Flagged], listed: Sequence[OpenOrder], now: datetime) -> tuple[ReviewRow, ...]:
     """As Temporal lists them, with what the record knows; what it does not list yet, as the record has it."""
     known = {row.ref: row for row in flagged}
-    listed_refs = {row.ref for row in listed or ()}
+    listed_refs = {row.ref for row in listed}
     rows = [
         ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row)
         for row in flagged
-        if listed is None or (row.ref not in listed_refs and now - row.opened_at < LISTED_WITHIN)
+        if row.ref not in listed_refs and now - row.opened_at < LISTED_WITHIN
     ]
-    for row in listed or ():
+    for row in listed:
         mine = known.get(row.ref)
         since = mine.opened_at if mine else row.started_at
         rows.append(ReviewRow(row.ref, row.owner or None, row.next_due_at, since, mine))
-    return tuple(sorted(rows, key=lambda row: (row.due_at is None, row.due_at or row.since, row.since)))
+    return tuple(sorted(rows, key=_by_due))
+
+
+def _recorded(flagged: Sequence[Flagged], listed: Sequence[OpenOrder]) -> tuple[ReviewRow, ...]:
+    """As the record has the first of them, where Temporal lists none, or so many that the first may not be among them;
+    who has one and until when as Temporal says it, if it does."""
+    now_of = {row.ref: row for row in listed}
+    rows = [
+        ReviewRow(row.ref, said.owner or None, said.next_due_at, row.opened_at, row)
+        if (said := now_of.get(row.ref))
+        else ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row)
+        for row in flagged
+    ]
+    return tuple(sorted(rows, key=_by_due))
+
+
+def _by_due(row: ReviewRow) -> tuple[bool, datetime, datetime]:
+    return row.due_at is None, row.due_at or row.since, row.since

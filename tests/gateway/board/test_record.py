@@ -159,6 +159,15 @@ async def test_a_deadline_has_the_name_that_its_order_gave_it_and_no_other(ledge
     ]
 
 
+async def test_who_has_been_told_owes_no_first_word_though_the_order_has_not_said_so_yet(ledger: SqlLedger) -> None:
+    """Its next step may be a while: the ERP is away. What is in doubt, or went to the team, has told nobody."""
+    for number, state in (("told", SendState.ACCEPTED), ("doubt", SendState.UNKNOWN), ("waits", None)):
+        order = await kept(ledger, number, Stage.AWAITING_ERP, due=timedelta(minutes=1), clock=ClockName.ACKNOWLEDGE)
+        if state:
+            await sent(ledger, order.ref, state)
+    assert {row.ref.number for row in (await ledger.board(STORES, now())).due} == {"doubt", "waits"}
+
+
 async def test_a_row_written_before_orders_named_their_clock_is_recognised_still(ledger: SqlLedger) -> None:
     await kept(ledger, "1", Stage.AWAITING_ERP, due=timedelta(minutes=15))
     (row,) = (await ledger.board(STORES, now())).due

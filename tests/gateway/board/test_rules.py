@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderack.contracts.journal import ClockName
+from orderack.contracts.journal import ClockName, Stage
 from orderack.domain.assessment import ServiceLevels
-from orderack.gateway.board.feed import Snapshot
+from orderack.domain.order import OrderRef
+from orderack.gateway.board.feed import LISTED, Look, OpenLists, Snapshot
 from orderack.gateway.board.figures import Tone, _channel_stands, _erp_stands, figures, percentile
 from orderack.gateway.board.words import ago, span, until
 from orderack.ledger.board_due import Began, which
 from orderack.ports import Pause
-from orderack.ports.board import BoardRecord, ChannelFlow, ErpFlow
+from orderack.ports.board import BoardRecord, ChannelFlow, ErpFlow, Flagged, Standing
+from orderack.temporal.open_orders import OpenOrder
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 500, tzinfo=UTC)
 LEVELS = ServiceLevels()
@@ -124,3 +126,36 @@ def test_what_is_past_due_is_said_as_over() -> None:
     assert until(NOW + minutes(5), NOW) == "in 5 min"
     assert until(NOW - minutes(5), NOW) == "5 min over"
     assert ago(None, NOW) == "never"
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_of_more_reviews_than_temporal_lists_the_first_are_shown_with_their_reason(away: bool) -> None:
+    """A list that is cut holds the newest: those that are due first may not be in it."""
+    first, second = (OrderRef(store="demo", number=number) for number in ("first", "second"))
+    flagged = tuple(
+        Flagged(
+            ref=ref, revision=1, opened_at=NOW - minutes(90), why="high_value", owner="desk", due_at=NOW + minutes(n)
+        )
+        for n, ref in enumerate((first, second), start=5)
+    )
+    newest = tuple(OpenOrder(ref=OrderRef(store="demo", number=f"{n}"), started_at=NOW) for n in range(LISTED - 1))
+    second_now = OpenOrder(ref=second, started_at=NOW, owner="lead", next_due_at=NOW + minutes(1))
+    many = Standing(
+        store="demo",
+        source="web",
+        stage=Stage.REVIEW,
+        orders=LISTED + 5,
+        bands=(LISTED + 5, 0, 0, 0, 0),
+        oldest_at=NOW,
+        latest_at=NOW,
+        lately=0,
+    )
+    record = BoardRecord(flagged=flagged, standings=(many,))
+    lists = OpenLists(reviews=(*newest, second_now))
+    shown = figures(Snapshot(record=record, lists=lists, lists_look=Look(away=away)), ["demo"], NOW)
+    rows = [(row.ref, row.owner, row.due_at, row.flagged and row.flagged.why) for row in shown.reviews]
+    as_now = (second, "lead", NOW + minutes(1), "high_value")
+    as_recorded = (second, "desk", NOW + minutes(6), "high_value")
+    of_first = (first, "desk", NOW + minutes(5), "high_value")
+    assert rows == ([of_first, as_recorded] if away else [as_now, of_first])
+    assert shown.reviews_in_all == LISTED + 5
