@@ -148,6 +148,8 @@ def _facts(found: Profile) -> Iterator[tuple[str, object]]:
     counted = sum(one.messages for one in found.reach.channels)
     about = f"{_many(counted, 'message')} about {_many(found.reach.orders, 'order')}"
     yield "looked at", f"{about}, of the last {LOOK_BACK.days} days"
+    if found.reach.waiting:
+        yield "wait", f"{_many(found.reach.waiting, 'message')} of less than a day ago, without an answer so far"
     yield "learned from", SAID[found.learns] if found.learns else "no: the policy has no such store"
 
 

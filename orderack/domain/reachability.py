@@ -76,6 +76,10 @@ class Sent:
         """1, ½ or nothing."""
         return 1.0 if self.affirmed_at else ENGAGED_COUNTS if self.engaged_at else 0.0
 
+    def settled(self, now: datetime) -> bool:
+        """Whether it counts: it was answered, it came back, or the time for an answer is over."""
+        return self.answered_at is not None or self.failed or now - self.at >= SETTLES_IN
+
 
 class ChannelFigures(Value):
     """What became of the messages by one channel. Counts include what is stronger: an affirmed one was read."""
@@ -126,6 +130,8 @@ class Reachability(Value):
 
     orders: int = 0
     """That were looked at."""
+    waiting: int = 0
+    """Messages that count neither way yet: nobody has answered, and the day for it is not over."""
     channels: tuple[ChannelFigures, ...] = ()
     """The best first; of those that nothing is learned of, by name."""
     opted_out: tuple[Name, ...] = ()
@@ -204,7 +210,7 @@ def figures_of(messages: Iterable[Sent], now: datetime) -> tuple[ChannelFigures,
     """Each channel's figures, the best first. Pure; the order of the messages makes no difference."""
     by_channel: dict[str, list[Sent]] = defaultdict(list)
     for message in messages:
-        if message.answered_at or message.failed or now - message.at >= SETTLES_IN:
+        if message.settled(now):
             by_channel[message.channel].append(message)
     found = (_figures(channel, sent, now) for channel, sent in by_channel.items())
     return tuple(sorted(found, key=lambda figures: (figures.standing, figures.channel)))

@@ -38,11 +38,17 @@ async def reachability(session: AsyncSession, asked: ReachAsked) -> Reachability
         return Reachability()
     query = one_customer(by_id=bool(asked.customer_id))
     told = Told((await session.execute(query, of_customer(asked))).all())
-    figures = figures_of(told.messages(), asked.now)
+    messages = tuple(told.messages())
+    figures = figures_of(messages, asked.now)
     addresses = {**told.addresses, **asked.addresses}
     known = [(one.channel, addresses[one.channel]) for one in figures if one.channel in addresses]
     out = await _wants_none(session, known) if known else ()
-    return Reachability(orders=told.orders, channels=figures, opted_out=tuple(sorted(channel for channel, _ in out)))
+    return Reachability(
+        orders=told.orders,
+        waiting=sum(not message.settled(asked.now) for message in messages),
+        channels=figures,
+        opted_out=tuple(sorted(channel for channel, _ in out)),
+    )
 
 
 async def _wants_none(session: AsyncSession, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """`orderack customer` as a user has it: what is said of a customer, and wrong input."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,8 @@ async def shop(bare: Terminal, sqlite_template: Path, tmp_path: Path) -> AsyncIt
             await customers.affirmed_by_sms(f"A-{number}", (2 + number) * DAY + ago)
         await customers.affirmed_by_sms("B-1", 2 * DAY + ago, customer=None)
         await customers.affirmed_by_sms("S-1", 2 * DAY + ago, customer="C-9")
+        young = await customers.order("Y-1", ago + timedelta(hours=2), customer="C-young")
+        await customers.send(young, SMS, datetime.now(UTC) - timedelta(hours=2))
         await customers.affirmed_by_sms("T-1", 2 * DAY + ago, customer="+49 30 555 1000")
         await ledger.aclose()
         bare.environment["ORDERACK_DATABASE_URL"] = url
@@ -46,6 +48,14 @@ async def test_a_customers_channels_are_shown_with_what_they_suggest(shop: Termi
     assert (
         "twilio_sms reaches them better than sendgrid_email: 4 of 4 messages by twilio_sms were affirmed" in ended.out
     )
+
+
+async def test_a_message_of_today_is_said_to_wait_for_its_answer(shop: Terminal) -> None:
+    ended = await shop("customer", "demo", "C-young")
+    assert (ended.code, "0 messages about 1 order" in ended.out) == (0, True)
+    assert "1 message of less than a day ago, without an answer so far" in ended.out
+    assert (await shop("customer", "demo", "C-young", "--json")).json["reach"]["waiting"] == 1
+    assert "less than a day" not in (await shop("customer", "demo", "C-7")).out
 
 
 async def test_the_same_as_json(shop: Terminal) -> None:
