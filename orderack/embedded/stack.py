@@ -7,6 +7,7 @@ itself, goes on where it was.
 import asyncio
 import json
 import os
+import random
 import shutil
 import socket
 import sys
@@ -53,7 +54,14 @@ class Ports:
         return Ports(**{name: _port(name, wanted) for name, wanted in vars(self).items()})
 
 
+_FREE = range(20_000, 32_768)
+"""Where a free port is looked for: below those that systems give to connections of their own, one of which would else
+sit on it before the process that it is for has started."""
+
+
 def _port(name: str, wanted: int) -> int:
+    if wanted == 0:
+        return _free_port()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -62,7 +70,16 @@ def _port(name: str, wanted: int) -> int:
             raise Misconfigured(
                 f"port {wanted} ({name}) is in use: end what uses it, or choose another with --{name}-port (0: free)"
             ) from None
-        return int(probe.getsockname()[1])
+        return wanted
+
+
+def _free_port() -> int:
+    """Raises Misconfigured where every one is taken."""
+    for port in random.sample(_FREE, len(_FREE)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise Misconfigured(f"no port from {_FREE.start} to {_FREE.stop - 1} is free: end what uses them, or name ports")
 
 
 @dataclass

@@ -175,7 +175,8 @@ async def test_one_probe_at_a_time_is_let_through_whoever_comes(desk: Desk) -> N
         desk.world.clock.at = mark.probe_at
         running = [asyncio.create_task(desk.submit(worker, 5 + place)) for place, worker in enumerate(workers)]
         async with asyncio.timeout(60):
-            while sum(task.done() for task in running) < len(running) - 1:  # noqa: ASYNC110 (tasks of their own)
+            others = len(running) - 1
+            while began < 1 or sum(task.done() for task in running) < others:  # noqa: ASYNC110 (tasks of their own)
                 await asyncio.sleep(0.01)
         assert began == 1
         release.set()

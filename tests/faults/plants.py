@@ -56,7 +56,16 @@ def resend_on_read_timeout() -> Iterator[None]:
     """No answer is taken for "not sent"."""
     usual = Sender._send
 
-    async def send(self: Sender, channel: Channel, message: Message, doubtful: bool, tried: Tried) -> SendOutcome:
+    async def send(
+        self: Sender,
+        channel: Channel,
+        message: Message,
+        claim: ClaimResult,
+        tried: Tried,
+        *,
+        doubtful: bool,
+        last: bool,
+    ) -> SendOutcome:
         async def plainly(message: Message) -> Sent:
             try:
                 return await sending(message)
@@ -65,7 +74,7 @@ def resend_on_read_timeout() -> Iterator[None]:
 
         sending = channel.send
         with patch.object(channel, "send", plainly):
-            return await usual(self, channel, message, doubtful, tried)
+            return await usual(self, channel, message, claim, tried, doubtful=doubtful, last=last)
 
     with patch.object(Sender, "_send", send):
         yield
