@@ -12,9 +12,10 @@ from pydantic import AwareDatetime
 from orderack.cli.audit_triggers import triggers
 from orderack.cli.exits import BROKEN, bad
 from orderack.cli.options import AsJson
-from orderack.cli.printing import cell, console, counted, print_json, when
+from orderack.cli.printing import cell, console, print_json, when
 from orderack.cli.references import reference
 from orderack.cli.session import run, the_ledger
+from orderack.diagnostics.wording import counted
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.errors import OrderUnknown

@@ -10,6 +10,7 @@ from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import cell, console, print_facts, print_json, print_table
 from orderack.cli.session import run, the_ledger
+from orderack.diagnostics.wording import counted
 from orderack.domain.address import reaches
 from orderack.domain.order import Name, Text
 from orderack.domain.reach_words import sentence, span, words_of
@@ -145,11 +146,11 @@ def _print(found: Profile) -> None:
 
 def _facts(found: Profile) -> Iterator[tuple[str, object]]:
     yield "customer", f"{found.customer_id or 'known by an address only'}, store {found.store}"
-    counted = sum(one.messages for one in found.reach.channels)
-    about = f"{_many(counted, 'message')} about {_many(found.reach.orders, 'order')}"
+    messages = sum(one.messages for one in found.reach.channels)
+    about = f"{counted(messages, 'message')} about {counted(found.reach.orders, 'order')}"
     yield "looked at", f"{about}, of the last {LOOK_BACK.days} days"
     if found.reach.waiting:
-        yield "wait", f"{_many(found.reach.waiting, 'message')} of less than a day ago, without an answer so far"
+        yield "wait", f"{counted(found.reach.waiting, 'message')} of less than a day ago, without an answer so far"
     yield "learned from", SAID[found.learns] if found.learns else "no: the policy has no such store"
 
 
@@ -168,7 +169,3 @@ def _trouble(one: ChannelFigures, opted_out: bool) -> Iterator[str]:
         yield "opted out"
     elif one.opted_out:
         yield "had opted out"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.doctor_temporal import between, skew
-from orderack.cli.printing import counted
 from orderack.cli.session import demand_file
+from orderack.diagnostics.wording import counted
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger import schema
 from orderack.ledger.database import Database, make_engine

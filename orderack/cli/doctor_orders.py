@@ -9,9 +9,9 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
-from orderack.cli.printing import counted
 from orderack.contracts import names
 from orderack.contracts.ids import order_ref, order_workflow_id
+from orderack.diagnostics.wording import counted
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
 from orderack.temporal.codec import ENCODING, KEY_ID

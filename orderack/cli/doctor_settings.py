@@ -10,8 +10,8 @@ from orderack.cli.adapter_settings import SettingsState, settings_state
 from orderack.cli.channel_doctor import Word, diagnose
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.policy_findings import check_policy
-from orderack.cli.printing import counted
 from orderack.cli.source_commands import check_connection
+from orderack.diagnostics.wording import counted
 from orderack.errors import Misconfigured, OrderAckError
 from orderack.gateway.keys import ApiKeys
 from orderack.policy.load import load_policy

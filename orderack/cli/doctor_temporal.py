@@ -19,8 +19,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
-from orderack.cli.printing import counted
 from orderack.contracts import names
+from orderack.diagnostics.wording import counted
 from orderack.errors import Misconfigured, OrderAckError, Unavailable
 from orderack.settings import Settings
 from orderack.temporal.search_attributes import missing

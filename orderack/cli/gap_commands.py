@@ -176,7 +176,8 @@ def _write(found: "Report", html: Path | None, lists: Path | None) -> None:
 
 def _show(found: "Diagnosis", html: Path | None, lists: Path | None) -> None:
     """The verdict first, then why, what to do, and what was read."""
-    from orderack.diagnostics.gap.words import duration, percent
+    from orderack.diagnostics.gap.words import percent
+    from orderack.diagnostics.wording import duration
 
     _say(found.sentence)
     typer.echo("")

@@ -13,7 +13,7 @@ from orderack.cli.installed import installed_channels
 from orderack.cli.options import AsJson
 from orderack.cli.policy_findings import findings
 from orderack.cli.policy_simulate_words import print_simulation
-from orderack.cli.printing import counted, print_json
+from orderack.cli.printing import print_json
 from orderack.cli.session import run, the_ledger
 from orderack.diagnostics.whatif.looks import HISTORY, Chronicle, earlier_in_file
 from orderack.diagnostics.whatif.page import page
@@ -21,6 +21,7 @@ from orderack.diagnostics.whatif.plots import demand_plots
 from orderack.diagnostics.whatif.replay import World
 from orderack.diagnostics.whatif.result import Simulation
 from orderack.diagnostics.whatif.simulate import Asked, Policies, Simulator
+from orderack.diagnostics.wording import counted
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.errors import InvalidInput

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import typer
 
-from orderack.cli.printing import console, counted, plain, print_table, table, when
+from orderack.cli.printing import console, plain, print_table, table, when
 from orderack.diagnostics.whatif.load import Load
 from orderack.diagnostics.whatif.result import Differences, Group, Level, SelfCheck, Simulation
 from orderack.diagnostics.whatif.words import checked, estimated, money, most, not_kept, percent
+from orderack.diagnostics.wording import counted
 
 GROUPS = 8
 """Changes shown of each kind; all of them stand in --json and in the page."""

@@ -87,8 +87,3 @@ def when(at: datetime) -> str:
 def words(name: str) -> str:
     """`awaiting_erp` → `awaiting erp`."""
     return name.replace("_", " ")
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 event`, `2 events`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

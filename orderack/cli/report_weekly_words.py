@@ -9,6 +9,7 @@ from orderack.cli.printing import console, plain, print_table
 from orderack.diagnostics.weekly import reaching, words
 from orderack.diagnostics.weekly.figures import CustomerFigures, StoreReport, Weekly
 from orderack.diagnostics.weekly.statistics import Share, Verdict
+from orderack.diagnostics.wording import counted, duration
 
 
 def print_weekly(found: Weekly, page: Path | None) -> None:
@@ -35,7 +36,7 @@ def print_weekly(found: Weekly, page: Path | None) -> None:
 def _store(store: StoreReport) -> None:
     week = store.week
     whose = f"; customer {store.customer[0].figures.customer}, week by week" if store.customer else ""
-    orders = words.many(week.orders, "order")
+    orders = counted(week.orders, "order")
     _say(f"{store.store}: {week.week}, {words.span(week.monday)} ({store.time_zone}), {orders}{whose}")
     if store.customer:
         return _one_customer(store)
@@ -69,8 +70,8 @@ def _trend(store: StoreReport) -> None:
                 week.week,
                 week.orders,
                 _percent(week.told.in_time),
-                words.duration(week.told.after.p95.seconds) if week.told.after.p95 else words.NOTHING,
-                words.duration(week.receipts.after.p95.seconds) if week.receipts.after.p95 else words.NOTHING,
+                duration(week.told.after.p95.seconds) if week.told.after.p95 else words.NOTHING,
+                duration(week.receipts.after.p95.seconds) if week.receipts.after.p95 else words.NOTHING,
                 _percent(week.all_promises),
                 week.escalations.begun,
                 len(week.confirmed.before_receipt),
@@ -96,7 +97,7 @@ def _customers(store: StoreReport) -> None:
     if not store.worst:
         return
     typer.echo("")
-    _say(f"To whom {store.store} was least reliable, of {words.many(store.customers, 'customer')}:")
+    _say(f"To whom {store.store} was least reliable, of {counted(store.customers, 'customer')}:")
     for each in store.worst:
         kept = f"; promises kept: {words.share(each.promises)}" if each.promises.of else ""
         _say(f"- {words.faults(each)}{kept}")
@@ -120,7 +121,7 @@ def _row(one: CustomerFigures) -> tuple[object, ...]:
 def _left_out(store: StoreReport) -> None:
     week = store.week
     said = [
-        f"{words.many(number, 'order')} {what}"
+        f"{counted(number, 'order')} {what}"
         for number, what in (
             (week.shadow, "of the shadow run"),
             (week.without_content, "whose content never came"),

@@ -304,7 +304,7 @@ def _tables(found: "WismoFigures") -> None:
 
 
 def _gap(gap: "GapFigures") -> tuple[object, ...]:
-    from orderack.diagnostics.gap.words import duration
+    from orderack.diagnostics.wording import duration
 
     times = (gap.received_p95, gap.receipt_p50, gap.receipt_p95)
     return (*("" if time is None else duration(time) for time in times), gap.confirmed_early)

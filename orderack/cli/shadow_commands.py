@@ -11,7 +11,7 @@ import typer
 
 from orderack.cli.exits import bad
 from orderack.cli.options import AsJson, By
-from orderack.cli.printing import console, counted, plain, print_facts, print_json, print_table, when, words
+from orderack.cli.printing import console, plain, print_facts, print_json, print_table, when, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.cli.shadow_store import (
@@ -33,6 +33,7 @@ from orderack.diagnostics.shadow.gate import Wanted, ask
 from orderack.diagnostics.shadow.page import page, share
 from orderack.diagnostics.shadow.reading import COLUMNS, read_events
 from orderack.diagnostics.shadow.report import TITLES, Difference, Report, Terms, Timing
+from orderack.diagnostics.wording import counted
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.shadow import OldEvent
 from orderack.domain.value import Value

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from orderack.diagnostics.gap import plots, thresholds, words
 from orderack.diagnostics.gap.diagnose import Report
 from orderack.diagnostics.gap.reading import unusable
+from orderack.diagnostics.wording import duration
 
 _TEMPLATES = Environment(
     loader=PackageLoader("orderack.diagnostics.gap"),
@@ -17,7 +18,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"duration": words.duration, "percent": words.percent, "probability": words.probability}
+_TEMPLATES.filters |= {"duration": duration, "percent": words.percent, "probability": words.probability}
 _TEMPLATES.globals["named_parts"] = words.named_parts
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from orderack.diagnostics.gap.diagnose import Report
 from orderack.diagnostics.gap.resampling import Numbers
 from orderack.diagnostics.gap.telling import moment
-from orderack.diagnostics.gap.words import duration
+from orderack.diagnostics.wording import duration
 
 INK, SOFT, LINE = "#18202a", "#55606e", "#d9dfe6"
 BLUE, ORANGE, GREEN = "#0b57d0", "#b45309", "#14532d"

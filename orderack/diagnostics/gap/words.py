@@ -15,6 +15,7 @@ from orderack.diagnostics.gap.sequence import Fires
 from orderack.diagnostics.gap.thresholds import CONFIDENT, NEEDED, NO_GAP, SPREAD, SWING
 from orderack.diagnostics.gap.verdict import Refusal, Verdict
 from orderack.diagnostics.gap.waiting import Cause, Slow, Stamp
+from orderack.diagnostics.wording import counted, duration
 
 BUDGET = 45.0
 """Seconds that a confirmation may be held back without a word: the default `erp_budget` of the policy."""
@@ -24,20 +25,6 @@ NAMES = {
     Cause.INTEGRATION_QUEUE: "the integration's queue (webhook or middleware)",
     Cause.TRIGGER: "the trigger: confirmations that do not wait for the ERP's receipt",
 }
-
-
-def duration(seconds: float) -> str:
-    """`3.2 s`, `4 min 10 s`, `2 h 05 min`."""
-    size, sign = abs(seconds), "-" if seconds < 0 else ""
-    if size < 10:
-        return f"{sign}{size:.1f} s"
-    if size < 120:
-        return f"{sign}{size:.0f} s"
-    minutes, rest = divmod(round(size), 60)
-    if minutes < 120:
-        return f"{sign}{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{sign}{hours} h {minutes:02d} min" if hours < 72 else f"{sign}{hours / 24:.1f} days"
 
 
 def percent(share: float) -> str:
@@ -105,15 +92,11 @@ def _where(channels: Sequence[ChannelFigures]) -> str:
     return f" By channel: {said}." if len(set(known.values())) > 1 else ""
 
 
-def _orders(number: int) -> str:
-    return "1 order" if number == 1 else f"{number} orders"
-
-
 def _refused(ruling: RulingFigures) -> str:
     match ruling.refusal:
         case Refusal.TOO_FEW:
             return (
-                f"No verdict: {_orders(ruling.orders)} in both logs, and it takes {NEEDED}; "
+                f"No verdict: {counted(ruling.orders, 'order')} in both logs, and it takes {NEEDED}; "
                 f"{ruling.orders_missing} more needed."
             )
         case Refusal.SHIFTED:
@@ -144,8 +127,8 @@ def why(ruling: RulingFigures, channels: Sequence[ChannelFigures]) -> tuple[str,
     if ruling.delay:
         d = ruling.delay
         told.append(
-            f"Capture to ERP receipt over {_orders(d.orders)}: median {duration(d.median.value)} (95 % interval "
-            f"{duration(d.median.low)} to {duration(d.median.high)}), 95th percentile {duration(d.p95)}."
+            f"Capture to ERP receipt over {counted(d.orders, 'order')}: median {duration(d.median.value)} "
+            f"(95 % interval {duration(d.median.low)} to {duration(d.median.high)}), 95th percentile {duration(d.p95)}."
         )
     if ruling.sequence:
         told.append(_sequence(ruling.sequence))
@@ -293,7 +276,8 @@ def notes(
     ]
     if held:
         told.append(
-            f"Left out: {_orders(held)} that a person decided about, or that ended, before the ERP was to have them."
+            f"Left out: {counted(held, 'order')} that a person decided about, or that ended, "
+            "before the ERP was to have them."
         )
     if not confirmations:
         told.append("No confirmations were given, so the trigger was not tested, only where orders wait.")

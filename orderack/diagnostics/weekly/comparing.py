@@ -7,6 +7,7 @@ from orderack.contracts.journal import ClockName
 from orderack.diagnostics.weekly import words
 from orderack.diagnostics.weekly.figures import Line, Promise, WeekFigures
 from orderack.diagnostics.weekly.statistics import Good, Quantile, Share, Spread, Verdict, verdict
+from orderack.diagnostics.wording import counted, duration
 from orderack.domain.evidence import Grade
 
 RULE = (
@@ -51,7 +52,7 @@ class Compared:
 
     @staticmethod
     def _quantile(key: str, title: str, name: str, mine: Quantile | None, other: Quantile | None, good: Good) -> Line:
-        now, before = (words.duration(one.seconds) if one else words.NOTHING for one in (mine, other))
+        now, before = (duration(one.seconds) if one else words.NOTHING for one in (mine, other))
         if mine is None or other is None:
             return _nothing(key, title, now, before)
         found = verdict(mine.seconds, other.seconds, mine.interval, other.interval, good)
@@ -182,7 +183,7 @@ def sentences(now: WeekFigures, found: tuple[Line, ...]) -> Iterator[str]:
     """What matters most: what must not be, what got worse, what got better, and what is left out."""
     early = now.confirmed.before_receipt
     if early:
-        orders = words.many(len(early), "order")
+        orders = counted(len(early), "order")
         yield f"{orders} confirmed before the ERP had booked it, which must not be: {words.names(early)}."
     if not now.orders:
         shadow = f" but those of the shadow run ({now.shadow}), which are in no figure" if now.shadow else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from orderack.diagnostics.weekly import reaching, words
 from orderack.diagnostics.weekly.figures import StoreReport, Weekly
 from orderack.diagnostics.weekly.templates_of import TEMPLATES
+from orderack.diagnostics.wording import counted
 from orderack.ports import Rendered
 
 NAMED = 5
@@ -24,7 +25,7 @@ def _text(report: Weekly) -> Iterator[str]:
     yield f"Record of reliability, {report.week}"
     for store in report.stores:
         yield ""
-        orders = words.many(store.week.orders, "order")
+        orders = counted(store.week.orders, "order")
         yield f"{store.store}: {orders}, {words.span(store.week.monday)} ({store.time_zone})"
         yield from (f"- {sentence}" for sentence in store.sentences)
         yield ""
@@ -32,7 +33,7 @@ def _text(report: Weekly) -> Iterator[str]:
         yield from _customers(store)
         yield from _reach(store)
         if store.week.shadow:
-            yield f"Left out: {words.many(store.week.shadow, 'order')} of the shadow run."
+            yield f"Left out: {counted(store.week.shadow, 'order')} of the shadow run."
     if report.wismo is not None:
         yield ""
         yield "Tickets that ask where an order is, of the weeks shown:"
@@ -49,7 +50,7 @@ def _line(title: str, now: str, before: str, said: str) -> str:
 def _customers(store: StoreReport) -> Iterator[str]:
     if store.worst:
         yield ""
-        yield f"To whom {store.store} was least reliable, of {words.many(store.customers, 'customer')}:"
+        yield f"To whom {store.store} was least reliable, of {counted(store.customers, 'customer')}:"
         yield from (f"- {words.faults(one)}" for one in store.worst[:NAMED])
 
 

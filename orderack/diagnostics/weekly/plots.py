@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
-from orderack.diagnostics.weekly import words
 from orderack.diagnostics.weekly.figures import Promise, WeekFigures
 from orderack.diagnostics.weekly.statistics import Quantile
+from orderack.diagnostics.wording import duration
 from orderack.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def durations(weeks: Sequence[WeekFigures], store: str) -> str:
         ticks = [t for t in _TICKS if low / 2 <= t <= high * 2]
         axes.yaxis.set_major_locator(FixedLocator(ticks[:: 1 + len(ticks) // MOST_TICKS]))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: words.duration(float(value)).replace(" 00 s", ""))
-        )
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(float(value)).replace(" 00 s", "")))
         axes.set_ylim(low / 2, high * 2)
         axes.set_ylabel("after the order")
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.22), ncols=2, fontsize=9)

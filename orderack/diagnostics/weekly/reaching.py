@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from orderack.diagnostics.weekly import words
 from orderack.diagnostics.weekly.statistics import Share
+from orderack.diagnostics.wording import counted, duration
 from orderack.domain.reach_words import sentence
 from orderack.domain.reachability import ChannelFigures, ReachReport
 
@@ -13,7 +14,7 @@ COLUMNS = ("channel", "messages", "delivered", "read", "affirmed", "half affirme
 def row(one: ChannelFigures) -> tuple[str, ...]:
     """One channel's figures of the week, under `COLUMNS`."""
     shares = (words.share(Share(hits=hits, of=one.messages)) for hits in (one.delivered, one.read, one.affirmed))
-    within = words.duration(one.affirmed_after) if one.affirmed_after is not None else words.NOTHING
+    within = duration(one.affirmed_after) if one.affirmed_after is not None else words.NOTHING
     return (one.channel, str(one.messages), *shares, within)
 
 
@@ -21,9 +22,7 @@ def said(one: ChannelFigures) -> str:
     """The same in a line: `smtp_email: 12 messages, delivered 83.3 % (10/12), …`."""
     name, _, delivered, read, affirmed, within = row(one)
     soon = "" if one.affirmed_after is None else f", half of those within {within}"
-    return (
-        f"{name}: {words.many(one.messages, 'message')}, delivered {delivered}, read {read}, affirmed {affirmed}{soon}"
-    )
+    return f"{name}: {counted(one.messages, 'message')}, delivered {delivered}, read {read}, affirmed {affirmed}{soon}"
 
 
 def suggestions(reach: ReachReport) -> Iterator[str]:

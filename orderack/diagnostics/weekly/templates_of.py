@@ -3,6 +3,7 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from orderack.diagnostics.weekly import reaching, words
+from orderack.diagnostics.wording import counted, duration
 
 TEMPLATES = Environment(
     loader=PackageLoader("orderack.diagnostics.weekly"),
@@ -12,8 +13,8 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {
-    "duration": words.duration,
-    "many": words.many,
+    "duration": duration,
+    "many": counted,
     "percent": words.percent,
     "share": words.share,
     "span": words.span,

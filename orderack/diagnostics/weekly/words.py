@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from orderack.diagnostics.weekly.figures import CustomerFigures
 from orderack.diagnostics.weekly.statistics import Share, Verdict
+from orderack.diagnostics.wording import counted, duration
 
 VERDICTS = {
     Verdict.BETTER: "better",
@@ -21,19 +22,6 @@ NOTHING = "–"
 
 def verdict_word(verdict: Verdict | None) -> str:
     return VERDICTS[verdict] if verdict else ""
-
-
-def duration(seconds: float) -> str:
-    """`3.2 s`, `4 min 10 s`, `2 h 05 min`: as the gap doctor writes it, whose libraries this report does without."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 120:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours < 72 else f"{hours / 24:.1f} days"
 
 
 def percent(share: float) -> str:
@@ -74,14 +62,9 @@ def amount(now: int, before: int) -> str:
     return f"{abs(difference)} {'more' if difference > 0 else 'fewer'}"
 
 
-def many(count: int, what: str) -> str:
-    """`1 order`, `12 orders`."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def which(count: int, what: str, one: str, more: str) -> str:
     """`1 order is`, `12 orders are`: with the verb for one and for more."""
-    return f"{many(count, what)} {one if count == 1 else more}"
+    return f"{counted(count, what)} {one if count == 1 else more}"
 
 
 def names(found: Sequence[str], most: int = 20) -> str:
@@ -102,4 +85,4 @@ def span(monday: date) -> str:
 def faults(one: CustomerFigures) -> str:
     """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
     wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
-    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {many(one.orders, 'order')}: {wrong}"
+    return f"{one.customer}: something went wrong in {one.with_wrong.hits} of {counted(one.orders, 'order')}: {wrong}"

@@ -6,9 +6,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orderack.diagnostics.gap.words import duration
 from orderack.diagnostics.wismo import plots, telling
 from orderack.diagnostics.wismo.figures import WismoFigures
+from orderack.diagnostics.wording import duration
 from orderack.domain.problem import Problem
 from orderack.errors import InvalidInput
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-from orderack.diagnostics.gap.words import duration
 from orderack.diagnostics.wismo.figures import DayFigures, WismoFigures
+from orderack.diagnostics.wording import duration
 from orderack.errors import Misconfigured
 
 if TYPE_CHECKING:
