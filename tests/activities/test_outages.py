@@ -61,7 +61,7 @@ async def away(at: SubmitToErp, number: str) -> None:
 
 
 async def settled(woken: Woken, wanted: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(woken.numbers) < wanted:  # noqa: ASYNC110 (a task of the activity's own)
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.15)

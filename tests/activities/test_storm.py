@@ -148,7 +148,7 @@ async def test_for_each_probe_one_of_the_longest_waiting_is_woken_and_not_the_sa
     await desk.goes_down(worker)
     desk.world.clock.advance(SOONEST)
     for wanted in (1, 2, 3, 4):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(desk.woken) < wanted:  # noqa: ASYNC110 (a task of the activity's own)
                 await asyncio.sleep(0.05)
     assert desk.woken[:4] == [REF.number, "0", "1", REF.number], "nobody has taken it, and so it is called again"

@@ -150,7 +150,7 @@ async def test_strangers_who_name_keys_keep_nobody_waiting_who_has_one() -> None
         strange = request.model_copy(update={"headers": own | {"x-adobe-public-key2-path": "/prod/x.pem"}})
         stranger = asyncio.create_task(source.verify(strange))
         await reached.wait()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await source.verify(known)
         stranger.cancel()
         await asyncio.gather(stranger, return_exceptions=True)

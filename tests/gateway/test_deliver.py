@@ -430,7 +430,7 @@ async def test_while_the_gateway_is_up_it_tells_others_by_itself(gateway: Gatewa
     async with listening([answer, answer]) as (url, ids, arrived):
         policy = {"crm": EndpointPolicy(url=url, events=("order.closed",))}
         app = create_app(replace(gateway.parts, endpoints=lambda: policy, tell_every=timedelta(milliseconds=20)))
-        async with app.router.lifespan_context(app), asyncio.timeout(10):
+        async with app.router.lifespan_context(app), asyncio.timeout(60):
             await happened(gateway.ledger, Event.ORDER_ACCEPTED, Event.CLOSED)
             await arrived.wait()
     assert len(ids) == 1

@@ -69,7 +69,7 @@ async def test_what_was_taken_and_not_answered_is_accepted_by_its_echo(
         await at.attempt()
         if ended:
             assert (await at.until_it_ends()).state is SendState.UNKNOWN
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not posted:  # noqa: ASYNC110 - what is waited for has no event of its own
                 await asyncio.sleep(0.01)
         orders = await told(at, posted)

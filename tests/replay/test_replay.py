@@ -28,7 +28,7 @@ async def replay(history: WorkflowHistory) -> None:
         interceptors=[AroundOrders()],
         workflow_runner=runner(),
     )
-    async with asyncio.timeout(20):  # a history that makes no sense would keep the replayer waiting
+    async with asyncio.timeout(60):  # a history that makes no sense would keep the replayer waiting
         await replayer.replay_workflow(history)
 
 

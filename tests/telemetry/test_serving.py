@@ -104,7 +104,7 @@ async def test_what_hangs_is_given_up_and_the_rest_is_served(monkeypatch: pytest
 
     with watched("gateway", ANY) as telemetry:
         telemetry.ask(metrics.OF_LEDGER, hangs)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             found = await scrape(telemetry.at)
     assert found["orderack_ledger_up"] == 0
     assert found["process_open_fds"] > 0

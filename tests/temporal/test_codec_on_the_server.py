@@ -184,7 +184,7 @@ async def replay(history: WorkflowHistory, keys: str) -> None:
         interceptors=[AroundOrders()],
         workflow_runner=runner(),
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await replayer.replay_workflow(history)
 
 

@@ -30,7 +30,7 @@ from tests.workflows.world import World, a_number
 T = TypeVar("T")
 
 
-async def until(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 15) -> T:
+async def until(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 60) -> T:
     """The first reading that holds."""
     async with asyncio.timeout(seconds):
         while not holds(value := await read()):  # noqa: ASYNC110 (a server is on the other side)

@@ -20,7 +20,7 @@ async def test_an_order_of_which_nothing_was_decided_yet_is_no_reason_not_to_dep
         names.WORKFLOW, start, id=order_workflow_id(order.ref), task_queue=names.ORDERS_QUEUE
     )
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not (found := await replayed(client, 5)).open:  # noqa: ASYNC110 (a server is on the other side)
                 await asyncio.sleep(0.1)
         assert found.sound

@@ -20,7 +20,7 @@ from orderack.temporal.orders import Orders
 from orderack.temporal.runs import OpenRuns
 from orderack.temporal.schedules import id_of, keep_schedules
 from orderack.temporal.sweeps import begin
-from tests.temporal.server import LOOKS, Temporal, now, temporal
+from tests.temporal.server import LOOKS, STANDS_STILL, Temporal, now, temporal
 from tests.temporal.test_orders import until
 from tests.workflows.orders import an_order
 from tests.workflows.world import World, a_number
@@ -93,7 +93,7 @@ async def test_a_sweep_by_hand_joins_the_one_of_the_schedule(temporal: Temporal)
         await keep_schedules(client, {request: timedelta(days=1)})
         try:
             await client.get_schedule_handle(id_of(request)).trigger()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not sweeper.begun:  # noqa: ASYNC110 (a server is on the other side)
                     await asyncio.sleep(0.1)
             begun = await begin(client, request)
@@ -125,7 +125,7 @@ async def test_an_attempt_is_told_where_the_last_one_was(temporal: Temporal) -> 
 async def test_the_server_knows_which_orders_run_and_what_they_try(
     temporal: Temporal, orders: Orders, world: World
 ) -> None:
-    runs, order = OpenRuns(await temporal.client()), an_order(a_number(), now())
+    runs, order = OpenRuns(await temporal.client(), STANDS_STILL), an_order(a_number(), now())
 
     def down(_: SubmitToErpRequest) -> ErpSubmission:
         raise ApplicationError("503", type="Unavailable", next_retry_delay=timedelta(hours=1))
@@ -139,7 +139,7 @@ async def test_the_server_knows_which_orders_run_and_what_they_try(
     unknown = OrderRef(store="demo", number="no-such")
     assert not await runs.is_running(unknown)
     assert not await runs.is_trying(unknown, names.SUBMIT_TO_ERP)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while order.ref not in {place.ref async for place in runs.open_orders()}:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     world.script(order.number).submit = lambda _: ErpSubmission(answer=ErpAnswer.SUBMITTED)

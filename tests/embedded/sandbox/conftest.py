@@ -58,7 +58,7 @@ class Gateway:
 
     async def wait_for(self, count: int, path: str = "/") -> list[Received]:
         """The requests below `path`, as soon as there are `count` of them."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(found := [one for one in self.received if one.path.startswith(path)]) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -91,10 +91,10 @@ async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Wait until a condition holds, five seconds at most."""
+    """Wait until a condition holds, a minute at most: a busy machine may need it."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
                 await asyncio.sleep(0.01)
 
