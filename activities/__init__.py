@@ -12,6 +12,7 @@ from activities.hand_off import HandOff
 from activities.invoice_in_erp import InvoiceInErp
 from activities.look import Look
 from activities.record import Record
+from activities.mail_weekly_report import MailWeeklyReport
 from activities.sending import Sending
 from activities.submit_to_erp import SubmitToErp
 from activities.sweep import Sweep
@@ -41,9 +42,9 @@ def for_erp(
     return [submit.submit_to_erp, cancel.cancel_in_erp, invoice.invoice_in_erp, *asks]
 
 
-def for_sources(answer: AnswerSource, look: Look) -> Sequence[Activity]:
-    """The `sources` queue: the systems that orders come from."""
-    return [answer.answer_source, look.look_at_source]
+def for_sources(answer: AnswerSource, look: Look, report: MailWeeklyReport) -> Sequence[Activity]:
+    """The `sources` queue: the systems that orders come from, and what no order waits for."""
+    return [answer.answer_source, look.look_at_source, report.mail_weekly_report]
 
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "InvoiceInErp",
     "Look",
     "Record",
+    "MailWeeklyReport",
     "Sending",
     "SubmitToErp",
     "Sweep",

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orderack import channels, erps, sources
+from orderack.clients.email_address import one_address
 from orderack.contracts.ids import order_workflow_id
 from orderack.contracts.looks import ErpLook, LookRequest, SourceLook, SweepRequest
 from orderack.domain.acknowledgement import SendKey
+from orderack.domain.address import normal_address
 from orderack.domain.assessment import SourceCall
 from orderack.domain.order import OrderRef
 from orderack.domain.store import StoreProfile
-from orderack.errors import Misconfigured
+from orderack.errors import Misconfigured, Refused
 from orderack.intake.memory import recall
 from orderack.ledger.repository import open_ledger
 from orderack.links import BUYER, PageLink, PageLinks, fingerprint
@@ -24,6 +26,7 @@ from orderack.registry import Built
 from orderack.settings import Settings
 from orderack.touch_links import TouchLink, TouchLinks
 from orderack.touches import What
+from orderack.temporal.report_schedule import WEEKDAYS, Slot
 
 ASK_EVERY = timedelta(seconds=30)
 """How often an ERP without a row of its own is asked for receipts."""
@@ -149,6 +152,27 @@ async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
     touch_links = TouchLinks(settings.secret.get_secret_value(), settings.public_url)
     async with AsyncExitStack() as stack:
         ledger = await open_ledger(settings.ledger_url)
+def report_addresses(settings: Settings) -> tuple[str, ...]:
+    """Whom the weekly report goes to by itself, each once. Raises Misconfigured for what is no address."""
+    found: dict[str, str] = {}
+    for place, text in enumerate((part.strip() for part in settings.weekly_to.split(",")), 1):
+        if not text:
+            continue
+        try:
+            found.setdefault(normal_address(text), one_address(text))
+        except Refused:
+            raise Misconfigured(f"ORDERACK_WEEKLY_TO: the {place}. of its parts is not one e-mail address") from None
+    return tuple(found.values())
+
+
+def report_slot(settings: Settings) -> Slot | None:
+    """When the weekly report goes out; None: nobody gets it. Raises Misconfigured."""
+    if not report_addresses(settings):
+        return None
+    catch_up = timedelta(days=settings.weekly_catch_up_days)
+    return Slot(WEEKDAYS.index(settings.weekly_day), settings.weekly_hour, settings.weekly_time_zone, catch_up)
+
+
         stack.push_async_callback(ledger.aclose)
         built_channels, built_sources = channels.build(), sources.build(connections(policy()))
         built_erps = erps.build({name: erp.system for name, erp in policy().erps.items()})

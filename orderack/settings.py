@@ -2,9 +2,17 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # no such zone, no name of one, a folder of them
+        raise ValueError("no time zone; write one such as Europe/Berlin") from None
 
 
 class Settings(BaseSettings):
@@ -47,6 +55,20 @@ class Settings(BaseSettings):
     )
     sweep_per_second: float = Field(
         default=2.0, gt=0, description="orders that a sweep asks one ERP about in a second, at most"
+    )
+    weekly_to: str = Field(
+        default="",
+        description="whom the weekly report is mailed to, e-mail addresses, comma separated; empty: nobody",
+    )
+    weekly_day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+        default="monday", description="the day on which the report of the week before goes out"
+    )
+    weekly_hour: int = Field(default=7, ge=0, le=23, description="the hour, on the clock of `weekly_time_zone`")
+    weekly_time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="an IANA time zone such as Europe/Berlin"
+    )
+    weekly_catch_up_days: float = Field(
+        default=3.0, gt=0, le=6, description="how late a report still goes out that could not be mailed in its hour"
     )
     touch_days: int = Field(default=30, ge=0, description="days after which the IP address of a touch is dropped")
 

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from orderack.bootstrap import assemble, wanted_looks, wanted_sweeps
+from orderack.bootstrap import Parts, assemble, report_slot, wanted_looks, wanted_sweeps
 from orderack.contracts import names
+from orderack.diagnostics.weekly.mail_channels import chosen, none_of
 from orderack.errors import OrderAckError
 from orderack.settings import Settings
 from orderack.telemetry.process import watched
 from orderack.temporal.connect import connect
 from orderack.temporal.ending import end
+from orderack.temporal.report_schedule import Slot, keep_report
 from orderack.temporal.schedules import keep_schedules
 from workers.process import until_told
 from workers.queues import QUEUES
@@ -34,7 +36,16 @@ async def serve(queues: Sequence[str]) -> None:
         if names.SOURCES_QUEUE in queues:
             looks = wanted_looks(parts.policy(), parts.sources, parts.erps)
             await keep_schedules(client, looks | wanted_sweeps(settings, parts.policy(), parts.erps))
+            await keep_report(client, _said(report_slot(settings), parts))
         await until_told(stop, workers, parts.settings.worker_drain_seconds, parts.settings.worker_health_file)
+
+
+def _said(slot: Slot | None, parts: Parts) -> Slot | None:
+    """Say at the start, and not every week, what the weekly report lacks. Its schedule is kept: it may be mended."""
+    if slot is not None and chosen(parts.channels.ready) is None:
+        lacks = none_of(parts.channels.not_configured)
+        sys.stderr.write(f"orderack-worker: the weekly report (ORDERACK_WEEKLY_TO) cannot be mailed: {lacks}\n")
+    return slot
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from activities import (
     HandOff,
     InvoiceInErp,
     Look,
+    MailWeeklyReport,
     Outages,
     Record,
     Sending,
@@ -27,6 +28,7 @@ from activities import (
 from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
 from orderack.settings import Settings
+from orderack.diagnostics.weekly.apart import mailed_apart
 from orderack.temporal.orders import Orders
 from orderack.temporal.runs import OpenRuns
 from workers.ahead import InTimeRunner
@@ -110,12 +112,12 @@ def erp_worker(client: Client, parts: Parts) -> Worker:
 
 
 def sources_worker(client: Client, parts: Parts) -> Worker:
-    """The systems that orders come from: looked at, and answered."""
+    """The systems that orders come from: looked at, and answered. And the weekly report, in a process of its own."""
     answer = AnswerSource(parts.ledger, parts.sources.ready, parts.store_page, utc_now)
     return Worker(
         client,
         task_queue=names.SOURCES_QUEUE,
-        activities=for_sources(answer, _look(client, parts)),
+        activities=for_sources(answer, _look(client, parts), MailWeeklyReport(mailed_apart)),
         max_concurrent_activities=parts.settings.worker_calls,
         max_concurrent_activity_task_polls=parts.settings.worker_pollers,
         graceful_shutdown_timeout=_drain(parts.settings),

@@ -13,6 +13,7 @@ from orderack.bootstrap import connections, wanted_looks, wanted_sweeps
 from orderack.cli.doctor_findings import Finding, Standing, wrong
 from orderack.cli.doctor_ledger import check_ledger, check_schema, ledger_as_it_is
 from orderack.cli.doctor_orders import check_agreement, check_schedules, check_sealed, check_stuck, open_orders
+from orderack.cli.doctor_report import check_report
 from orderack.cli.doctor_settings import check_policy_and_systems, check_settings
 from orderack.cli.doctor_temporal import (
     check_attributes,
@@ -116,6 +117,7 @@ async def _orders(client: Client, settings: Settings) -> list[Finding]:
         built = sources.build(connections(policy)), erps.build({name: e.system for name, e in policy.erps.items()})
         sweeps = wanted_sweeps(settings, policy, built[1])
         found.append(await check_schedules(client, wanted_looks(policy, *built) | sweeps))
+    found.append(await check_report(client, settings))
     return found
 
 

@@ -11,7 +11,7 @@ import typer
 from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json
-from orderack.cli.report_mail import Again, By, Emails, addresses, mail_channel, post_all, say
+from orderack.cli.report_mail import Again, By, Emails, addresses, mail_channel, say
 from orderack.cli.report_weekly_words import print_weekly
 from orderack.cli.report_wismo import (
     DateOrder,
@@ -29,12 +29,13 @@ from orderack.cli.session import run, the_ledger
 from orderack.cli.zones import zone_of
 from orderack.diagnostics.weekly.figures import Weekly
 from orderack.diagnostics.weekly.letter import letter
-from orderack.diagnostics.weekly.report import LEAST, Asked
+from orderack.diagnostics.weekly.mailing import post_all, report_name
+from orderack.diagnostics.weekly.report import TREND, Asked
 from orderack.diagnostics.weekly.report import weekly as report_of
+from orderack.diagnostics.weekly.store_zones import last_over, of_policy, zones
 from orderack.diagnostics.weekly.weeks import Week, last_whole, parse_week
 from orderack.domain.unknown_fields import closest
 from orderack.ledger.repository import SqlLedger
-from orderack.policy.load import PolicyInvalid, load_policy
 from orderack.ports import Channel
 from orderack.settings import Settings
 
@@ -51,7 +52,7 @@ Html = Annotated[Path | None, typer.Option("--html", help="Write the report as o
 
 def weekly(
     week: WeekName = None,
-    weeks: Weeks = 4,
+    weeks: Weeks = TREND,
     store: Store = None,
     customer: Customer = None,
     tickets: Tickets = None,
@@ -109,10 +110,10 @@ def weekly(
 async def _report(week: str | None, weeks: int, store: str | None, customer: str | None, now: datetime) -> Weekly:
     named = _named(week) if week else None
     async with the_ledger() as ledger:
-        zones = await _zones(ledger, named or last_whole(now, UTC), weeks, store)
-        wanted = named or min((last_whole(now, zone) for zone in zones.values()), default=last_whole(now, UTC))
-        _demand_over(wanted, zones, now)
-        asked = Asked(week=wanted, weeks=weeks, now=now, zones=zones, customer=customer, said=_say)
+        of = await _zones(ledger, named or last_whole(now, UTC), weeks, store)
+        wanted = named or last_over(of, now)
+        _demand_over(wanted, of, now)
+        asked = Asked(week=wanted, weeks=weeks, now=now, zones=of, customer=customer, said=_say)
         return await report_of(ledger, asked)
 
 
@@ -151,8 +152,9 @@ def _demand_channel(
 
 
 async def _mail(found: Weekly, channel: Channel, to: Sequence[str], store: str | None, *, again: bool) -> int:
+    week = parse_week(found.week)
     async with the_ledger() as ledger:
-        posted = await post_all(ledger, channel, to, f"weekly/{found.week}", store, letter(found), again)
+        posted = await post_all(ledger, channel, to, report_name(week), store, letter(found), again=again)
     return say(posted)
 
 
@@ -165,23 +167,14 @@ def _named(text: str) -> Week:
 
 
 async def _zones(ledger: SqlLedger, week: Week, weeks: int, store: str | None) -> dict[str, tzinfo]:
-    """The stores of the report, each with its zone: the policy's, and the ledger's of about that time.
-
-    Raises InvalidInput for a store that nobody knows.
-    """
-    since, until = week.before(max(weeks, LEAST) + 1).begins(UTC), week.before(-1).ends(UTC)
-    known = sorted({*_of_policy(), *await ledger.stores_with_orders(since, until)})
-    if store is not None and store not in known:
-        guess = closest(store, known)
+    """The stores of the report, each with its zone. Raises InvalidInput for a store that nobody knows."""
+    known = await zones(ledger, of_policy(Settings().policy_dir), week, weeks)
+    if store is None:
+        return known
+    if store not in known:
+        guess = closest(store, sorted(known))
         raise bad("--store", f"there is no store {store!r}", f"did you mean {guess or ', '.join(known) or 'none'}?")
-    return {name: zone_of(name) for name in ([store] if store else known)}
-
-
-def _of_policy() -> Sequence[str]:
-    try:
-        return tuple(load_policy(Settings().policy_dir).stores)
-    except PolicyInvalid:
-        return ()
+    return {store: known[store]}
 
 
 def _demand_over(week: Week, zones: dict[str, tzinfo], now: datetime) -> None:

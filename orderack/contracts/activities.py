@@ -15,6 +15,7 @@ from temporalio import activity
 from orderack.contracts import names
 from orderack.contracts.journal import Journal
 from orderack.contracts.looks import look_at_erp, look_at_source, sweep_books, sweep_erp
+from orderack.contracts.reports import mail_weekly_report
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome
 from orderack.domain.assessment import Assessment, is_no
 from orderack.domain.order import Name, Order, OrderRef, Text
@@ -273,3 +274,4 @@ DECLARATIONS: Sequence[object] = (
     sweep_erp,
     sweep_books,
 )
+    mail_weekly_report,

@@ -3,6 +3,7 @@
 WORKFLOW = "OrderAcknowledgement"
 WORKFLOW_LOOK = "Look"
 WORKFLOW_SWEEP = "Sweep"
+WORKFLOW_WEEKLY_REPORT = "WeeklyReport"
 
 ORDERS_QUEUE = "orders"
 MESSAGING_QUEUE = "messaging"
@@ -38,3 +39,4 @@ LOOK_AT_SOURCE = "look_at_source"
 LOOK_AT_ERP = "look_at_erp"
 SWEEP_ERP = "sweep_erp"
 SWEEP_BOOKS = "sweep_books"
+MAIL_WEEKLY_REPORT = "mail_weekly_report"

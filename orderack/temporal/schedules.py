@@ -56,9 +56,9 @@ async def keep_schedules(client: Client, wanted: Mapping[S, timedelta]) -> None:
     try:
         known = {listed.id async for listed in await client.list_schedules() if listed.id.startswith(PREFIX)}
         for id_, (request, every) in by_id.items():
-            await _keep(client, id_, _schedule(id_, request, every), known=id_ in known)
+            await keep(client, id_, _schedule(id_, request, every), known=id_ in known)
         for id_ in known - by_id.keys():
-            await _drop(client, id_)
+            await drop(client, id_)
     except RPCError as error:
         raise Unavailable(f"Temporal does not keep our schedules ({error.status.name.lower()})") from None
 
@@ -93,8 +93,8 @@ def _schedule(id_: str, request: Scheduled, every: timedelta) -> Schedule:
     )
 
 
-async def _keep(client: Client, id_: str, schedule: Schedule, *, known: bool) -> None:
-    """Others do this at the same time, and the list lags: what it names may be gone, what it lacks may be there."""
+async def keep(client: Client, id_: str, schedule: Schedule, *, known: bool) -> None:
+    """Make or change it. Others do so at once with us, and lists lag: what one has may be gone, what it lacks there."""
 
     def update(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
         """What an operator paused stays paused."""
@@ -118,7 +118,8 @@ async def _keep(client: Client, id_: str, schedule: Schedule, *, known: bool) ->
         await asyncio.sleep(1)
 
 
-async def _drop(client: Client, id_: str) -> None:
+async def drop(client: Client, id_: str) -> None:
+    """Have it no more; it may be gone already."""
     try:
         await client.get_schedule_handle(id_).delete()
     except RPCError as error:

@@ -5,10 +5,11 @@ may have gone out, so it is said and not sent again by itself.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from orderack.diagnostics.weekly.weeks import Week
 from orderack.domain.acknowledgement import Kind, SendKey
 from orderack.domain.address import address_sha256
 from orderack.domain.order import OrderRef, Text
@@ -21,6 +22,11 @@ UNDER_WAY = timedelta(minutes=5)
 """An attempt that began less than this ago may still be on its way; no channel takes as long."""
 
 EVERYTHING = "every-store"
+
+
+def report_name(week: Week) -> str:
+    """Under which the weekly report stands in the ledger, whoever mails it. Frozen."""
+    return f"weekly/{week}"
 
 
 class MailBook(Protocol):
@@ -104,6 +110,32 @@ async def post(book: MailBook, channel: Channel, one: Post, now: datetime, *, ag
         raise
     await book.end_mailing(mailing, MailEnd.SENT)
     return Posted(address=one.address, fate=Fate.SENT, detail=sent.provider_id or "")
+
+
+async def post_all(
+    book: MailBook,
+    channel: Channel,
+    to: Sequence[str],
+    report: str,
+    store: str | None,
+    content: Rendered,
+    *,
+    again: bool = False,
+) -> Sequence[Posted]:
+    """One after the other, in their order; what fails for one address keeps none from the others."""
+    try:
+        return [
+            await post(
+                book,
+                channel,
+                Post(report=report, store=store, address=address, content=content),
+                datetime.now(UTC),
+                again=again,
+            )
+            for address in to
+        ]
+    finally:
+        await channel.aclose()
 
 
 def _before(earlier: Sequence[Mailing], now: datetime, *, again: bool) -> tuple[Fate, str] | None:

@@ -17,6 +17,9 @@ from orderack.ports.reliability import Lives
 LEAST = 2
 """Weeks that are read: the one of the report, and the one before it."""
 
+TREND = 4
+"""Weeks that the trend shows where nobody says how many."""
+
 
 class Reads(Protocol):
     """The ledger, as far as the report needs it."""
