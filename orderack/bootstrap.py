@@ -24,9 +24,9 @@ from orderack.policy.model import Policy
 from orderack.ports import Channel, Connection, Erp, GatewayLedger, Looks, MessageLinks, Renderer, Source, Traits
 from orderack.registry import Built
 from orderack.settings import Settings
+from orderack.temporal.report_schedule import WEEKDAYS, Slot
 from orderack.touch_links import TouchLink, TouchLinks
 from orderack.touches import What
-from orderack.temporal.report_schedule import WEEKDAYS, Slot
 
 ASK_EVERY = timedelta(seconds=30)
 """How often an ERP without a row of its own is asked for receipts."""
@@ -140,18 +140,6 @@ def wanted_sweeps(settings: Settings, policy: Policy, built_erps: Built[Erp]) ->
     return {SweepRequest(erp=name): every for name in sorted(named & built_erps.ready.keys())} | {SweepRequest(): every}
 
 
-@asynccontextmanager
-async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
-    """Build the parts, and release them at the end. Raises Misconfigured or Unavailable, saying what to do."""
-    settings = settings or Settings()
-    if unknown := sorted(set(settings.rates) - set(channels.load())):
-        raise Misconfigured(f"ORDERACK_RATES names {', '.join(unknown)}: there is no such channel")
-    policy = CurrentPolicy(settings.policy_dir, settings.policy_divisor)
-    renderer = MessageRenderer(settings.policy_dir / "messages")
-    links = PageLinks(settings.secret.get_secret_value(), settings.public_url)
-    touch_links = TouchLinks(settings.secret.get_secret_value(), settings.public_url)
-    async with AsyncExitStack() as stack:
-        ledger = await open_ledger(settings.ledger_url)
 def report_addresses(settings: Settings) -> tuple[str, ...]:
     """Whom the weekly report goes to by itself, each once. Raises Misconfigured for what is no address."""
     found: dict[str, str] = {}
@@ -173,6 +161,18 @@ def report_slot(settings: Settings) -> Slot | None:
     return Slot(WEEKDAYS.index(settings.weekly_day), settings.weekly_hour, settings.weekly_time_zone, catch_up)
 
 
+@asynccontextmanager
+async def assemble(settings: Settings | None = None) -> AsyncIterator[Parts]:
+    """Build the parts, and release them at the end. Raises Misconfigured or Unavailable, saying what to do."""
+    settings = settings or Settings()
+    if unknown := sorted(set(settings.rates) - set(channels.load())):
+        raise Misconfigured(f"ORDERACK_RATES names {', '.join(unknown)}: there is no such channel")
+    policy = CurrentPolicy(settings.policy_dir, settings.policy_divisor)
+    renderer = MessageRenderer(settings.policy_dir / "messages")
+    links = PageLinks(settings.secret.get_secret_value(), settings.public_url)
+    touch_links = TouchLinks(settings.secret.get_secret_value(), settings.public_url)
+    async with AsyncExitStack() as stack:
+        ledger = await open_ledger(settings.ledger_url)
         stack.push_async_callback(ledger.aclose)
         built_channels, built_sources = channels.build(), sources.build(connections(policy()))
         built_erps = erps.build({name: erp.system for name, erp in policy().erps.items()})
