@@ -202,8 +202,8 @@ async def storm_with_marks(rig: Rig, count: int, seconds: float) -> int:
     print(f"{count} orders, {seconds} s: called {called} times ({before} before the mark), all confirmed {took} after")
     print(f"the oldest first: {in_turn:.3f}")
     assert in_turn > 0.95
-    times = [at for at, _ in taken]
-    assert all(sum(at <= one < at + timedelta(seconds=1) for one in times) <= IN_A_SECOND + 2 for at in times)
+    since = [(at - taken[0][0]).total_seconds() for at, _ in taken]  # its probe; a busy machine may only be later
+    assert all(many <= IN_A_SECOND * (after + 1) + 2 for many, after in enumerate(since, 1)), since
     return called
 
 
