@@ -11,8 +11,8 @@ from activities.cancel_in_erp import CancelInErp
 from activities.hand_off import HandOff
 from activities.invoice_in_erp import InvoiceInErp
 from activities.look import Look
-from activities.record import Record
 from activities.mail_weekly_report import MailWeeklyReport
+from activities.record import Record
 from activities.sending import Sending
 from activities.submit_to_erp import SubmitToErp
 from activities.sweep import Sweep
@@ -55,8 +55,8 @@ __all__ = [
     "HandOff",
     "InvoiceInErp",
     "Look",
-    "Record",
     "MailWeeklyReport",
+    "Record",
     "Sending",
     "SubmitToErp",
     "Sweep",

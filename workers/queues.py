@@ -27,8 +27,8 @@ from activities import (
 )
 from orderack.bootstrap import Parts, channel_traits, source_answers
 from orderack.contracts import names
-from orderack.settings import Settings
 from orderack.diagnostics.weekly.apart import mailed_apart
+from orderack.settings import Settings
 from orderack.temporal.orders import Orders
 from orderack.temporal.runs import OpenRuns
 from workers.ahead import InTimeRunner

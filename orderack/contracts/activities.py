@@ -273,5 +273,5 @@ DECLARATIONS: Sequence[object] = (
     look_at_erp,
     sweep_erp,
     sweep_books,
-)
     mail_weekly_report,
+)
