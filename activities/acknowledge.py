@@ -249,6 +249,8 @@ def _is_fallback(stored: StoredRevision, dispatch: Dispatch) -> bool:
 
 def _is_last(stored: StoredRevision, dispatch: Dispatch) -> bool:
     """Whether no channel comes after this one. Where that is not known it is so: rather late than not at all."""
+    if dispatch.last is not None:
+        return dispatch.last
     legs = [leg for leg in _legs(stored, dispatch) if dispatch.channel in leg.channels]
     return not legs or any(leg.channels[-1] == dispatch.channel for leg in legs)
 

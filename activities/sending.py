@@ -23,7 +23,6 @@ from orderack.ports import (
     Checks,
     ClaimResult,
     Idempotency,
-    Ledger,
     Medium,
     Message,
     MessageLinks,
@@ -33,6 +32,7 @@ from orderack.ports import (
     Terms,
     Traits,
 )
+from orderack.ports.digests import SendBook
 from orderack.telemetry import metrics
 
 REPEATABLE = timedelta(seconds=4)
@@ -76,7 +76,7 @@ class Held(NotYet):
 class Sender:
     """Sends what has been rendered. One for each worker: it counts what is in flight."""
 
-    def __init__(self, ledger: Ledger, sending: Sending, now: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: SendBook, sending: Sending, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._sending = sending
         self._now = now
@@ -133,6 +133,7 @@ class Sender:
             detail=send.detail,
             provider_id=send.provider_id,
             body_sha256=send.body_sha256,
+            since=send.in_doubt_since if send.state is SendState.UNKNOWN else None,
         )
 
     def _lease(self, traits: Traits) -> timedelta:

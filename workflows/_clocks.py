@@ -46,6 +46,9 @@ def deadlines(state: OrderState, *, telling: bool) -> list[Deadline]:
         for leg in ack.legs
         if leg.evidence_due_at and not state.overtaken(ack)
     ]
+    found += [
+        Deadline(leg.again_at, ClockName.DOUBT) for ack in state.acknowledgements for leg in ack.legs if leg.again_at
+    ]
     return sorted(found)
 
 

@@ -28,7 +28,8 @@ def handle(state: OrderState, names: Sequence[ClockName], now: datetime) -> None
         names = [name for name in names if name not in (ClockName.HOLD, ClockName.UPDATE, ClockName.ERP_BUDGET)]
     escalated_before = state.escalation is not None
     for name in names:
-        STEPS[name](state, now)
+        if name is not ClockName.DOUBT:  # after all else that this moment brings: `_doubts.attend`
+            STEPS[name](state, now)
     overdue = ClockName.ERP_RECEIPT in names and state.stage is Stage.AWAITING_ERP
     if ClockName.HOLD in names or overdue:
         overdue_words(state, now, holding=ClockName.HOLD in names, alert=overdue and not escalated_before)

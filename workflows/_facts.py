@@ -9,12 +9,12 @@ from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
 from orderack.domain.assessment import Flag, FlagName
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade, stronger
 from orderack.domain.order import PaymentStatus
-from workflows import _handoffs
+from workflows import _doubts, _handoffs
 from workflows._clocks import proved_enough
 from workflows._owners import open_review, waiting_facts
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 from workflows._steps import UNCONFIRMED, declined, work_gate
-from workflows._telling import say, take_outcome
+from workflows._telling import give_up, say, take_outcome
 
 SETTLES = frozenset(EvidenceEvent) - {
     EvidenceEvent.BOUNCED,
@@ -26,7 +26,7 @@ SETTLES = frozenset(EvidenceEvent) - {
 """What can only follow a message that went out."""
 
 
-OVER = (LegState.SUPERSEDED, LegState.EXHAUSTED)
+OVER = (LegState.SUPERSEDED, LegState.EXHAUSTED, LegState.REPEATED)
 
 
 def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
@@ -41,15 +41,16 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     if fact.event is EvidenceEvent.BOUNCED:
         _bounced(state, ack, leg, fact, now)
         return
-    if leg and leg.state is LegState.UNKNOWN and leg.channel == fact.channel and fact.event in SETTLES:
-        state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {fact.channel}: {fact.event}")
-        take_outcome(state, now, ack, leg, SendOutcome(channel=fact.channel, state=SendState.ACCEPTED))
+    if leg and leg.state in _doubts.UNPROVED and leg.channel == fact.channel and fact.event in SETTLES:
+        _went_out(state, ack, leg, fact, now)
     had_declined, was_closed = declined(state), bool(work_gate(state))
     ack.grade = fact.grade if ack.grade is None else stronger(ack.grade, fact.grade)
     ack.proof = ack.proof.and_(fact)
     if proved_enough(state, ack):
-        for each in ack.legs:
-            each.evidence_due_at = None
+        for said in state.acknowledgements:
+            if said is ack or said.repeats(ack):
+                for each in said.legs:
+                    each.evidence_due_at = None
     state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
     if fact.event is EvidenceEvent.DISPUTED:
         state.disputes += 1
@@ -62,6 +63,18 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     if was_closed and not work_gate(state):
         state.note(now, Event.WORK_MAY_BEGIN)
         _handoffs.may_begin(state, now)
+
+
+def _went_out(state: OrderState, ack: Acknowledgement, leg: LegProgress, fact: EvidenceFact, now: datetime) -> None:
+    """Its vendor reports what was in doubt: it is settled, and a repeat that has not gone out is called off."""
+    repeat = _doubts.repeat_of(state, ack, leg)
+    if leg.state is LegState.UNKNOWN:  # else it is off the lists already
+        _doubts.settled(state, now, ack, fact.channel, fact.event)
+    take_outcome(state, now, ack, leg, SendOutcome(channel=fact.channel, state=SendState.ACCEPTED))
+    if repeat and repeat.pending:
+        give_up(state, now, repeat)
+    elif repeat:
+        leg.evidence_due_at = None  # its next channel has had its turn
 
 
 def _declined(state: OrderState, now: datetime) -> None:

@@ -23,13 +23,13 @@ from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
 from orderack.domain.assessment import Assessment, FlagName
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
-from workflows import _handoffs
+from workflows import _doubts, _handoffs
 from workflows._clocks import levels
 from workflows._owners import close_review, de_escalate, waiting_facts, waiting_for
 from workflows._patches import patched
 from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, new_revision, take_parked, work_gate
-from workflows._telling import WAITING, by_key, say, say_again, supersede, take_outcome, untrue
+from workflows._telling import WAITING, by_key, say, supersede, take_outcome
 
 RECHECKED = frozenset(
     {FlagName.INCOMPLETE, FlagName.TOTALS_MISMATCH, FlagName.STOCK_GONE, FlagName.ERP_REFUSED, FlagName.PRICE_CHANGED}
@@ -264,11 +264,11 @@ def accept_handoff(state: OrderState, request: AcceptHandoff, now: datetime) -> 
 def settle_send(state: OrderState, request: SettleSend, now: datetime) -> Reply:
     """A person says what became of a send that nobody could settle."""
     found = by_key(state, request.key)
-    if found is None or found[1].state is not LegState.UNKNOWN:
+    if found is None or found[1].state not in _doubts.OPEN:
         return reply(state, False, "no send with that key is in doubt")
     ack, leg = found
     again = request.verdict is SettleVerdict.SEND_AGAIN
-    if again and untrue(state, ack) and patched("nothing-untrue-again"):
+    if again and _doubts.untrue(state, ack) and patched("nothing-untrue-again"):
         return reply(state, False, "a later word, or the order's end, makes it untrue: say whether it was sent")
     state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {leg.channel}: {request.verdict}", owner=request.by)
     match request.verdict:
@@ -278,5 +278,5 @@ def settle_send(state: OrderState, request: SettleSend, now: datetime) -> Reply:
             take_outcome(state, now, ack, leg, SendOutcome(channel=leg.channel, state=SendState.REJECTED))
         case SettleVerdict.SEND_AGAIN:
             leg.state = LegState.SUPERSEDED
-            say_again(state, now, ack, leg)
+            _doubts.say_again(state, now, ack, leg.channels[leg.turn :])
     return reply(state, True, f"settled: {request.verdict}")

@@ -32,6 +32,10 @@ class LegState(StrEnum):
     UNKNOWN = "unknown"
     EXHAUSTED = "exhausted"
     SUPERSEDED = "superseded"
+    REPEATED = "repeated"
+    """In doubt, and said again on the policy's word."""
+    LEFT = "left"
+    """In doubt, and nobody is asked: it may have been sent."""
 
 
 class LegProgress(Mutable):
@@ -44,6 +48,15 @@ class LegProgress(Mutable):
     accepted_at: datetime | None = None
     evidence_due_at: datetime | None = None
     """Without evidence by then, the next channel has its turn."""
+    repeat_due_at: datetime | None = None
+    """In doubt until then, it is said again (`_doubts`)."""
+    repeated_as: int | None = None
+    """The `n` of its repeat."""
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When it is said again, while it is in doubt."""
+        return self.repeat_due_at if self.state is LegState.UNKNOWN else None
 
     @property
     def channel(self) -> str:
@@ -59,7 +72,8 @@ class LegProgress(Mutable):
 
     def fall_back(self) -> None:
         """The next channel's turn."""
-        self.turn, self.state, self.evidence_due_at = self.turn + 1, LegState.PENDING, None
+        self.turn, self.state = self.turn + 1, LegState.PENDING
+        self.evidence_due_at = self.repeat_due_at = None
 
     def end(self, outcome: SendOutcome, now: datetime) -> None:
         """Take one outcome: accepted ends the leg, a no moves it to its fallback, unknown waits."""
@@ -92,6 +106,10 @@ class Acknowledgement(Mutable):
     """The revision whose contacts it goes to, where that is not its own."""
     lasting: bool = False
     """True whatever becomes of the order, so that nothing later withdraws it."""
+    said_again: bool = False
+    """On a person's word or the policy's. In doubt too, a person is asked."""
+    repeat_of: int | None = None
+    """The `n` of the one in doubt that the policy had said again by this one."""
     out_at: datetime | None = None
     grade: Grade | None = None
     proof: Proof = Proof()
@@ -100,6 +118,10 @@ class Acknowledgement(Mutable):
     @property
     def pending(self) -> bool:
         return any(leg.state is LegState.PENDING for leg in self.legs)
+
+    def repeats(self, first: "Acknowledgement") -> bool:
+        """Whether this is that very word, said again on the policy's."""
+        return self.repeat_of == first.n and (self.kind, self.revision) == (first.kind, first.revision)
 
     def key(self, ref: OrderRef, channel: str) -> SendKey:
         return SendKey(ref=ref, revision=self.revision, kind=self.kind, n=self.n, channel=channel)
@@ -310,7 +332,8 @@ class OrderState(Mutable):
         if ack.kind in (Kind.ANSWER, Kind.CANCELLATION):
             return False  # it is about the buyer's own words, or there is nothing after it
         return ack.revision != self.revision or any(
-            later.batch > ack.batch and later.kind in STANDING for later in self.acknowledgements
+            later.batch > ack.batch and later.kind in STANDING and not later.repeats(ack)
+            for later in self.acknowledgements
         )
 
     @property

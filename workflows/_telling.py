@@ -8,8 +8,9 @@ from orderack.contracts.journal import ClockName, Event
 from orderack.domain.acknowledgement import Audience, Kind, SendOutcome, SendState
 from orderack.domain.assessment import AnswerCall, Leg
 from orderack.domain.order import OrderRef
-from orderack.domain.proof import Proof
+from workflows import _doubts
 from workflows._clocks import levels, proved_enough
+from workflows._doubts import untrue
 from workflows._patches import patched
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 
@@ -72,15 +73,6 @@ def _decide(
     )
 
 
-def say_again(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
-    """The same message once more by the same channel, under a new key: only ever on a person's word."""
-    state.batches += 1
-    repeat = LegProgress(channels=leg.channels[leg.turn :])
-    fresh = {"n": len(state.said(ack.kind, ack.revision)) + 1, "batch": state.batches, "decided_at": now}
-    cleared = {"legs": [repeat], "out_at": None, "grade": None, "proof": Proof()}
-    state.acknowledgements.append(ack.model_copy(update=fresh | cleared))
-
-
 def _legs(state: OrderState, audience: Audience) -> tuple[Leg, ...]:
     if state.assessment is None:
         return ()
@@ -110,6 +102,7 @@ def dispatches(state: OrderState, batch: int) -> list[tuple[Acknowledgement, Leg
                 channel=leg.channel,
                 audience=ack.audience,
                 recipient_role="buyer" if ack.audience is Audience.BUYER else ack.owner or "operations",
+                last=not leg.has_fallback if ack.repeat_of else None,
             )
             found.append((ack, leg, dispatch))
     return found
@@ -122,8 +115,10 @@ def pending_batches(state: OrderState) -> list[int]:
 def supersede(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
     """Withdraw what has not gone out of these kinds."""
     for ack in state.acknowledgements:
-        if ack.kind in kinds and not ack.lasting and ack.pending:
-            _give_up(state, now, ack)
+        if ack.kind in kinds and not ack.lasting:
+            _doubts.let_go(state, now, ack)
+            if ack.pending:
+                give_up(state, now, ack)
 
 
 def withdraw_overtaken(state: OrderState, now: datetime, kinds: Iterable[Kind]) -> None:
@@ -139,10 +134,11 @@ def withdraw_overtaken(state: OrderState, now: datetime, kinds: Iterable[Kind]) 
     ]
     if held and patched("held-word-overtaken"):
         for ack in held:
-            _give_up(state, now, ack)
+            give_up(state, now, ack)
 
 
-def _give_up(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
+def give_up(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
+    """Withdraw what of this message has not gone out."""
     for leg in ack.legs:
         if leg.state is LegState.PENDING:
             leg.state = LegState.SUPERSEDED
@@ -152,8 +148,10 @@ def _give_up(state: OrderState, now: datetime, ack: Acknowledgement) -> None:
 def withdraw_words_to_team(state: OrderState, now: datetime, team: str) -> None:
     """Withdraw what this team has not been told yet of its handoff: the next word says how it stands."""
     for ack in state.acknowledgements:
-        if ack.kind is Kind.ALERT and ack.pending and ack.facts.for_team and ack.facts.for_team.team == team:
-            _give_up(state, now, ack)
+        if ack.kind is Kind.ALERT and ack.facts.for_team and ack.facts.for_team.team == team:
+            _doubts.let_go(state, now, ack)
+            if ack.pending:
+                give_up(state, now, ack)
 
 
 def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:
@@ -163,15 +161,6 @@ def supersede_batch(state: OrderState, now: datetime, batch: int) -> None:
             for leg in ack.legs:
                 leg.state = LegState.SUPERSEDED if leg.state is LegState.PENDING else leg.state
             state.note(now, Event.SUPERSEDED, f"{ack.kind} {ack.n}: the ERP has it")
-
-
-def untrue(state: OrderState, ack: Acknowledgement) -> bool:
-    """Whether a later word, or the order's end, makes it wrong to tell the buyer this by any other channel."""
-    if ack.lasting or ack.audience is Audience.INTERNAL:
-        return False
-    if state.ended and ack.kind not in (Kind.CANCELLATION, Kind.REJECTION):
-        return True
-    return ack.revision != state.revision if ack.kind is Kind.QUESTION else state.overtaken(ack)
 
 
 def take_outcome(
@@ -192,19 +181,27 @@ def take_outcome(
         if ack.audience is Audience.BUYER:
             _word_given(state, now, ack)
     elif outcome.state is SendState.UNKNOWN:
-        state.note(now, Event.SEND_UNKNOWN, f"{what}: {outcome.detail or 'cut off after sending'}")
-        if ack.audience is Audience.BUYER:
-            expect_evidence(state, now, ack, leg)
+        _in_doubt(state, now, ack, leg, outcome)
     else:
         state.note(now, Event.SEND_REJECTED, f"{what}: {outcome.reason or outcome.state}")
     if ack.audience is Audience.BUYER and all(leg.state is LegState.EXHAUSTED for leg in ack.legs):
         state.note(now, Event.UNDELIVERABLE, f"{ack.kind} {ack.n}: every channel said no")
 
 
+def _in_doubt(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress, outcome: SendOutcome) -> None:
+    _doubts.plan(state, now, ack, leg, outcome)
+    what = f"{ack.kind} {ack.n} by {outcome.channel}: {outcome.detail or 'cut off after sending'}"
+    state.note(now, Event.SEND_UNKNOWN, what, due_at=leg.again_at)
+    if leg.state is LegState.LEFT:
+        _doubts.settled(state, now, ack, outcome.channel, "left: it may have been sent")
+    elif ack.audience is Audience.BUYER:
+        expect_evidence(state, now, ack, leg)
+
+
 def expect_evidence(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
     """Start the leg's evidence clock, where the policy has one and there is a next channel to turn to."""
     within = levels(state).evidence_within
-    if within and leg.has_fallback and not proved_enough(state, ack):
+    if within and leg.has_fallback and not proved_enough(state, ack) and _doubts.may_go_on(state, ack, leg):
         leg.evidence_due_at = now + within
 
 

@@ -3,7 +3,7 @@
 from orderack.contracts.journal import ClockName, Stage
 from orderack.contracts.queries import AcknowledgementStatus, ClockStatus, OrderStatus, QuestionStatus, SendStatus
 from orderack.contracts.search_attributes import OPEN, SHADOW
-from orderack.domain.acknowledgement import Audience, SendState
+from orderack.domain.acknowledgement import Audience, SendOutcome, SendState
 from orderack.domain.assessment import Side
 from orderack.domain.claims import claim
 from orderack.domain.response import promise_of
@@ -49,6 +49,7 @@ AT_EXPIRY = {
     ClockName.EVIDENCE: "the fallback channel is used",
     ClockName.STAY_OPEN: "the order is closed",
     ClockName.ORPHAN: "the receipt without an order is closed",
+    ClockName.DOUBT: "the message in doubt is said again, marked as a possible repeat",
 }
 
 
@@ -101,19 +102,24 @@ def _acknowledgement(state: OrderState, ack: Acknowledgement) -> Acknowledgement
         grade=ack.grade,
         proof=ack.proof,
         sends=tuple(_sends(state, ack)),
+        repeat_of=ack.repeat_of,
     )
 
 
 def _sends(state: OrderState, ack: Acknowledgement) -> list[SendStatus]:
     found = []
     for leg in ack.legs:
-        found += [
-            SendStatus(key=str(ack.key(state.ref, o.channel)), channel=o.channel, state=o.state, detail=_why(o.reason))
-            for o in leg.outcomes
-        ]
+        ended = [_ended_send(state, ack, outcome) for outcome in leg.outcomes]
+        if leg.again_at:
+            ended[-1] = ended[-1].model_copy(update={"repeat_due_at": leg.again_at})
+        found += ended
         if leg.state is LegState.PENDING:
             found.append(_waiting_send(state, ack, leg))
     return found
+
+
+def _ended_send(state: OrderState, ack: Acknowledgement, o: SendOutcome) -> SendStatus:
+    return SendStatus(key=str(ack.key(state.ref, o.channel)), channel=o.channel, state=o.state, detail=_why(o.reason))
 
 
 def _waiting_send(state: OrderState, ack: Acknowledgement, leg: LegProgress) -> SendStatus:
@@ -171,10 +177,25 @@ def details(state: OrderState) -> str:
         lines.append(f"- Work: {'; '.join(work_gate(state)) or 'may begin'}")
     if waiting := len(state.open_questions):
         lines.append(f"- **Questions of the buyer's that wait for an answer: {waiting}**")
-    lines += [f"- **In doubt, needs a person:** `{key}`" for key in unknown_sends(state)]
+    lines += _in_doubt(state)
     lines += [f"- **Quarantined:** {q.what}: {q.why}" for q in state.quarantine[-3:]]
     lines += ["", *_breaches(state)]
     return "\n".join(lines)
+
+
+def _in_doubt(state: OrderState) -> list[str]:
+    due = {
+        str(ack.key(state.ref, leg.channel)): leg.again_at.astimezone(zone(state))
+        for ack in state.acknowledgements
+        for leg in ack.legs
+        if leg.again_at
+    }
+    return [
+        f"- In doubt, said again at {due[key]:%H:%M:%S %Z}: `{key}`"
+        if key in due
+        else f"- **In doubt, needs a person:** `{key}`"
+        for key in unknown_sends(state)
+    ]
 
 
 def _title(state: OrderState) -> str:

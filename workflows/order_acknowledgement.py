@@ -35,7 +35,7 @@ from orderack.domain.evidence import EvidenceFact
 from orderack.domain.intake import parse_order
 from orderack.domain.order import OrderRef
 from orderack.domain.receipt import ErpReceipt
-from workflows import _door, _due, _facts, _handoffs, _questions, _requests, _source, _steps, _telling, _view
+from workflows import _door, _doubts, _due, _facts, _handoffs, _questions, _requests, _source, _steps, _telling, _view
 from workflows._clocks import deadlines, due
 from workflows._effects import Effects
 from workflows._state import Begin, OrderState
@@ -79,6 +79,7 @@ class OrderAcknowledgement(Effects):
         _due.handle(state, due(state, now, telling=self._telling), now)
         _steps.confirm_if_booked(state, now)
         _questions.speak(state, now)
+        _doubts.attend(state, now)
         if _steps.needs_handoff(state) and _handoffs.told(state):
             _handoffs.offer(state, now)
         self._stop_withdrawn()

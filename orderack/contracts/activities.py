@@ -81,6 +81,9 @@ class Dispatch(Value):
     audience: Audience
     recipient_role: Name = "buyer"
     """`buyer`, or the owner's role for an internal alert."""
+    last: Annotated[bool | None, Field(exclude_if=is_none)] = None
+    """Whether no channel comes after this one; None: as the decision's legs have it. A repeat has an order of its
+    own."""
 
 
 class TeamWord(StrEnum):
@@ -122,6 +125,8 @@ class Facts(Value):
     owner: Name | None = None
     waiting_for: Text = ""
     escalated: bool = False
+    may_repeat: Annotated[bool, Field(exclude_if=is_no)] = False
+    """It was said before, and nobody knows whether it arrived: the message says that it may be a repeat."""
     for_team: Annotated[ForTeam | None, Field(exclude_if=is_none)] = None
 
 

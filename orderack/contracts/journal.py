@@ -95,6 +95,7 @@ class ClockName(StrEnum):
     ERP_BUDGET = "erp_budget"
     STAY_OPEN = "change_window"
     ORPHAN = "orphan_window"
+    DOUBT = "doubt_within"
 
 
 class Entry(Value):

@@ -20,6 +20,8 @@ class SendStatus(Value):
     channel: Name
     state: SendState
     detail: Text = ""
+    repeat_due_at: Annotated[AwareDatetime | None, Field(exclude_if=is_none)] = None
+    """In doubt, and said again then, marked as a possible repeat, unless it is settled before."""
 
 
 class AcknowledgementStatus(Value):
@@ -31,6 +33,8 @@ class AcknowledgementStatus(Value):
     grade: Grade | None = None
     proof: Proof = Proof()
     sends: tuple[SendStatus, ...] = ()
+    repeat_of: Annotated[int | None, Field(exclude_if=is_none)] = None
+    """The `n` of the one in doubt that the policy had said again by this one."""
 
 
 class ClockStatus(Value):

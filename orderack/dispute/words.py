@@ -75,6 +75,7 @@ CLOCKS: Mapping[ClockName, str] = {
     ClockName.PARTNER: "The partner's own deadline",
     ClockName.PARTNER_WARNING: "Warning before the partner's deadline",
     ClockName.EVIDENCE: "Evidence that the message arrived",
+    ClockName.DOUBT: "Report of the message in doubt, before it is said again",
     ClockName.ERP_BUDGET: "Time given to the ERP before the first word",
     ClockName.STAY_OPEN: "Time in which the order can be changed",
     ClockName.ORPHAN: "Time in which a receipt waits for its order",

@@ -1,9 +1,12 @@
 """Acknowledgements: what kinds there are, how a send can end, and the key that makes it one send."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
 
 from orderack.domain.order import Name, OrderRef, Text
-from orderack.domain.value import Value
+from orderack.domain.value import Value, is_none
 
 
 class Kind(StrEnum):
@@ -86,3 +89,5 @@ class SendOutcome(Value):
     detail: Text = ""
     provider_id: str | None = None
     body_sha256: str | None = None
+    since: Annotated[AwareDatetime | None, Field(exclude_if=is_none)] = None
+    """Of an `unknown` one: since when nobody has known."""

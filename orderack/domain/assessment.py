@@ -1,5 +1,6 @@
 """One look at an order revision: what is known, what is doubtful, and what the matrix decided."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -7,10 +8,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Name, Text
 from orderack.domain.receipt import StockVerdict
 from orderack.domain.source import AnswerStage
-from orderack.domain.value import Value
+from orderack.domain.value import Value, is_none
 
 
 class Gate(StrEnum):
@@ -115,6 +117,35 @@ class Leg(Value):
     channels: tuple[Name, ...]
 
 
+class OnDoubt(StrEnum):
+    """What becomes of a message of which nobody but a person could say whether it went out. Frozen names."""
+
+    ASK = "ask"
+    """A person is asked."""
+    RESEND_MARKED = "resend_marked"
+    """Said again once, marked as a possible repeat, unless its vendor reports it within `doubt_within`."""
+    NEVER = "never"
+    """Nobody is asked and it is not said again: it may have been sent."""
+
+
+class Doubts(Value):
+    """What the matrix says of messages in doubt."""
+
+    kinds: Mapping[Kind, OnDoubt]
+    """Without those of which a person is asked."""
+    pages: tuple[Name, ...] = ()
+    """Of the buyer's channels those that only lay a message on the order's page: they call nobody, so a repeat goes
+    there last."""
+
+
+DOUBT_WITHIN = timedelta(seconds=60)
+
+
+def _is_usual_wait(value: object) -> bool:
+    """For a clock that came later: its default is left out, so that the decisions before it stay the same."""
+    return value == DOUBT_WITHIN
+
+
 class ServiceLevels(Value):
     """Every promised clock (DESIGN §2). A duration of the policy, absolute once anchored by the workflow.
 
@@ -134,6 +165,8 @@ class ServiceLevels(Value):
     evidence_within: timedelta | None = None
     fallback_after: timedelta = timedelta(minutes=2)
     """A channel out of reach for this long is given up for its fallback."""
+    doubt_within: Annotated[timedelta, Field(exclude_if=_is_usual_wait)] = DOUBT_WITHIN
+    """A message in doubt waits so long for its vendor's own report before it is said again."""
     change_window: timedelta = timedelta(days=7)
     orphan_window: timedelta = timedelta(days=3)
 
@@ -182,6 +215,9 @@ class Decision(Value):
     """The team is told by its internal legs when it is handed the work, and when it must stop. An order keeps what was
     decided for it: the steps that telling adds are taken by decisions that say so, and no earlier decision does, so
     that they need no patch and every earlier history replays."""
+    on_doubt: Annotated[Doubts | None, Field(exclude_if=is_none)] = None
+    """None: a person is asked about every message in doubt. An order keeps what was decided for it, as with
+    `tell_handoffs`: no decision before this key has it, so that its steps need no patch."""
     side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
     """Not the matrix's: the store's mode and the order's number decide it, for all revisions of the order alike."""
 

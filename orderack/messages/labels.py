@@ -97,6 +97,10 @@ class Labels(Value):
     """Before the link in an SMS. Two segments hold everything, so it is short and in the GSM alphabet."""
     affirm_reply: Word
     """The same where an answer by SMS counts: it names the word to answer with (`orderack.domain.replies`)."""
+    repeat: Word = "You may have had this message already; it was not certain that it reached you."
+    """Above a message that is said again because nobody knows whether it arrived."""
+    repeat_sms: Word = "Possible repeat:"
+    """The same before an SMS's words: short, and in the GSM alphabet."""
     footer: Word
     """Why the recipient gets this message; `{number}` and `{store}` are filled in."""
     stock_all: Word

@@ -112,6 +112,7 @@ def samples(kind: Kind, language: str) -> Iterator[Content]:
         Kind.ANSWER: (_ANSWERED, Facts(question="Which colour?", answer="Walnut, oiled.")),
         Kind.CONFIRMATION: (_BOOKED, _BOOKED.model_copy(update={"answers": _MIXED}), Facts(document_id="SO-1")),
     }.get(kind, (_ANSWERED, Facts()))
+    facts = (*facts, facts[0].model_copy(update={"may_repeat": True}))
     orders = (ORDER, _PICKUP, ORDER.model_copy(update={"customer": Customer()}))
     changes = (None, _PREVIOUS) if kind in (Kind.CONFIRMATION, Kind.CHANGE_RECEIVED, Kind.ALERT) else (None,)
     for order in orders:

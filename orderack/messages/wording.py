@@ -68,11 +68,14 @@ def word(
     blocks = {name: _block(template, name, known, where) for name in Wording.BLOCKS if name != "sms"}
     sms = _block(template, "sms", _known_to_sms(content, known, formats), where)
     head, *details = [" ".join(row.split()) for row in sms.splitlines() if row.strip()] or [""]
+    mark, repeated = (labels.repeat_sms, [labels.repeat]) if content.facts.may_repeat else ("", [])
+    body = [" ".join(part.split()) for part in re.split(r"\n\s*\n", blocks["body"]) if part.strip()]
+    head = head and f"{mark} {head}".strip()
     wording = Wording(
         subject=line(blocks["subject"], SUBJECT_LIMIT),
         preheader=line(blocks["preheader"], SUBJECT_LIMIT),
         headline=line(blocks["headline"], SUBJECT_LIMIT),
-        paragraphs=tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", blocks["body"]) if part.strip()),
+        paragraphs=(*repeated, *body) if body else (),
         next_steps=tuple(" ".join(row.split()) for row in blocks["next_steps"].splitlines() if row.strip()),
         sms=fit(head, details, _sms_link(content, view, labels)),
         statement=_statement(head, details),

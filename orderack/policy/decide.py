@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from orderack.domain.assessment import Decision, ErpMode, Flag, FlagName, Leg, Route, SourceCall
+from orderack.domain.assessment import (
+    Decision,
+    Doubts,
+    ErpMode,
+    Flag,
+    FlagName,
+    Leg,
+    Route,
+    SourceCall,
+)
 from orderack.domain.order import Name, Order, Text
 from orderack.domain.reachability import Reachability
 from orderack.domain.value import Value
@@ -130,9 +139,24 @@ def decide(
         work_on_account=then.work_on_account,
         button=then.button,
         levels=levels,
+        on_doubt=_doubts(policy, store, then, legs, around.channels),
     )
     asked = {"work_needs": then.work_needs, "evidence_needed": then.evidence_needed}
     return decision.model_copy(update={name: grade.value for name, grade in asked.items() if grade})
+
+
+def _doubts(
+    policy: Policy,
+    store: StorePolicy | None,
+    then: Outcome,
+    legs: Sequence[Leg],
+    channels: Mapping[str, ChannelFacts],
+) -> Doubts | None:
+    """What becomes of messages in doubt; None: a person is asked about each."""
+    kinds = policy.doubts(store, then.on_doubt)
+    named = dict.fromkeys(name for leg in legs for name in leg.channels)
+    pages = tuple(name for name in named if name in channels and channels[name].address == "page")
+    return Doubts(kinds=kinds, pages=pages) if kinds else None
 
 
 def _answer(order: Order, store: StorePolicy | None, answers: Mapping[str, SourceCall]) -> SourceCall | None:

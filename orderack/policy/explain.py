@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from orderack.domain.assessment import Assessment, Decision, ServiceLevels
+from orderack.domain.assessment import Assessment, Decision, OnDoubt, ServiceLevels
 from orderack.domain.order import Order
 from orderack.domain.promise import Promise
 from orderack.policy.assessing import Explanation
@@ -78,6 +78,18 @@ def _channels(decision: Decision, explanation: Explanation) -> Iterator[str]:
     yield f"Received: {'withheld until a person has looked' if decision.withhold_received else 'at once'}."
     if decision.withhold_updates:
         yield "Updates: withheld."
+    yield f"In doubt whether it went out: {doubt_words(decision)}."
+
+
+def doubt_words(decision: Decision) -> str:
+    """`received, confirmation are said again after 1m, marked as a repeat; holding is left as it is`."""
+    kinds = decision.on_doubt.kinds if decision.on_doubt else {}
+    after = in_words(decision.levels.doubt_within)
+    again = [str(kind) for kind, word in kinds.items() if word is OnDoubt.RESEND_MARKED]
+    left = [str(kind) for kind, word in kinds.items() if word is OnDoubt.NEVER]
+    said = [f"said again after {after}, marked as a possible repeat: {', '.join(again)}"] if again else []
+    said += [f"left as it is, nobody is asked: {', '.join(left)}"] if left else []
+    return "; ".join((*said, "else a person is asked" if said else "a person is asked"))
 
 
 def _date(explanation: Explanation) -> Iterator[str]:

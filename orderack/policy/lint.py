@@ -13,6 +13,7 @@ from orderack.policy.duration import in_words
 from orderack.policy.endpoints import endpoint_problems
 from orderack.policy.expression import judge
 from orderack.policy.holidays import holidays_of
+from orderack.policy.lint_doubts import doubt_problems
 from orderack.policy.lint_evidence import affirming_problems, evidence_problems
 from orderack.policy.lint_learning import learning_problems
 from orderack.policy.lint_page import page_problems
@@ -49,6 +50,7 @@ def lint(
         *_reach(policy),
         *_outcomes(policy, channels),
         *_service_levels(policy),
+        *doubt_problems(policy, channels),
         *endpoint_problems(policy),
         *_wordings(policy, wordings),
     )

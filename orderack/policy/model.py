@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from orderack.domain.assessment import ErpMode, FlagName, QuietHours, Route, ServiceLevels
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.assessment import ErpMode, FlagName, OnDoubt, QuietHours, Route, ServiceLevels
 from orderack.domain.completeness import REQUIRABLE
 from orderack.domain.evidence import Grade
 from orderack.domain.flags import CHECKS
@@ -62,6 +63,20 @@ def _switchable(name: FlagName) -> FlagName:
     return name
 
 
+def _kind(word: object) -> object:
+    if isinstance(word, str) and word not in tuple(Kind):
+        raise ValueError(f"is not a kind of message; use {', '.join(Kind)}")
+    return word
+
+
+def _on_doubt(word: object) -> object:
+    if word not in tuple(OnDoubt):
+        raise ValueError(f"is not known; use {', '.join(OnDoubt)}")
+    return word
+
+
+OnDoubtByKind = Mapping[Annotated[Kind, BeforeValidator(_kind)], Annotated[OnDoubt, BeforeValidator(_on_doubt)]]
+"""Kind of message → what becomes of one in doubt; of a kind that is not named a person is asked."""
 LocalTime = Annotated[time, BeforeValidator(_local_time)]
 Workday = Annotated[int, BeforeValidator(_workday), Field(ge=0, le=6)]
 TimeZone = Annotated[Name, AfterValidator(_time_zone)]
@@ -108,6 +123,7 @@ class Levels(Value):
     partner_margin: Duration | None = None
     evidence_within: Duration | None = None
     fallback_after: Duration | None = None
+    doubt_within: Duration | None = None
     change_window: Duration | None = None
     orphan_window: Duration | None = None
 
@@ -218,6 +234,7 @@ class StorePolicy(Value):
     team: Name | None = None
     quiet_hours: QuietHours | None = None
     learn_channels: Annotated[Learning, BeforeValidator(_learning)] = Learning.OFF
+    on_doubt: OnDoubtByKind = Field(default_factory=dict)
     service_levels: Levels = Levels()
 
 
@@ -247,6 +264,8 @@ class TeamPolicy(Value):
     """Where the team's owners are alerted; a rule may say otherwise."""
     tell_handoffs: bool = False
     """Tell them there of each order that they are handed, and when its work must stop; a rule may say otherwise."""
+    tell_exceptions: bool = True
+    """Tell an owner there after a sweep which of his orders are absent somewhere (docs/sweep.md)."""
 
 
 class Outcome(Value):
@@ -262,6 +281,7 @@ class Outcome(Value):
     """Default: `withhold` for orders that go to review, else `immediate`."""
     updates: Updates | None = None
     """Default: `withhold` while the payment is flagged, else `send`."""
+    on_doubt: OnDoubtByKind = Field(default_factory=dict)
     service_levels: Levels = Levels()
     work_needs: Grade | None = None
     work_on_account: bool = False
@@ -304,6 +324,7 @@ class PolicyFile(Value):
     languages: Annotated[tuple[Name, ...], Field(min_length=1)] = ("en",)
     """Languages in which every message must be worded."""
     service_levels: Levels = Levels()
+    on_doubt: OnDoubtByKind = Field(default_factory=dict)
     stores: Annotated[Mapping[Name, StorePolicy], Field(min_length=1)]
     sources: Annotated[Mapping[Name, SourcePolicy], Field(min_length=1)]
     teams: Annotated[Mapping[Name, TeamPolicy], Field(min_length=1)]
@@ -338,6 +359,11 @@ class Policy(PolicyFile):
         durations = {name: value / self._divisor(value) for name, value in merged if isinstance(value, timedelta)}
         return merged.model_copy(update=durations)
 
+    def doubts(self, store: StorePolicy | None, rule: OnDoubtByKind) -> OnDoubtByKind:
+        """Kind by kind the rule's word over the store's over the policy's; without those of which a person is asked."""
+        merged = {**self.on_doubt, **(store.on_doubt if store else {}), **rule}
+        return {kind: merged[kind] for kind in Kind if merged.get(kind, OnDoubt.ASK) is not OnDoubt.ASK}
+
     def _divisor(self, promised: timedelta) -> float:
         """Clocks of a few minutes are divided less: no machine is a hundred times faster for being in a demo."""
         return min(self.divisor, QUICK) if promised <= WITHIN_MINUTES else self.divisor
@@ -358,3 +384,5 @@ class ChannelFacts(Value):
     """The contact it needs: `email`, `phone`, `page` or `chat:<platform>`."""
     carries_touches: bool = True
     """Its messages are our own mail, with the store's image and links in it: an event in another system is none."""
+    settles: bool = False
+    """Its vendor knows our key or can be asked, so that a send by it is hardly ever left in doubt."""

@@ -22,6 +22,9 @@ class ChannelTraits(Protocol):
     @property
     def medium(self) -> str: ...
 
+    @property
+    def idempotency(self) -> str: ...
+
 
 def channel_facts(traits: ChannelTraits) -> ChannelFacts:
     """The facts that rules, lint and decisions need."""
@@ -31,4 +34,5 @@ def channel_facts(traits: ChannelTraits) -> ChannelFacts:
         ceiling=traits.evidence_ceiling,
         address=traits.address,
         carries_touches=traits.medium == "email",
+        settles=traits.idempotency in ("key", "lookup"),
     )

@@ -3,14 +3,17 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import (
     Assessment,
     Decision,
+    Doubts,
     ErpMode,
     Flag,
     FlagName,
     Gate,
     Leg,
+    OnDoubt,
     Route,
     ServiceLevels,
     SourceCall,
@@ -85,8 +88,11 @@ def a_decision(
     team: str = "operations",
     rota: tuple[str, ...] = ("ops-1", "ops-2", "ops-3"),
     internal: tuple[str, ...] = ("slack",),
+    on_doubt: dict[str, str] | None = None,
+    pages: tuple[str, ...] = ("portal",),
 ) -> Decision:
     """What the matrix would have said."""
+    kinds = {Kind(kind): OnDoubt(word) for kind, word in (on_doubt or {}).items()}
     return Decision(
         rule="test",
         policy_version="p1",
@@ -107,6 +113,7 @@ def a_decision(
         answer=answer,
         invoice=invoice,
         tell_handoffs=tell,
+        on_doubt=Doubts(kinds=kinds, pages=pages) if kinds else None,
     )
 
 

@@ -12,12 +12,13 @@ from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from tests.workflows.beginnings import changed
 from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from workflows._clocks import next_update
+from workflows._doubts import untrue
 from workflows._facts import take_evidence
 from workflows._owners import escalate
 from workflows._requests import cancel, change, settle_send
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 from workflows._steps import accept_order, assessed, confirm_if_booked, take_receipt
-from workflows._telling import say, take_outcome, untrue
+from workflows._telling import say, take_outcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -273,6 +273,7 @@ class Story:
         kind: Kind = Kind.CONFIRMATION,
         revision: int = 1,
         channel: str = "email",
+        n: int = 1,
     ) -> EvidenceFact:
         """One graded fact arrives, of this moment."""
         fact = EvidenceFact(
@@ -282,6 +283,7 @@ class Story:
             channel=channel,
             revision=revision,
             kind=kind,
+            n=n,
             occurred_at=await self.world.now(),
         )
         await self.handle.signal(names.SIGNAL_EVIDENCE, fact)

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from orderack.domain.assessment import Assessment, Decision, ErpMode, FlagName, Gate, Leg, Route, ServiceLevels
+from orderack.domain.assessment import (
+    Assessment,
+    Decision,
+    ErpMode,
+    FlagName,
+    Gate,
+    Leg,
+    OnDoubt,
+    Route,
+    ServiceLevels,
+)
 from orderack.domain.order import Order
 from orderack.policy.duration import in_words
 
@@ -140,6 +150,12 @@ def _quiet(seen: Seen) -> str:
     return f"{quiet.start}–{quiet.end}" if quiet else "never"
 
 
+def _on_doubt(seen: Seen) -> str:
+    kinds = seen.decision.on_doubt.kinds if seen.decision.on_doubt else {}
+    words = {OnDoubt.RESEND_MARKED: "said again", OnDoubt.NEVER: "left"}
+    return "; ".join(f"{kind} {words[word]}" for kind, word in kinds.items()) or "a person is asked"
+
+
 def _erp(seen: Seen) -> str:
     decision = seen.decision
     how = "we book it" if decision.erp_mode is ErpMode.PUSH else "we wait for it"
@@ -179,6 +195,7 @@ FIELDS: tuple[Field, ...] = (
     Field("quiet_hours", Kind.TOLD, "quiet hours", _quiet),
     Field("button", Kind.TOLD, "asked to affirm", lambda seen: "yes" if seen.decision.button else "no"),
     Field("evidence_needed", Kind.TOLD, "evidence needed of the buyer", lambda seen: seen.decision.evidence_needed),
+    Field("on_doubt", Kind.TOLD, "in doubt whether it went out", _on_doubt),
     *(_level(name) for name in ServiceLevels.model_fields),
     Field("time_zone", Kind.CLOCKED, "time zone", lambda seen: seen.decision.time_zone),
     Field("team", Kind.OWNED, "team", lambda seen: seen.decision.team),

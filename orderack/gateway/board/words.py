@@ -35,6 +35,7 @@ CLOCKS: Mapping[str, str] = {
     ClockName.PARTNER: "Partner's deadline",
     ClockName.PARTNER_WARNING: "Partner's deadline, warning",
     ClockName.EVIDENCE: "Evidence, else the next channel",
+    ClockName.DOUBT: "In doubt, else said again",
     ClockName.STAY_OPEN: "Open for changes until",
     ClockName.ORPHAN: "Order for a receipt",
     ClockName.ERP_BUDGET: "ERP's time before “received” goes out",
