@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from activities._outages import Outages as Outages
+from activities._owners_told import Telling as ToOwners
 from activities.acknowledge import Acknowledge
 from activities.answer_source import AnswerSource
 from activities.assess import Assess
@@ -60,6 +61,7 @@ __all__ = [
     "Sending",
     "SubmitToErp",
     "Sweep",
+    "ToOwners",
     "for_erp",
     "for_messaging",
     "for_orders",

@@ -196,7 +196,7 @@ class ErpSweep:
 
 
 def told(exception: OpenException) -> None:
-    """Its owner is told by the figure and its alert; whoever looks for the order finds this line."""
+    """Its owner is told when the sweep has ended (`_owners_told`); whoever looks for the order finds this line."""
     log.warning(
         "exception opened",
         order=str(exception.ref),

@@ -15,12 +15,12 @@ from orderack.ports import (
     Channel,
     Erp,
     Invoices,
-    Ledger,
     Message,
     Sent,
     SourceAnswer,
     StoredRevision,
 )
+from orderack.ports.digests import SendBook
 
 
 class NobodyAsked(Unavailable):
@@ -30,7 +30,7 @@ class NobodyAsked(Unavailable):
 class LastDoor:
     """Raises Misconfigured for a shadow order, before anything is asked of a vendor: a bug of ours, which pages."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: SendBook) -> None:
         self._ledger = ledger
 
     async def send(self, channel: Channel, message: Message) -> Sent:

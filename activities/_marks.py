@@ -19,7 +19,8 @@ from orderack.domain.acknowledgement import Reason
 from orderack.domain.order import OrderRef
 from orderack.domain.outage import Ended, Window
 from orderack.errors import InDoubt, OrderAckError, Refused, Unavailable
-from orderack.ports import Ledger, Pause
+from orderack.ports import Pause
+from orderack.ports.digests import SendBook
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Tried:
 class Marks:
     """What the worker of one process has seen of the ERPs or channels that it calls, by the key of their pauses."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime], silent_for: timedelta) -> None:
+    def __init__(self, ledger: SendBook, now: Callable[[], datetime], silent_for: timedelta) -> None:
         self._ledger = ledger
         self._now = now
         self._silent_for = silent_for

@@ -12,6 +12,8 @@ from temporalio.exceptions import ApplicationError
 from activities._books_sweep import BooksSweep
 from activities._boundary import translate
 from activities._erp_sweep import ErpSweep, Progress, Sleep, World
+from activities._owners_told import OwnersLedger, OwnersTold
+from activities._owners_told import Telling as ToOwners
 from activities._receipts import Telling
 from orderack.contracts import names
 from orderack.contracts.looks import SweepRequest, SweepResult
@@ -19,7 +21,7 @@ from orderack.errors import OrderAckError, Unsupported
 from orderack.policy.model import Policy
 from orderack.ports import Erp
 from orderack.ports.orders_door import NewsDoor
-from orderack.ports.sweeps import BOOKS, Runs, SweepLedger, SweepState
+from orderack.ports.sweeps import BOOKS, Runs, SweepState
 
 BEAT = timedelta(seconds=1)
 SAID = 300
@@ -34,7 +36,7 @@ class Sweep:
 
     def __init__(
         self,
-        ledger: SweepLedger,
+        ledger: OwnersLedger,
         orders: NewsDoor,
         runs: Runs,
         erps: Mapping[str, Erp],
@@ -42,11 +44,13 @@ class Sweep:
         now: Callable[[], datetime],
         per_second: float = 2.0,
         sleep: Sleep = asyncio.sleep,
+        to_owners: ToOwners | None = None,
     ) -> None:
         self._ledger = ledger
         self._erps = erps
         self._policy = policy
         self._now = now
+        self._owners = OwnersTold(ledger, to_owners, policy, now) if to_owners else None
         telling = Telling(ledger, orders, now)
         self._world = World(ledger, telling, runs, self._owner, per_second, now, sleep)
 
@@ -72,9 +76,11 @@ class Sweep:
                 return await self._cannot(name, sweep.progress, str(error))
             except OrderAckError as error:
                 await self._failed(_erp(name), sweep.progress, error)
+                await self._tell_owners()
                 raise translate(error) from None
-        done = sweep.progress.model_copy(update={"closed": sweep.progress.closed + closed})
-        await self._keep(_erp(name), done, complete=True)
+            done = sweep.progress.model_copy(update={"closed": sweep.progress.closed + closed})
+            await self._keep(_erp(name), done, complete=True)
+            await self._tell_owners()
         return SweepResult.model_validate(done.model_dump(include=_COUNTS))
 
     @activity.defn(name=names.SWEEP_BOOKS)
@@ -90,10 +96,12 @@ class Sweep:
                 await sweep.run()
             except OrderAckError as error:
                 await self._failed(BOOKS, progress, error)
+                await self._tell_owners()
                 raise translate(error) from None
-        counts = {"waiting": sweep.waiting, "asked": sweep.waiting, "opened": sweep.opened, "closed": sweep.closed}
-        done = progress.model_copy(update=counts)
-        await self._keep(BOOKS, done, complete=True)
+            counts = {"waiting": sweep.waiting, "asked": sweep.waiting, "opened": sweep.opened, "closed": sweep.closed}
+            done = progress.model_copy(update=counts)
+            await self._keep(BOOKS, done, complete=True)
+            await self._tell_owners()
         return SweepResult.model_validate(done.model_dump(include=_COUNTS))
 
     def _owner(self, store: str) -> str | None:
@@ -103,6 +111,17 @@ class Sweep:
         team = policy.teams.get(known.team or "") if known else None
         rotas = [team.rota if team else (), *(one.rota for one in policy.teams.values())]
         return next((rota[0] for rota in rotas if rota), None)
+
+    async def _tell_owners(self) -> None:
+        """Of what was found, so far as it was. What has been found stands, so a sweep never fails for this."""
+        if self._owners is None:
+            return
+        try:
+            await self._owners.tell()
+        except OrderAckError as error:
+            log.warning("owners not told", why=type(error).__name__)
+        except Exception:  # a wording or a channel that breaks in a way nobody thought of
+            log.exception("owners not told")
 
     # -- what `orderack sweep status` shows ---------------------------------------------------------------------------
 

@@ -19,9 +19,11 @@ from orderack.intake.memory import recall
 from orderack.ledger.repository import open_ledger
 from orderack.links import BUYER, PageLink, PageLinks, fingerprint
 from orderack.messages import MessageRenderer
+from orderack.messages.digest import DigestRenderer
 from orderack.policy.load import CurrentPolicy
 from orderack.policy.model import Policy
 from orderack.ports import Channel, Connection, Erp, GatewayLedger, Looks, MessageLinks, Renderer, Source, Traits
+from orderack.ports.digests import DigestWords
 from orderack.registry import Built
 from orderack.settings import Settings
 from orderack.temporal.report_schedule import WEEKDAYS, Slot
@@ -59,12 +61,22 @@ class Parts:
         """Where this channel's provider reports to."""
         return f"{self.settings.public_url.rstrip('/')}/webhooks/{channel}"
 
-    def sheet_url(self, key: SendKey) -> str:
-        """The sheet, on the board, of the revision that this send is about; empty where nobody said where we are."""
+    @property
+    def board(self) -> str:
+        """The board's address; empty where nobody said where we are."""
         own = self.settings
         base = own.board_url or (own.public_url if "public_url" in own.model_fields_set else "")
+        return f"{base.rstrip('/')}/board" if base else ""
+
+    @property
+    def digest_words(self) -> DigestWords:
+        """What owners of exceptions are told, in words."""
+        return DigestRenderer(self.settings.policy_dir / "messages", self.store, self.board)
+
+    def sheet_url(self, key: SendKey) -> str:
+        """The sheet, on the board, of the revision that this send is about; empty where nobody said where we are."""
         order = order_workflow_id(key.ref).removeprefix("order/")
-        return f"{base.rstrip('/')}/board/sheet/{order}?revision={key.revision}" if base else ""
+        return f"{self.board}/sheet/{order}?revision={key.revision}" if self.board else ""
 
     def message_links(self, key: SendKey, role: str, recipient: str) -> MessageLinks:
         """What this send's message to that address may link to. All are as old as each other."""

@@ -19,6 +19,7 @@ from activities import (
     Sending,
     SubmitToErp,
     Sweep,
+    ToOwners,
     for_erp,
     for_messaging,
     for_orders,
@@ -66,19 +67,13 @@ def orders_worker(client: Client, parts: Parts) -> Worker:
 
 def messaging_worker(client: Client, parts: Parts) -> Worker:
     """Everything that reaches people."""
-    sending = Sending(
-        lease=timedelta(seconds=parts.settings.send_lease_seconds),
-        status_url=parts.status_url,
-        links=parts.message_links,
-        rates=parts.settings.rates,
-    )
     acknowledge = Acknowledge(
         ledger=parts.ledger,
         channels=parts.channels.__getitem__,
         erps=parts.erps.ready,
         stores=parts.store,
         renderer=parts.renderer,
-        sending=sending,
+        sending=_sending(parts),
         now=utc_now,
     )
     return Worker(
@@ -124,6 +119,15 @@ def sources_worker(client: Client, parts: Parts) -> Worker:
     )
 
 
+def _sending(parts: Parts) -> Sending:
+    return Sending(
+        lease=timedelta(seconds=parts.settings.send_lease_seconds),
+        status_url=parts.status_url,
+        links=parts.message_links,
+        rates=parts.settings.rates,
+    )
+
+
 def _drain(settings: Settings) -> timedelta:
     """A stopping worker lets its activities end: by default longer than a provider may take to answer."""
     return timedelta(seconds=settings.worker_drain_seconds)
@@ -142,6 +146,7 @@ def _sweep(client: Client, parts: Parts) -> Sweep:
         parts.policy,
         utc_now,
         parts.settings.sweep_per_second,
+        to_owners=ToOwners(parts.channels.__getitem__, parts.digest_words, _sending(parts)),
     )
 
 

@@ -8,6 +8,7 @@ behind another store, and those who come back come one by one.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -116,8 +117,15 @@ async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now:
     return await _turn(session, key, lanes, send, rate_per_second, now)
 
 
+class HasTurn(Protocol):
+    """The row of a send: an order's, or a digest's."""
+
+    turn_at: datetime | None
+    in_doubt_since: datetime | None
+
+
 async def take_turn(
-    session: AsyncSession, key: SendKey, send: Sends, rate_per_second: float, now: datetime
+    session: AsyncSession, key: SendKey, send: HasTurn, rate_per_second: float, now: datetime
 ) -> datetime:
     """The same in the transaction of its claim, which holds the send's row and has not written it yet."""
     with session.no_autoflush:
@@ -128,7 +136,7 @@ async def _turn(
     session: AsyncSession,
     key: SendKey,
     lanes: Mapping[str, Lanes],
-    send: Sends,
+    send: HasTurn,
     rate_per_second: float,
     now: datetime,
 ) -> datetime:
@@ -149,7 +157,7 @@ _TURN_ONLY = load_only(Sends.turn_at, Sends.in_doubt_since)  # type: ignore[arg-
 
 
 async def _may_book(
-    session: AsyncSession, key: SendKey, free: datetime, lane: Lanes, send: Sends, now: datetime
+    session: AsyncSession, key: SendKey, free: datetime, lane: Lanes, send: HasTurn, now: datetime
 ) -> bool:
     """Whether it may have this instant: it comes when it was told to, or its store has none waiting.
 
@@ -163,7 +171,7 @@ async def _may_book(
     return free <= now + SOON / 2 or not await _others(session, key, now, lane.next_at)
 
 
-def _in_time(send: Sends, now: datetime) -> bool:
+def _in_time(send: HasTurn, now: datetime) -> bool:
     """Whether it comes when it was told to. One in doubt could not come before its lease ended."""
     return send.turn_at is not None and (send.in_doubt_since is not None or send.turn_at >= now - IN_TIME)
 

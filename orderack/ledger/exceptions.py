@@ -17,8 +17,8 @@ from orderack.ports.sweeps import IN_ERP, ExceptionKind, Finding, OpenException,
 RECEIPTED = "its receipt came"
 NOT_SO = "no longer found"
 _IN_BOOKS = frozenset(ExceptionKind) - IN_ERP
-_OPEN = col(Exceptions.closed_at).is_(None)
-_WITH_ORDERS = (
+OPEN = col(Exceptions.closed_at).is_(None)
+WITH_ORDERS = (
     join(
         Exceptions,
         Orders,
@@ -42,7 +42,7 @@ async def settle(session: AsyncSession, findings: Sequence[Finding], now: dateti
     for finding in findings:
         closed += await _close_others(session, finding, now)
         if finding.kind is not None and (row := await _found(session, finding, finding.kind, now)):
-            opened.append(_exception(row))
+            opened.append(exception(row))
     return Settled(opened=tuple(opened), closed=closed)
 
 
@@ -72,6 +72,8 @@ async def _found(session: AsyncSession, finding: Finding, kind: ExceptionKind, n
         return None
     row.opened_at, row.since, row.owner = now, finding.since, finding.owner
     row.closed_at, row.note, row.reopened = None, "", row.reopened + 1
+    row.claimed_by = row.claimed_at = row.told_to = row.told_at = None
+    row.told = 0
     return row
 
 
@@ -93,7 +95,7 @@ async def _close_others(session: AsyncSession, finding: Finding, now: datetime) 
     if finding.kind in _IN_BOOKS:
         return 0
     query = select(Exceptions).filter_by(store=finding.ref.store, number=finding.ref.number)
-    query = query.where(_OPEN, col(Exceptions.kind).in_(IN_ERP))
+    query = query.where(OPEN, col(Exceptions.kind).in_(IN_ERP))
     others = [
         row
         for row in (await session.execute(query)).scalars()
@@ -107,8 +109,8 @@ async def _close_others(session: AsyncSession, finding: Finding, now: datetime) 
 async def close_over(session: AsyncSession, erp: str, now: datetime) -> int:
     """See `orderack.ports.sweeps.SweepBook.close_over`."""
     columns = (Exceptions, col(Orders.stage), col(Orders.content_revision), col(Revisions.erp_receipt_at))
-    query = select(*columns).select_from(_WITH_ORDERS)
-    query = query.where(_OPEN, col(Exceptions.kind).in_(IN_ERP), col(Exceptions.system) == erp)
+    query = select(*columns).select_from(WITH_ORDERS)
+    query = query.where(OPEN, col(Exceptions.kind).in_(IN_ERP), col(Exceptions.system) == erp)
     found = (await session.execute(query)).all()
     over = [(row, why) for row, stage, now_at, at in found if (why := _why_over(row.revision, stage, now_at, at))]
     for row, why in over:
@@ -118,43 +120,43 @@ async def close_over(session: AsyncSession, erp: str, now: datetime) -> int:
 
 async def close_unseen(session: AsyncSession, since: datetime, now: datetime) -> int:
     """See `orderack.ports.sweeps.SweepBook.close_unseen`."""
-    unseen = update(Exceptions).where(_OPEN, col(Exceptions.kind).in_(_IN_BOOKS), col(Exceptions.seen_at) < since)
+    unseen = update(Exceptions).where(OPEN, col(Exceptions.kind).in_(_IN_BOOKS), col(Exceptions.seen_at) < since)
     closed = await session.execute(unseen.values(closed_at=now, note=NOT_SO).returning(col(Exceptions.store)))
     return len(closed.all())
 
 
 async def exceptions(session: AsyncSession, store: str | None, limit: int, *, closed: bool) -> Sequence[OpenException]:
     """See `orderack.ports.sweeps.SweepBook.exceptions`. What the next sweep will close is not open any more."""
-    query = select(Exceptions).select_from(_WITH_ORDERS)
-    query = query.where(col(Exceptions.closed_at).is_not(None) if closed else and_(_OPEN, _stands()))
+    query = select(Exceptions).select_from(WITH_ORDERS)
+    query = query.where(col(Exceptions.closed_at).is_not(None) if closed else and_(OPEN, stands()))
     if store is not None:
         query = query.where(col(Exceptions.store) == store)
     order = (col(Exceptions.closed_at).desc(),) if closed else (col(Exceptions.since), col(Exceptions.number))
-    return [_exception(row) for row in (await session.execute(query.order_by(*order).limit(limit))).scalars()]
+    return [exception(row) for row in (await session.execute(query.order_by(*order).limit(limit))).scalars()]
 
 
 async def resolve(
     session: AsyncSession, ref: OrderRef, by: str, note: str, now: datetime, kind: ExceptionKind | None
 ) -> Sequence[OpenException]:
     """See `orderack.ports.sweeps.SweepBook.resolve`."""
-    query = select(Exceptions).filter_by(store=ref.store, number=ref.number).where(_OPEN).with_for_update()
+    query = select(Exceptions).filter_by(store=ref.store, number=ref.number).where(OPEN).with_for_update()
     if kind is not None:
         query = query.filter_by(kind=kind)
     rows = (await session.execute(query.order_by(col(Exceptions.since)))).scalars().all()
     for row in rows:
         row.closed_at, row.closed_by, row.note = now, by, note
-    return [_exception(row) for row in rows]
+    return [exception(row) for row in rows]
 
 
 async def standing(session: AsyncSession) -> Sequence[tuple[str, int, datetime]]:
     """How many are open of each kind, and since when the first of them is."""
-    query = select(col(Exceptions.kind), func.count(), func.min(col(Exceptions.opened_at))).select_from(_WITH_ORDERS)
-    rows = await session.execute(query.where(_OPEN, _stands()).group_by(col(Exceptions.kind)))
+    query = select(col(Exceptions.kind), func.count(), func.min(col(Exceptions.opened_at))).select_from(WITH_ORDERS)
+    rows = await session.execute(query.where(OPEN, stands()).group_by(col(Exceptions.kind)))
     return [(kind, many, first) for kind, many, first in rows]
 
 
-def _stands() -> ColumnElement[bool]:
-    """The books' until a sweep finds it otherwise; an ERP's until what `_why_over` says."""
+def stands() -> ColumnElement[bool]:
+    """Whether an open one still is. The books' until a sweep finds it otherwise; an ERP's until `_why_over` says so."""
     waits = and_(
         col(Orders.stage).not_in(ENDED),
         col(Orders.content_revision) == col(Exceptions.revision),
@@ -174,6 +176,7 @@ def _why_over(revision: int, stage: str | None, present: int | None, receipt_at:
     return "it was changed" if present != revision else ""
 
 
-def _exception(row: Exceptions) -> OpenException:
+def exception(row: Exceptions) -> OpenException:
+    """The row as everyone else sees it."""
     ref = OrderRef(store=row.store, number=row.number)
     return OpenException.model_validate(row.model_dump(exclude={"store", "number", "event"}) | {"ref": ref})

@@ -1,12 +1,15 @@
-"""What sweeps ask of the ledger: the part of `SqlLedger` that is `orderack.ports.sweeps.SweepBook`."""
+"""What sweeps ask of the ledger: the part of `SqlLedger` that is `SweepBook` and `DigestBook`."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from orderack.domain.acknowledgement import SendKey, SendOutcome
 from orderack.domain.order import OrderRef
-from orderack.ledger import attention, captured, exceptions, sweeps
+from orderack.ledger import attention, captured, exceptions, sweep_digests, sweep_sends, sweeps
 from orderack.ledger.database import Database, uncut
+from orderack.ports import ClaimResult, Message, StoredSend, Terms
 from orderack.ports.captured import CapturedOrder
+from orderack.ports.digests import Digest, DigestBook, DigestState, Untold
 from orderack.ports.sweeps import (
     ExceptionKind,
     Finding,
@@ -92,5 +95,60 @@ class SweepRecord:
         async with self._database.read() as session:
             return await sweeps.orders_unannounced(session, before, limit)
 
+    # -- what their owners are told -------------------------------------------------------------------------------
+
+    async def untold(self, limit: int = 10_000) -> Sequence[Untold]:
+        async with self._database.read() as session:
+            return await sweep_digests.untold(session, limit)
+
+    async def gather(self, team: str, owner: str, found: Sequence[OpenException], now: datetime) -> int:
+        async with self._database.write() as session:
+            return await sweep_digests.gather(session, team, owner, found, now)
+
+    async def open_digests(self) -> Sequence[Digest]:
+        async with self._database.read() as session:
+            return await sweep_digests.open_digests(session)
+
+    async def digests_in_trouble(self, before: datetime) -> Sequence[Digest]:
+        async with self._database.read() as session:
+            return await sweep_digests.in_trouble(session, before)
+
+    async def claim_digest(
+        self, version: int, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None
+    ) -> ClaimResult:
+        async with self._database.write() as session:
+            return await sweep_sends.claim(session, version, key, message, now, lease, terms)
+
+    async def finish_digest(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
+        async with self._database.write() as session:
+            return await sweep_sends.finish(session, key, outcome, now)
+
+    async def doubt_digest(self, key: SendKey, detail: str, now: datetime) -> None:
+        async with self._database.write() as session:
+            await sweep_sends.doubt(session, key, detail, now)
+
+    async def digest_turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
+        async with self._database.write() as session:
+            return await sweep_sends.turn(session, key, rate_per_second, now)
+
+    async def digest_is_shadow(self, digest: int) -> bool:
+        async with self._database.read() as session:
+            return await sweep_digests.is_shadow(session, digest)
+
+    async def end_digest(self, digest: int, state: DigestState, problem: str, now: datetime) -> None:
+        async with self._database.write() as session:
+            await sweep_digests.end(session, digest, state, problem, now)
+
+    async def claim_exceptions(
+        self, ref: OrderRef, by: str, now: datetime, kind: ExceptionKind | None = None
+    ) -> Sequence[OpenException]:
+        async with self._database.write() as session:
+            return await sweep_digests.claim(session, ref, by, now, kind)
+
+    async def take_digest(self, key: str, now: datetime) -> int:
+        async with self._database.write() as session:
+            return await sweep_digests.take(session, key, now)
+
 
 _CHECKED: type[SweepBook] = SweepRecord
+_CHECKED_TOO: type[DigestBook] = SweepRecord

@@ -21,6 +21,7 @@ from orderack.ports.channel import (
     Traits,
 )
 from orderack.ports.channel_book import NO_LATER, SOON, ChannelBook, Health, Pause, Reach, Terms
+from orderack.ports.digests import DigestBook
 from orderack.ports.erp import Booking, Erp, FindsSeveral, Invoices, Stock
 from orderack.ports.inbox_event import InboxEvent, Report
 from orderack.ports.ledger import (
@@ -68,7 +69,7 @@ from orderack.ports.touches import TouchBook
 from orderack.telemetry import readings
 
 
-class GatewayLedger(Ledger, Outbox, TouchBook, BoardBook, SweepBook, Protocol):
+class GatewayLedger(Ledger, Outbox, TouchBook, BoardBook, SweepBook, DigestBook, Protocol):
     """All that the gateway asks of the record."""
 
     async def readings(self, now: datetime) -> Sequence[readings.Reading]:
@@ -96,6 +97,7 @@ __all__ = [
     "Delivery",
     "DeliveryEnd",
     "DeliveryState",
+    "DigestBook",
     "DueEvent",
     "Erp",
     "EvidenceRecord",

@@ -122,6 +122,13 @@ class OpenException(Value):
     closed_at: AwareDatetime | None = None
     closed_by: Name | None = None
     note: Text = ""
+    claimed_by: Name | None = None
+    """Who has it in hand."""
+    claimed_at: AwareDatetime | None = None
+    told: int = 0
+    """How often `told_to` was told of it, since it was opened."""
+    told_to: Name | None = None
+    told_at: AwareDatetime | None = None
 
     @property
     def next_step(self) -> str:

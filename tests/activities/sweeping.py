@@ -10,6 +10,7 @@ from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities._erp_sweep import Progress
+from activities._owners_told import Telling
 from activities.sweep import Sweep
 from orderack.contracts import names
 from orderack.contracts.journal import ClockName, Event, Stage
@@ -118,6 +119,8 @@ class Sweeping:
     per_second: float = 10.0
     policy: Policy = field(default_factory=lambda: booking_in("main"))
     beats: list[Progress] = field(default_factory=list)
+    to_owners: Telling | None = None
+    """By what owners are told; None: nobody is."""
 
     def activity(self) -> Sweep:
         return Sweep(
@@ -129,6 +132,7 @@ class Sweeping:
             self.world.clock,
             self.per_second,
             self.world.sleep,
+            self.to_owners,
         )
 
     async def erp_swept(self, after: Progress | None = None, *, stopping: bool = False) -> SweepResult:
