@@ -244,7 +244,8 @@ async def eventually(holds: Callable[[], bool], what: str, within: float) -> Non
 
 
 def policy_by_channel(folder: Path, channels: Iterable[str]) -> Path:
-    """The policy as it stands, with a rule before all others by which an order's type names its one channel."""
+    """The policy as it stands, with a rule before all others by which an order's type names its one channel, and a
+    person asked about every doubt."""
     shutil.copytree(Settings().policy_dir, folder)  # and the rig's own folder with it
     file = folder / "policy.yaml"
     policy = yaml.safe_load(file.read_text())
@@ -257,6 +258,7 @@ def policy_by_channel(folder: Path, channels: Iterable[str]) -> Path:
         for name in channels
     ]
     policy["rules"] = rules + policy["rules"]
+    policy.pop("on_doubt", None)  # what is measured is what each class leaves in doubt, and not what becomes of it
     file.write_text(yaml.safe_dump(policy, sort_keys=False))
     return folder
 

@@ -198,6 +198,25 @@ async def in_doubt_then_settled(world: World) -> Story:
     return story
 
 
+async def in_doubt_and_said_again(world: World) -> Story:
+    """The first word is said again, and so is the confirmation, in doubt both times; one of them is left in doubt."""
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    words = {"received": "resend_marked", "confirmation": "resend_marked", "holding": "never"}
+    script.assess = lambda r: an_assessment(r.order, r.revision, a_decision(on_doubt=words))
+    script.send = lambda d, n: SendState.ACCEPTED if (d.kind, d.n) == ("received", 2) else SendState.UNKNOWN
+    story = await submit(world, order)
+    await story.settle()
+    await story.sleep(MINUTE * 20)
+    await booked(story)
+    await story.sleep(MINUTE * 3)
+    await evidence(story, EvidenceEvent.DELIVERED, Grade.E2)
+    key = (await story.status()).unknown_sends[-1]
+    await story.ask("settle_send", SettleSend(id="s", key=key, verdict=SettleVerdict.SENT, by="ann"), Reply)
+    await story.settle()
+    return story
+
+
 async def continued_as_new(world: World) -> Story:
     story = await begin(world, can=25)
     await story.sleep(HOUR * 7)
@@ -337,6 +356,7 @@ STORIES: Mapping[str, Callable[[World], Awaitable[Story]]] = dict(MENDED) | {
         refused_by_the_erp,
         sent_by_its_fallback,
         in_doubt_then_settled,
+        in_doubt_and_said_again,
         continued_as_new,
         malformed,
         payment_flagged,

@@ -13,6 +13,7 @@ OUT_OF_REACH: Mapping[str, str] = {
     "event clock_stopped": "nothing notes it: a promise that fell away is in `status`",
     "clock update_every": "an escalation's own time, no clock of the list",
     "clock evidence_within": "a leg's own time, no clock of the list",
+    "clock doubt_within": "a leg's own time, no clock of the list",
     "leg pending": "legs are looked at when the order has closed",
     "evidence accepted": "no provider reports it apart from its answer",
     "evidence opted_in": "about an address and never about a message",

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from orderack.contracts.activities import TeamWord
 from orderack.contracts.journal import ClockName, Entry
 from orderack.domain.acknowledgement import NO_PROMISE, Audience, Kind, SendState
-from orderack.domain.assessment import QuietHours
+from orderack.domain.assessment import Decision, OnDoubt, QuietHours
 from orderack.domain.evidence import Grade
 from orderack.domain.order import Order
 from orderack.domain.response import LineAnswer
@@ -194,6 +194,31 @@ def c2_no_waiting_once_confirmed(
         waits = ack.kind in (Kind.HOLDING, Kind.UPDATE) and ack.revision == revision
         if confirmed_at is not None and waits and ack.decided_at > confirmed_at:
             yield f"{ack.kind} {ack.n} of revision {revision} was decided after its confirmation"
+
+
+def d2_said_again_once_and_marked(
+    acknowledgements: Sequence[Acknowledgement], decision: Decision, again: int
+) -> Iterator[str]:
+    """What the policy has said again: only what it says so of, marked, after its wait, once for each leg in doubt, and
+    nothing to a buyer under a fraud hold. `again`: repeats that a person asked for, which look the same."""
+    kinds = decision.on_doubt.kinds if decision.on_doubt else {}
+    first = {(ack.kind, ack.revision, ack.n): ack for ack in acknowledgements}
+    for ack in (ack for ack in acknowledgements if ack.repeat_of):
+        before, name = first[ack.kind, ack.revision, ack.repeat_of or 0], f"{ack.kind} {ack.n} of {ack.revision}"
+        if kinds.get(ack.kind) is not OnDoubt.RESEND_MARKED:
+            yield f"{name} was said again, and the policy does not say so"
+        if not ack.facts.may_repeat:
+            yield f"{name} is not marked"
+        if ack.audience is Audience.BUYER and decision.withhold_updates:
+            yield f"{name} went to a buyer under a fraud hold"
+        if before.repeat_of and not again:
+            yield f"{name} repeats a repeat"
+        if ack.decided_at - before.decided_at < decision.levels.doubt_within - timedelta(seconds=2):
+            yield f"{name} was said again before its wait was over"
+    told = Counter((ack.kind, ack.revision, ack.repeat_of) for ack in acknowledgements if ack.repeat_of)
+    for (kind, revision, n), times in told.items():
+        if times > len(first[kind, revision, n or 0].legs) + again:
+            yield f"{kind} {n} of {revision} was said again {times} times"
 
 
 def h1_no_work_of_what_has_ended(message: Accepted, ended_at: int | None) -> Iterator[str]:

@@ -6,15 +6,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.assessment import (
     AnswerCall,
     Assessment,
     Decision,
+    Doubts,
     ErpMode,
     Flag,
     FlagName,
     Gate,
     Leg,
+    OnDoubt,
     QuietHours,
     Route,
     ServiceLevels,
@@ -167,7 +170,15 @@ class Plan:
             answer=dice.pick(CALLS, "call") if dice.chance(0.35, "answers") else None,
             invoice=dice.chance(0.15, "invoice"),
             tell_handoffs=dice.chance(0.4, "tell the team"),
+            on_doubt=self._doubts(),
         )
+
+    def _doubts(self) -> Doubts | None:
+        """What becomes of messages in doubt: half of the shops leave all of them to a person."""
+        words = dict.fromkeys(Kind, OnDoubt.RESEND_MARKED) | {Kind.HOLDING: OnDoubt.NEVER, Kind.UPDATE: OnDoubt.NEVER}
+        if self.dice.chance(0.3, "updates are repeated"):
+            words[Kind.UPDATE] = OnDoubt.RESEND_MARKED
+        return Doubts(kinds=words, pages=("none",)) if self.dice.chance(0.5, "on doubt") else None
 
     def _levels(self) -> ServiceLevels:
         dice = self.dice

@@ -95,9 +95,10 @@ class Watch:
 
     def _acknowledgements(self, state: OrderState) -> None:
         """What was decided to be said."""
-        acks = state.acknowledgements
-        if len(acks) != self._said:
-            self._said = len(acks)
+        acks = [ack for ack in state.acknowledgements if not ack.repeat_of]  # what the policy had said again is apart
+        if len(state.acknowledgements) != self._said:
+            self._said = len(state.acknowledgements)
+            _check("D2", must.d2_said_again_once_and_marked(state.acknowledgements, self._plan.decision, self._again))
             _check("I2", must.i2_said_once(acks, self._again))
             _check("H3", must.h3_told_once(acks))
             _check("I3", must.i3_updates_apart(acks, levels(state).update_every, self._again))
@@ -105,8 +106,9 @@ class Watch:
             decision = self._plan.decision
             _check("I17", must.i17_quiet_hours(acks, decision.quiet_hours, ZoneInfo(decision.time_zone)))
             if not self._again and state.confirmed_revision == state.revision:
-                _check("C2", must.c2_no_waiting_once_confirmed(acks, state.confirmed_at, state.revision))
-        for ack in acks:
+                said = state.acknowledgements
+                _check("C2", must.c2_no_waiting_once_confirmed(said, state.confirmed_at, state.revision))
+        for ack in state.acknowledgements:
             if ack.grade is not None:
                 _check("E1", must.e1_no_more_than_proved(ack, self._ceilings(ack), self._was_accepted(ack)))
 
@@ -146,7 +148,8 @@ class Watch:
         rows = {key: row.state for key, row in ledger.rows.items()}
         _check("I5", must.i5_ledger_knows_what_was_accepted(accepted, rows))
         _check("I5", must.i5_only_what_was_accepted(state.acknowledgements, accepted, self._by_hand(state)))
-        _check("I4", must.i4_one_confirmation_a_channel(accepted, self._again))
+        repeats = sum(ack.repeat_of is not None for ack in state.said(Kind.CONFIRMATION))
+        _check("I4", must.i4_one_confirmation_a_channel(accepted, self._again + repeats))
         _check("I9", must.i9_ledger_is_history(ledger.entries, state.timeline, state.seq))
         self._inbound(state)
 
