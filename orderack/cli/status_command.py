@@ -59,7 +59,8 @@ def _facts(found: OrderStatus) -> Iterator[tuple[str, object]]:
     for why in found.work_why_not:
         yield "work waits", why
     for key in found.unknown_sends:
-        yield "in doubt", f"{key} (orderack settle)"
+        again_at = found.repeats_due.get(key)
+        yield "in doubt", f"{key} ({f'said again {when(again_at)}; before: ' if again_at else ''}orderack settle)"
     yield "quarantined", found.quarantined or None
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
+from orderack.cli.printing import when
 from orderack.contracts.journal import Stage
 from orderack.contracts.queries import OrderStatus, QuestionStatus
 from orderack.contracts.search_attributes import SHADOW
@@ -145,13 +146,15 @@ def _absent(one: OpenException) -> Waiting:
 
 
 def _doubt(row: Doubt, now: OrderStatus) -> Waiting:
+    """The policy may have its turn first: then there is nothing to do unless one knows better."""
+    again_at = now.repeats_due.get(row.key)
     return Waiting(
         why=Why.IN_DOUBT,
         order=row.ref,
         owner=now.owner,
         since=row.since,
-        due_at=now.next_due_at,
-        do=f"orderack settle {row.key} …",
+        due_at=again_at or now.next_due_at,
+        do=f"{f'said again {when(again_at)}; before: ' if again_at else ''}orderack settle {row.key} …",
     )
 
 

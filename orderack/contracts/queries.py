@@ -1,6 +1,7 @@
 """What can be asked of an order: `status` (one value) and `timeline` (its entries)."""
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
@@ -98,6 +99,12 @@ class OrderStatus(Value):
     questions: tuple[QuestionStatus, ...] = ()
     side: Annotated[Side, Field(exclude_if=is_live)] = Side.LIVE
     """`shadow`: nothing of it has gone out or will; the old flow tells the buyer. Left out of a live order's status."""
+
+    @property
+    def repeats_due(self) -> Mapping[str, datetime]:
+        """The keys of sends in doubt that are said again, and when."""
+        sends = (send for said in self.acknowledgements for send in said.sends)
+        return {send.key: send.repeat_due_at for send in sends if send.repeat_due_at}
 
 
 class Timeline(Value):

@@ -62,7 +62,7 @@ _WHERE: Mapping[str, str] = {"sms": " to the handset", "email": " to the recipie
 """Where a delivery ends, by the medium in a channel's name; elsewhere the provider does not say."""
 
 _LEFT: Mapping[SendState, str] = {
-    SendState.UNKNOWN: "By {channels} it may or may not have gone out; a person settles that.",
+    SendState.UNKNOWN: "By {channels} it may or may not have gone out.",
     SendState.REJECTED: "By {channels} it was refused or came back.",
     SendState.UNAVAILABLE: "By {channels} nothing went out.",
 }

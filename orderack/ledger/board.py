@@ -17,7 +17,7 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
 from orderack.ledger import channel_book
 from orderack.ledger.board_due import next_due
-from orderack.ledger.standing import LIVE, OPEN, settled
+from orderack.ledger.standing import LIVE, OPEN, repeat_due_at, settled
 from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Sends
 from orderack.ports.board import (
     A_DAY,
@@ -178,7 +178,10 @@ async def _in_doubt(session: AsyncSession, stores: Sequence[str]) -> tuple[InDou
     same = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
     since = func.coalesce(col(Sends.in_doubt_since), col(Sends.claimed_at))
     query = (
-        select(col(Sends.store), col(Sends.number), col(Sends.channel), col(Sends.key), since)
+        select(
+            *(col(Sends.store), col(Sends.number), col(Sends.channel), col(Sends.key), since),
+            repeat_due_at().label("again_at"),
+        )
         .join(Orders, same)
         .where(col(Sends.state) == SendState.UNKNOWN, col(Sends.store).in_(stores))
         .where(col(Orders.stage) != Stage.CLOSED, not_(settled()))
@@ -186,8 +189,8 @@ async def _in_doubt(session: AsyncSession, stores: Sequence[str]) -> tuple[InDou
         .limit(10 * LISTED)
     )
     return tuple(
-        InDoubt(ref=OrderRef(store=store, number=number), channel=channel, key=key, since=at)
-        for store, number, channel, key, at in await session.execute(query)
+        InDoubt(ref=OrderRef(store=store, number=number), channel=channel, key=key, since=at, repeat_due_at=again_at)
+        for store, number, channel, key, at, again_at in await session.execute(query)
     )
 
 

@@ -7,7 +7,7 @@ that a person has settled, may still be counted until then.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, cast, exists, func, literal, not_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, cast, exists, func, literal, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -130,25 +130,40 @@ def _together(found: Sequence[Reading]) -> Sequence[Reading]:
 
 
 def settled() -> ColumnElement[bool]:
-    """Of a send: a person has said what became of it, as far as the timeline knows."""
+    """Of a send: it is known what became of it, or nobody is asked any more, as far as the timeline knows."""
+    return exists().where(_about_the_send(Event.SEND_SETTLED))
+
+
+def repeat_due_at() -> ScalarSelect[datetime | None]:
+    """Of a send in doubt: when the policy has it said again, unless it is settled before."""
+    return select(func.max(col(Timeline.due_at))).where(_about_the_send(Event.SEND_UNKNOWN)).scalar_subquery()
+
+
+def _about_the_send(event: Event) -> ColumnElement[bool]:
+    """The timeline's entries of this kind that name the send."""
     about = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words)).concat(" by ").concat(col(Sends.channel))
-    return exists().where(
+    return and_(
         col(Timeline.store) == col(Sends.store),
         col(Timeline.number) == col(Sends.number),
-        col(Timeline.event) == Event.SEND_SETTLED,
+        col(Timeline.event) == event,
         func.substr(col(Timeline.note), 1, func.length(about)) == about,
     )
 
 
 async def _doubts(session: AsyncSession, now: datetime) -> Sequence[Reading]:
-    """Sends that ended unknown, of orders not closed, and that nobody has settled as far as the timeline knows."""
+    """Sends that ended unknown, of orders not closed, and that nobody has settled as far as the timeline knows.
+
+    The oldest is of those that wait for a person: what the policy is about to have said again does not.
+    """
     same = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
-    query = (
-        select(col(Sends.channel), func.count(), func.min(col(Sends.in_doubt_since)))
+    found = (
+        select(col(Sends.channel), col(Sends.in_doubt_since), repeat_due_at().label("again_at"))
         .join(Orders, same)
         .where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED, not_(settled()))
-        .group_by(col(Sends.channel))
+        .subquery()
     )
+    asked = case((or_(found.c.again_at.is_(None), found.c.again_at <= now), found.c.in_doubt_since))
+    query = select(found.c.channel, func.count(), func.min(asked)).group_by(found.c.channel)
     rows = (await session.execute(query)).all()
     oldest = min((since for _, _, since in rows if since), default=None)
     counted = [Reading(metrics.IN_DOUBT, many, (channel,)) for channel, many, _ in rows]

@@ -76,6 +76,8 @@ class InDoubt(Value):
     channel: Name
     key: Text
     since: datetime
+    repeat_due_at: datetime | None = None
+    """When the policy has it said again, unless it is settled before."""
 
 
 class ErpFlow(Value):

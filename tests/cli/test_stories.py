@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderack.cli.references import reference
@@ -10,7 +10,7 @@ from orderack.cli.watch_command import OpenNow
 from orderack.contracts.activities import AssessRequest
 from orderack.contracts.updates import BuyerQuestion
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import Assessment, Route
+from orderack.domain.assessment import Assessment, Route, ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from orderack.temporal.orders import Orders
 from tests.cli.conftest import KeptWorld, Terminal
@@ -209,6 +209,25 @@ async def test_a_send_in_doubt_stands_in_the_queue_until_a_person_settles_it(
     waiting = (await terminal("queue", "--json")).json["waiting"]
     assert [row for row in waiting if row["order"]["number"] == number] == []
     assert (await terminal("settle", key, "sent")).code == 1
+
+
+async def test_the_queue_and_the_status_say_when_a_send_in_doubt_is_said_again(
+    terminal: Terminal, kept: KeptWorld
+) -> None:
+    number = a_number()
+    words = {"received": "resend_marked"}
+    kept.script(number).assess = lambda r: an_assessment(
+        r.order, r.revision, a_decision(on_doubt=words, levels=ServiceLevels(doubt_within=timedelta(hours=1)))
+    )
+    kept.script(number).send = lambda dispatch, attempt: SendState.UNKNOWN
+    ref, file, _ = terminal.order(number=number)
+    await terminal("submit", file)
+    await terminal.until("status", ref, holds=lambda s: bool(s["unknown_sends"]))
+    (row,) = [r for r in (await terminal("queue", "--json")).json["waiting"] if r["order"]["number"] == number]
+    assert row["do"].startswith("said again ")
+    assert "; before: orderack settle" in row["do"]
+    assert "said again" in (await terminal("status", ref)).out
+    assert (await terminal("cancel", ref)).code == 0
 
 
 async def test_a_question_stands_in_the_queue_and_the_status_until_a_person_answers_it(

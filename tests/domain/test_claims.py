@@ -232,8 +232,7 @@ def test_an_attested_word_names_what_vouches_for_it_and_no_address() -> None:
 def test_a_send_in_doubt_is_said_to_be_in_doubt() -> None:
     doubt = ("smtp_email", SendState.UNKNOWN)
     assert claim(message(out=False, sends=[doubt])) == (
-        "The confirmation of revision 2 is in doubt. "
-        "By smtp_email it may or may not have gone out; a person settles that."
+        "The confirmation of revision 2 is in doubt. By smtp_email it may or may not have gone out."
     )
     both = claim(message(sends=[("twilio_sms", SendState.ACCEPTED), doubt]))
     assert "accepted by the provider (twilio_sms)" in both

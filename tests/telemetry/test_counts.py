@@ -1,7 +1,7 @@
 """What the ledger commits is counted once, whoever writes it and however often; what it holds is told as it stands."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.api.common.v1 import Payload
@@ -141,6 +141,19 @@ async def test_a_doubt_that_a_person_settled_is_no_longer_counted(ledger: SqlLed
     assert (await standing(ledger))["sends_in_doubt", ("smtp_email",)] == 1
     await ledger.write(journal([entry(2)], stage=Stage.CLOSED))
     assert ("sends_in_doubt", ("smtp_email",)) not in await standing(ledger)
+
+
+@pytest.mark.parametrize(("due_at", "waits"), [(LATER + LEASE, 0), (LATER - LEASE, 600)])
+async def test_a_doubt_that_the_policy_is_about_to_end_waits_for_no_person_until_then(
+    ledger: SqlLedger, due_at: datetime, waits: float
+) -> None:
+    sent = key()
+    await ledger.claim(sent, message(sent), NOW, LEASE)
+    await ledger.finish(sent, outcome(SendState.UNKNOWN), NOW)
+    doubt = entry(1, Event.SEND_UNKNOWN, note="confirmation 1 by smtp_email: cut off")
+    await ledger.write(journal([doubt.model_copy(update={"due_at": due_at})]))
+    found = await standing(ledger)
+    assert (found["sends_in_doubt", ("smtp_email",)], found["sends_in_doubt_oldest_seconds", ()]) == (1, waits)
 
 
 async def test_an_inbound_event_counts_when_it_is_new_and_when_it_ends(ledger: SqlLedger) -> None:

@@ -103,6 +103,8 @@ class Figures:
     offered: tuple[Offered, ...]
     offered_in_all: int
     in_doubt: tuple[InDoubt, ...]
+    for_a_person: int
+    """Of those in doubt: what the policy is about to have said again waits for nobody."""
     shadow: int
     """Open shadow orders, which are in no other figure."""
     asked: tuple[OrderRef, ...]
@@ -116,7 +118,7 @@ class Figures:
     @property
     def wanted(self) -> int:
         """Things that wait for a person."""
-        several = len(self.escalated) + len(self.in_doubt) + len(self.asked)
+        several = len(self.escalated) + self.for_a_person + len(self.asked)
         return self.reviews_in_all + self.offered_in_all + several
 
     @property
@@ -172,6 +174,7 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
         offered=tuple(sorted(about(record.offered), key=lambda row: row.offered_at)),
         offered_in_all=sum(many for store, many in record.offers if store in mine),
         in_doubt=about(record.in_doubt),
+        for_a_person=sum(not (one.repeat_due_at and one.repeat_due_at > now) for one in about(record.in_doubt)),
         shadow=sum(many for store, many in record.shadow if store in mine),
         asked=tuple(ref for ref in snapshot.asked if ref.store in mine),
         record=snapshot.record_look,

@@ -138,6 +138,15 @@ async def test_a_channel_stands_with_what_was_accepted_failed_and_is_in_doubt(le
     assert (await ledger.board(STORES, now())).in_doubt == ()
 
 
+async def test_a_doubt_is_listed_with_the_time_at_which_it_is_said_again(ledger: SqlLedger) -> None:
+    order, due_at = await kept(ledger, "1", Stage.AWAITING_ERP), now() + timedelta(minutes=1)
+    await sent(ledger, order.ref, SendState.UNKNOWN, 3)
+    doubt = entry(5, Event.SEND_UNKNOWN, "update 3 by email: cut off").model_copy(update={"due_at": due_at})
+    await ledger.write(Journal(ref=order.ref, stage=Stage.AWAITING_ERP, revision=1, entries=(doubt,)))
+    (found,) = (await ledger.board(STORES, now())).in_doubt
+    assert found.repeat_due_at == due_at
+
+
 async def test_each_store_has_its_own_first_rows(ledger: SqlLedger) -> None:
     for place in range(40):
         await kept(ledger, f"{place:02}", Stage.REVIEW, entry(1, Event.REVIEW_OPENED, "x"), due=timedelta(hours=4))
