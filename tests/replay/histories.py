@@ -19,8 +19,8 @@ def recorded(folder: Path = FOLDER) -> dict[str, WorkflowHistory]:
     return {path.stem: WorkflowHistory.from_json(f"order/demo/{path.stem}", path.read_text()) for path in found}
 
 
-def write(name: str, history: WorkflowHistory, identity: str) -> None:
+def write(name: str, history: WorkflowHistory, identity: str, folder: Path = FOLDER) -> None:
     """Keep a history, readable in a diff, without the names of the machine that made it."""
     text = json.dumps(history.to_json_dict(), indent=1, sort_keys=True).replace(identity, WORKER)
     text = re.sub(r'"stackTrace": ".*"', '"stackTrace": ""', text)
-    (FOLDER / f"{name}.json").write_text(text + "\n")
+    (folder / f"{name}.json").write_text(text + "\n")

@@ -1,4 +1,4 @@
-"""`python -m tests.replay.record`: tell every story on the time-skipping server and keep its history.
+"""`python -m tests.replay.record`: tell every story, take every look on the time-skipping server, and keep its history.
 
 Run it to add a story. An old history is a promise to the orders that are running: a changed workflow must replay
 the ones recorded before it, so recording is no remedy for a failing replay of a released version.
@@ -15,7 +15,8 @@ from temporalio.service import RPCError
 from orderack.contracts.updates import CancelRequest
 from orderack.temporal.ending import end
 from tests.history.stage import skipping
-from tests.replay.histories import FOLDER, write
+from tests.replay.histories import write
+from tests.replay.looks import LOOKS, LOOKS_FOLDER, looked, looking
 from tests.replay.stories import STORIES
 from tests.workflows.world import Story
 
@@ -47,9 +48,22 @@ async def record(wanted: Sequence[str]) -> None:
                 await story.handle.execute_update("cancel", CancelRequest(id="end"), id="end")
 
 
+async def record_looks(wanted: Sequence[str]) -> None:
+    """Take these looks one after the other, and keep them."""
+    async with looking() as client:
+        for name in wanted:
+            history = await looked(client, name)
+            write(name, history, client.service_client.config.identity, LOOKS_FOLDER)
+            print(f"{name}: {len(history.events)} events")
+
+
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    asyncio.run(record(sys.argv[1:] or list(STORIES)))
+    LOOKS_FOLDER.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[1:] or [*STORIES, *LOOKS]
+    if stories := [name for name in wanted if name not in LOOKS]:
+        asyncio.run(record(stories))
+    if looks := [name for name in wanted if name in LOOKS]:
+        asyncio.run(record_looks(looks))
     end(0)
 
 

@@ -9,16 +9,18 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from orderack.contracts import names
+from orderack.contracts import looks, names
 from orderack.temporal.converter import data_converter
 from tests.history.stage import runner
 from tests.replay.histories import BEFORE, FOLDER, WORKER, recorded
+from tests.replay.looks import LOOKS, LOOKS_FOLDER
 from tests.replay.stories import STORIES
 from workflows import WORKFLOWS, _calls, _steps
 from workflows.interceptor import AroundOrders
 
 HISTORIES = recorded()
 OLD_WAYS = recorded(BEFORE)
+TAKEN = recorded(LOOKS_FOLDER)
 
 
 async def replay(history: WorkflowHistory) -> None:
@@ -42,6 +44,19 @@ async def test_an_order_that_passed_a_change_before_it_was_made_goes_on_in_the_o
     await replay(OLD_WAYS[name])
 
 
+@pytest.mark.parametrize("name", TAKEN)
+async def test_a_look_recorded_before_replays(name: str) -> None:
+    await replay(TAKEN[name])
+
+
+@pytest.mark.parametrize("name", ["an_erp_swept_by_two_workers", "the_books_swept"])
+async def test_a_sweep_that_asks_for_something_else_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "sweep_erp", looks.sweep_books)
+    monkeypatch.setattr(looks, "sweep_books", looks.look_at_erp)
+    with pytest.raises(NondeterminismError):
+        await replay(TAKEN[name])
+
+
 async def test_a_step_taken_in_another_way_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_calls, "assess_here", _calls.assess_patiently)
     with pytest.raises(NondeterminismError):
@@ -58,6 +73,18 @@ def test_every_story_is_recorded() -> None:
     assert {re.sub(r"-\d+$", "", name) for name in HISTORIES} == set(STORIES)
     assert {"continued_as_new-1", "continued_as_new-2"} <= set(HISTORIES)
     assert set(OLD_WAYS) <= set(STORIES)
+
+
+def test_every_look_is_recorded_and_each_of_their_activities_is_held() -> None:
+    assert set(TAKEN) == set(LOOKS)
+    held = {
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for history in TAKEN.values()
+        for event in history.events
+    }
+    assert {names.LOOK_AT_SOURCE, names.LOOK_AT_ERP, names.SWEEP_ERP, names.SWEEP_BOOKS} <= held
+    ended = {history.events[-1].event_type for history in TAKEN.values()}
+    assert {EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED} == ended
 
 
 def test_the_histories_hold_every_message_and_every_activity() -> None:
