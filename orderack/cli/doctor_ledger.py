@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.doctor_temporal import between, skew
+from orderack.cli.printing import words
 from orderack.cli.session import demand_file
 from orderack.diagnostics.wording import counted
 from orderack.errors import Misconfigured, Unavailable
@@ -19,6 +20,9 @@ SOON = timedelta(minutes=1)
 
 LATE = timedelta(minutes=20)
 """Longer than an event may wait for the message that it is about (15 min)."""
+
+TOLD_WITHIN = timedelta(minutes=5)
+"""What a sweep has just found is being told."""
 
 MANY = 1_000
 
@@ -67,10 +71,22 @@ async def check_ledger(ledger: SqlLedger, now: datetime) -> list[Finding]:
         )
         if doubts
         else ok("sends-in-doubt", "none"),
+        await _owners(ledger, now),
         warn("untold-systems", f"{counted(len(dead), 'event')} that a system never took", "orderack webhooks dead")
         if dead
         else ok("untold-systems", "none"),
     ]
+
+
+async def _owners(ledger: SqlLedger, now: datetime) -> Finding:
+    """Whether the owners of exceptions heard of them; what is younger than a sweep's pace is being told."""
+    trouble = await ledger.digests_in_trouble(now - TOLD_WITHIN)
+    if not trouble:
+        return ok("owners-told", "whoever owns an exception was told of it, or nobody has to be")
+    who = ", ".join(sorted({one.owner for one in trouble}))
+    why = "; ".join(dict.fromkeys(one.problem or words(one.state) for one in trouble))
+    many = counted(len({item.of.exception.ref for one in trouble for item in one.items}), "absent order")
+    return warn("owners-told", f"{who}: not told of {many} ({why})", "tell them: orderack sweep list; mend the channel")
 
 
 async def _clock(ledger: SqlLedger) -> Finding:

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from orderack.cli.exits import AWAY, NO, bad
 from orderack.cli.options import AsJson, By
-from orderack.cli.printing import cell, console, print_json, print_table, words
+from orderack.cli.printing import cell, console, plain, print_json, print_table, words
 from orderack.cli.references import Ref, reference
 from orderack.cli.session import run, the_ledger
 from orderack.contracts.looks import SweepRequest, SweepResult
@@ -67,6 +67,11 @@ class Listed(Value):
     closed_at: datetime | None = None
     closed_by: Name | None = None
     note: Text = ""
+    claimed_by: Name | None = None
+    claimed_at: datetime | None = None
+    told_to: Name | None = None
+    told_at: datetime | None = None
+    """When that owner was last told of it."""
 
 
 class ListedAll(Value):
@@ -108,7 +113,7 @@ def now(erp: OneErp = None, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_open(store: Store = None, closed: Closed = False, limit: Limit = 200, as_json: AsJson = False) -> None:
-    """Orders that are absent somewhere: which, where, since when, whose, and what its owner does next.
+    """Orders that are absent somewhere: which, where, since when, whose, who has it in hand, what its owner does next.
 
     Example: orderack sweep list --store demo
 
@@ -122,6 +127,28 @@ def list_open(store: Store = None, closed: Closed = False, limit: Limit = 200, a
         print_table(("order", "absent", "closed", "by", "why"), rows)
     else:
         _show_open(found)
+
+
+@app.command()
+def claim(order: Ref, by: By, kind: OneKind = None, as_json: AsJson = False) -> None:
+    """Take an order's open exceptions in hand: their owner is not reminded of them any more. It closes nothing.
+
+    The button under the message that tells an owner of exceptions does the same, for all that the message names.
+
+    Example: orderack sweep claim demo/1001 --by grace
+
+    Exit code 0: yours, also where somebody had claimed it before; 1: the order has no open exception; 2: who is
+    missing; 3: the ledger did not answer.
+    """
+    ref = reference(order)
+    if not by.strip():
+        raise bad("--by", "is empty", "say who has it in hand")
+    claimed = run(_claim(ref, by.strip()[:200], kind))
+    if as_json:
+        print_json(ListedAll(exceptions=tuple(map(_listed, claimed))))
+    else:
+        for one in claimed:
+            typer.echo(f"{ref}: {words(one.kind)} is in {plain(one.claimed_by or '')}'s hands. Next: {one.next_step}")
 
 
 @app.command()
@@ -198,11 +225,14 @@ def _show_open(found: Sequence[Listed]) -> None:
     if not found:
         typer.echo("Nothing is absent, as far as it could be asked (orderack sweep status).")
         return
-    rows = [(one.order, words(one.kind), one.system, one.since, one.owner, one.next_step) for one in found]
+    rows = [
+        (one.order, words(one.kind), one.system, one.since, one.owner, one.claimed_by or "nobody", one.next_step)
+        for one in found
+    ]
     if not console().is_terminal:
-        print_table(("order", "absent", "where", "since", "owner", "next"), rows)
+        print_table(("order", "absent", "where", "since", "owner", "claimed by", "next"), rows)
         return
-    print_table(("order", "absent", "where", "since", "owner"), (row[:-1] for row in rows))
+    print_table(("order", "absent", "where", "since", "owner", "claimed by"), (row[:-1] for row in rows))
     for kind in dict.fromkeys(one.kind for one in found):
         step = next(one.next_step for one in found if one.kind is kind)
         console().print(cell(f"{words(kind)}: {step}"), soft_wrap=True)
@@ -262,6 +292,14 @@ async def _resolve(ref: OrderRef, by: str, note: str, kind: ExceptionKind | None
     return closed
 
 
+async def _claim(ref: OrderRef, by: str, kind: ExceptionKind | None) -> Sequence[OpenException]:
+    async with the_ledger() as ledger:
+        claimed = await ledger.claim_exceptions(ref, by, datetime.now(UTC), kind)
+    if not claimed:
+        raise Refused(f"the order {ref} has no open exception" + (f" of kind {words(kind)}" if kind else ""))
+    return claimed
+
+
 async def _states() -> tuple[SweepState, ...]:
     async with the_ledger() as ledger:
         return tuple(await ledger.sweeps())
@@ -271,7 +309,7 @@ def _listed(one: OpenException) -> Listed:
     return Listed(
         order=one.ref,
         next_step=one.next_step,
-        **one.model_dump(exclude={"ref", "seen_at", "reopened"}),
+        **one.model_dump(exclude={"ref", "seen_at", "reopened", "told"}),
     )
 
 

@@ -66,6 +66,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     ASKED = "asked"
     """The buyer's words are with the order's owner."""
+    CLAIMED = "claimed"
+    """Somebody inside has the exceptions in hand that a message told of."""
 
 
 # -- one event each -----------------------------------------------------------------------------------------------
@@ -118,12 +120,21 @@ async def announce_channel_event(
             report = found.report
             await parts.ledger.record_evidence(found.key.ref, report.fact, report.raw, report.provenance)
             outcome = await _tell(parts, found)
+    if outcome is None and await _claimed(parts, event):
+        outcome = Outcome.CLAIMED
     if outcome is None:
         if parts.now() - row.received_at < PATIENCE:
             return Outcome.WAITING
         outcome = Outcome.UNMATCHED
     await _announced(parts, row, outcome)
     return outcome
+
+
+async def _claimed(parts: GatewayParts, event: ChannelEvent) -> bool:
+    """Whether the button was pressed under a message that is no order's, but tells an owner of exceptions."""
+    if event.event is not EvidenceEvent.AFFIRMED or not event.key:
+        return False
+    return await parts.ledger.take_digest(event.key, parts.now()) is not None
 
 
 async def announce_report(parts: GatewayParts, row: InboxEvent, channel: str, found: Weighed) -> str:

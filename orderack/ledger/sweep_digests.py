@@ -204,12 +204,12 @@ async def claim(
     return [exception(row) for row in rows]
 
 
-async def take(session: AsyncSession, key: str, now: datetime) -> int:
+async def take(session: AsyncSession, key: str, now: datetime) -> int | None:
     """See `orderack.ports.digests.DigestBook.take_digest`."""
     query = select(Digests).join(DigestSends, col(DigestSends.digest) == col(Digests.id))
     row = (await session.execute(query.where(col(DigestSends.key) == key))).scalar_one_or_none()
     if row is None:
-        return 0
+        return None
     its = exists().where(_OF_ITEM, col(DigestItems.digest) == row.id)
     mine = update(sql_table(Exceptions)).where(OPEN, _UNCLAIMED, col(Exceptions.told_to) == row.owner, its)
     return await row_count(session, mine.values(claimed_by=row.owner, claimed_at=now))

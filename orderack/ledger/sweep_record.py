@@ -145,7 +145,7 @@ class SweepRecord:
         async with self._database.write() as session:
             return await sweep_digests.claim(session, ref, by, now, kind)
 
-    async def take_digest(self, key: str, now: datetime) -> int:
+    async def take_digest(self, key: str, now: datetime) -> int | None:
         async with self._database.write() as session:
             return await sweep_digests.take(session, key, now)
 

@@ -180,9 +180,11 @@ class DigestBook(Protocol):
         """Somebody has an order's open exceptions in hand, so nobody is reminded of them; the last word stands."""
         ...
 
-    async def take_digest(self, key: str, now: datetime) -> int:
-        """Its reader pressed the message's button: what nobody has claimed of it is his now. How many; of another's
-        key, none."""
+    async def take_digest(self, key: str, now: datetime) -> int | None:
+        """Its reader pressed the message's button: what nobody has claimed of it is his now. How many that were.
+
+        None: it is no digest's key.
+        """
         ...
 
     async def digests_in_trouble(self, before: datetime) -> Sequence[Digest]:

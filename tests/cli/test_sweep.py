@@ -12,6 +12,7 @@ from orderack.domain.order import OrderRef, Payment, PaymentStatus
 from orderack.domain.receipt import StockVerdict
 from orderack.ledger.repository import SqlLedger, open_ledger
 from orderack.ports import Pause
+from orderack.ports.digests import DigestState
 from orderack.ports.sweeps import ExceptionKind, Finding, SweepState
 from tests.cli.conftest import Terminal
 from tests.ledger.samples import entry, journal, order, stored
@@ -57,6 +58,35 @@ async def lost(ledger: SqlLedger) -> None:
         ref=LOST, revision=1, kind=ExceptionKind.MISSING_IN_ERP, system="main", since=now, owner="operations-lead"
     )
     await ledger.settle([finding], now)
+
+
+async def test_who_has_an_exception_in_hand_is_said_and_shown(bare: Terminal, ledger: SqlLedger) -> None:
+    await lost(ledger)
+    assert (await bare("sweep", "list", "--json")).json["exceptions"][0]["claimed_by"] is None
+    assert "nobody" in (await bare("sweep", "list")).out
+    nameless = await bare("sweep", "claim", str(LOST), "--by", " ")
+    assert (nameless.code, "--by: is empty" in nameless.err) == (2, True)
+    unknown = await bare("sweep", "claim", "north/NONE", "--by", "grace")
+    assert (unknown.code, "has no open exception" in unknown.err) == (1, True)
+    claimed = await bare("sweep", "claim", str(LOST), "--by", "grace")
+    assert (claimed.code, "north/LOST: missing in erp is in grace's hands" in claimed.out) == (0, True)
+    again = await bare("sweep", "claim", str(LOST), "--by", "heidi", "--json")
+    assert [one["claimed_by"] for one in again.json["exceptions"]] == ["heidi"], "the last word stands"
+    assert "heidi" in (await bare("sweep", "list")).out
+
+
+async def test_the_doctor_says_whose_owner_could_not_be_told(bare: Terminal, ledger: SqlLedger) -> None:
+    await lost(ledger)
+    found = (await bare("doctor", "--offline", "--json")).json["findings"]
+    assert {one["check"]: one["standing"] for one in found}["owners-told"] == "ok"
+    past = datetime.now(UTC) - timedelta(hours=1)
+    await ledger.gather("operations", "operations-lead", await ledger.exceptions(), past)
+    (digest,) = await ledger.open_digests()
+    await ledger.end_digest(digest.id, DigestState.OPEN, "slack: it is not configured", past)
+    found = (await bare("doctor", "--offline", "--json")).json["findings"]
+    (said,) = [one for one in found if one["check"] == "owners-told"]
+    assert said["standing"] == "warn"
+    assert said["said"] == "operations-lead: not told of 1 absent order (slack: it is not configured)"
 
 
 async def test_open_exceptions_are_listed_with_owner_and_next_step_and_closed_by_name_with_a_note(

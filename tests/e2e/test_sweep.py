@@ -39,7 +39,7 @@ SETTINGS = {"ORDERACK_SWEEP_PER_SECOND": "4", "ORDERACK_SWEEP_MINUTES": "1440"}
 
 
 def own_policy(folder: Path) -> Path:
-    """Only a sweep asks the ERP; orders of the type `impatient` are late after three seconds."""
+    """Only a sweep asks the ERP, and its owners hear of it by the sandbox's Slack; orders of the type `impatient` are late after three seconds."""
     shutil.copytree(Settings().policy_dir, folder)
     file = folder / "policy.yaml"
     policy = yaml.safe_load(file.read_text())
@@ -121,6 +121,8 @@ async def test_a_sweep_finds_an_order_that_the_erp_lost_and_one_that_it_has_and_
     (second,) = again["sweeps"]
     assert second["found"] == {**second["found"], "asked": 1, "receipted": 0, "opened": 0}
     assert again["exceptions"] == found["exceptions"], "the same again is nothing new"
+    said = [post for post in await driver.posts(lost.ref) if f"orderack sweep claim {lost.ref}" in post.text]
+    assert [post.channel for post in said] == ["slack"], "its owner was told once, by the team's channel"
     ledger = await open_ledger(f"sqlite+aiosqlite:///{driver.stack.home.folder}/ledger.db")
     assert len(await ledger.received("receipts/sandbox", "", limit=10)) == 1, "recorded once"
     await ledger.aclose()

@@ -15,6 +15,7 @@ from orderack.domain.order import OrderRef
 from orderack.gateway.announce import PATIENCE, announce_stragglers
 from orderack.ledger.database import Database
 from orderack.ports import ChannelEvent, Message, Rendered
+from orderack.ports.sweeps import ExceptionKind, Finding
 from tests.gateway.conftest import PUBLIC, Gateway
 from tests.gateway.fakes import signed
 from tests.gateway.test_intake import take_away
@@ -292,3 +293,19 @@ async def test_what_a_report_proves_is_in_the_record_before_its_order_is_told(ga
     assert (await report(gateway, an_event("e1"))).json() == {"events": 1, "waiting": 1}
     assert [fact.id for fact in await gateway.ledger.evidence(REF)] == ["e1"]
     assert [row.external_id for row in await gateway.inbox()] == ["e1"]
+
+
+async def test_the_button_under_a_message_about_exceptions_takes_them_in_hand(gateway: Gateway) -> None:
+    """Pressed twice as well. It is no order's message, so no order hears of it and nobody waits for one."""
+    ledger, at = gateway.ledger, gateway.clock()
+    finding = Finding(ref=REF, revision=0, kind=ExceptionKind.NOT_RUNNING, system="temporal", since=at, owner="ops")
+    settled = await ledger.settle([finding], at)
+    await ledger.gather("operations", "ops", settled.opened, at)
+    (digest,) = await ledger.open_digests()
+    told = Message(key=digest.key("email"), recipient="ops", kind=Kind.ALERT, language="en", content=Rendered(text="2"))
+    await ledger.claim_digest(digest.version, told.key, told, at, timedelta(minutes=1), None)
+    for id_ in ("e1", "e2"):
+        answer = await report(gateway, an_event(id_, EvidenceEvent.AFFIRMED, Grade.E5, key=told.key, provider_id=None))
+        assert answer.json() == {"events": 1, "waiting": 0}
+    assert [one.claimed_by for one in await ledger.exceptions()] == ["ops"]
+    assert (gateway.orders.facts, await gateway.inbox()) == ([], [])
