@@ -11,7 +11,7 @@ import polars as pl
 from orderack.diagnostics.gap.figures import Diagnosis
 from orderack.diagnostics.gap.flow import Flow, loaded
 from orderack.diagnostics.gap.joining import Joined, Source, join
-from orderack.diagnostics.gap.mapping import Mapped, map_log, matched_ids, overrides, with_id
+from orderack.diagnostics.gap.mapping import Mapped, map_log, matched_ids, overrides, with_id, with_joint_columns
 from orderack.diagnostics.gap.reading import Log, read_log, unusable
 from orderack.diagnostics.gap.resampling import Numbers
 from orderack.diagnostics.gap.signals import Signals, signals
@@ -49,17 +49,19 @@ class Report:
 
 def diagnose(files: Mapping[str, Path], options: Options) -> Report:
     """From files: `orders`, `erp`, and what there is of the other three. Raises InvalidInput."""
-    logs = {name: read_log(name, path) for name, path in files.items()}
+    columns_told = overrides(options.maps)
+    logs = {name: with_joint_columns(read_log(name, path), columns_told) for name, path in files.items()}
     zones = _zones(options.zones)
-    mapped = _mapped(logs, options)
+    mapped = _mapped(logs, columns_told, options.first)
     sources = {
-        name: Source(log, mapped[name], zones.get(name, zones["all"]), options.first) for name, log in logs.items()
+        name: Source(log, mapped[name], zones.get(name, zones["all"]), options.first, _is_told(name, options.zones))
+        for name, log in logs.items()
     }
     stock = sources.pop("stock", None)
     joined = join(sources)
     columns = tuple(one for each in mapped.values() for one in each)
     used = {name: zones.get(name, zones["all"]) for name in logs}
-    told = Told(columns, used, bool(options.zones), "stock" in files, "confirmations" in files)
+    told = Told(columns, used, "stock" in files, "confirmations" in files)
     return report(joined, stock, _zone(zones["all"]), told)
 
 
@@ -94,6 +96,7 @@ def flow_of(joined: Joined, zone: ZoneInfo) -> tuple[Flow, tuple[str, ...]]:
         confirmed=_numbers(both, "confirmed"),
         load=loaded(captured, everything, hour.to_numpy().astype(np.float64), group.to_numpy().astype(np.intp)),
         resolution=erp.resolution if erp else 0.0,
+        guessed=any(each.guessed for each in joined.accounts),
     )
     return flow, names
 
@@ -109,14 +112,15 @@ def _numbers(frame: pl.DataFrame, column: str) -> Numbers:
     return frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
-def _mapped(logs: Mapping[str, Log], options: Options) -> dict[str, tuple[Mapped, ...]]:
+def _mapped(
+    logs: Mapping[str, Log], told: Mapping[tuple[str, str], str], first: DayFirst | None
+) -> dict[str, tuple[Mapped, ...]]:
     """Every log's columns; the ids are those pairs that join most."""
-    told = overrides(options.maps)
     if absent := sorted({name for name, _ in told} - set(logs)):
         raise unusable(
             "--map", f"speaks of {absent[0]}, and there is no --{absent[0]}", "leave it out, or give the log"
         )
-    mapped = {name: map_log(log, told, options.first) for name, log in logs.items()}
+    mapped = {name: map_log(log, told, first) for name, log in logs.items()}
     for name in ("erp", "confirmations", "integration"):
         if name in logs:
             ours, theirs = matched_ids(logs["orders"], mapped["orders"], logs[name], mapped[name])
@@ -136,6 +140,11 @@ def _zones(given: Sequence[str]) -> dict[str, str]:
             raise unusable("--time-zone", f"{name[:40]} is no log", "write NAME, or erp=NAME for one log's times")
         found[name] = str(_zone(zone))
     return found
+
+
+def _is_told(log: str, given: Sequence[str]) -> bool:
+    """Whether somebody named the zone of this log's times, or of all."""
+    return any("=" not in each or each.partition("=")[0].strip() in (log, "all") for each in given)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -173,9 +173,13 @@ class LogFigures(Value):
     ambiguous: int
     others: int
     naive: int
+    guessed: bool
+    """Times without a zone were read in UTC, for nobody named one."""
     zone: str
     times: str
     resolution: float
+    notes: tuple[str, ...]
+    """What was assumed to read it at all."""
 
 
 class EarlyOrder(Value):

@@ -23,6 +23,8 @@ class Flow:
     load: Load
     resolution: float = 0.0
     """Seconds that the ERP's stamps are rounded to; nought: under a second."""
+    guessed: bool = False
+    """Some log's times name no zone, and nobody named it."""
 
     def __len__(self) -> int:
         return len(self.captured)
@@ -46,6 +48,7 @@ class Flow:
             self.confirmed[chosen],
             self.load.of(chosen),
             self.resolution,
+            self.guessed,
         )
 
 

@@ -25,7 +25,7 @@ def diagnose_rows(rows: Sequence[GapTimes]) -> Report:
         raise unusable(
             "--since", "the ledger has no order of that time that the ERP booked by itself", "go back further"
         )
-    told = Told((), {}, True, False, True, held=len(rows) - len(flowing))
+    told = Told((), {}, False, True, held=len(rows) - len(flowing))
     return report(joined(flowing), None, ZoneInfo("UTC"), told)
 
 
@@ -76,6 +76,7 @@ def _accounts(orders: pl.DataFrame) -> tuple[Account, ...]:
             repeated=0,
             orders=count,
             naive=0,
+            guessed=False,
             form="times",
             resolution=0.0,
             joined=() if log == "orders" else (("by its own key", count),),

@@ -7,6 +7,7 @@ import polars as pl
 
 from orderack.diagnostics.gap.keys import Match, match
 from orderack.diagnostics.gap.mapping import Mapped, column_of
+from orderack.diagnostics.gap.quantities import quantities
 from orderack.diagnostics.gap.reading import LINE, BadRow, Log, unusable
 from orderack.diagnostics.gap.stamps import NOT_ONE, DayFirst, Stamps, resolution, stamps
 
@@ -29,6 +30,8 @@ class Account:
     orders: int
     naive: int
     """Stamps without a zone."""
+    guessed: bool
+    """They were read in UTC, for nobody named their zone."""
     form: str
     resolution: float
     joined: tuple[tuple[str, int], ...]
@@ -60,6 +63,8 @@ class Source:
     mapped: tuple[Mapped, ...]
     zone: str
     first: DayFirst | None
+    zone_told: bool = True
+    """False: nobody named the zone."""
 
 
 def join(sources: Mapping[str, Source]) -> Joined:
@@ -129,7 +134,7 @@ def _orders(source: Source, told: _Told) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     lines = pl.DataFrame(schema={"order": pl.String, "sku": pl.String, "quantity": pl.Float64})
     if "sku" in rows.columns:
-        quantity = pl.col("quantity").cast(pl.Float64, strict=False) if "quantity" in rows.columns else pl.lit(1.0)
+        quantity = pl.lit(quantities(rows["quantity"])) if "quantity" in rows.columns else pl.lit(1.0)
         lines = (
             rows.with_columns(quantity=quantity.fill_null(1.0), sku=pl.col("sku").cast(pl.String).str.strip_chars())
             .filter(pl.col("sku").fill_null("") != "")
@@ -197,6 +202,7 @@ def _account(source: Source, told: _Told, orders: int, found: Match | None) -> A
         repeated=told.rows.height - orders,
         orders=orders,
         naive=told.read.naive,
+        guessed=told.read.naive > 0 and not source.zone_told,
         form=told.read.form,
         resolution=resolution(told.read.at),
         joined=found.by if found else (),

@@ -1,6 +1,7 @@
 """Which column of a log means what: guessed by names and contents, shown, and overridden by `--map`."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,12 +9,15 @@ from enum import StrEnum
 import polars as pl
 
 from orderack.diagnostics.gap.keys import found_share
+from orderack.diagnostics.gap.quantities import quantities
 from orderack.diagnostics.gap.reading import Log, unusable
 from orderack.diagnostics.gap.stamps import DayFirst, stamps
 
 _LOOKED_AT = 400
 """Rows of a column whose contents are tried."""
 
+_DAY = r"^(?:19|20)\d{2}-?\d{2}-?\d{2}$|^\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})$"
+_CLOCK = r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp][Mm])?$|^[0-2]\d[0-5]\d[0-5]\d$"
 _ID_ROWS = 2_000
 
 _MOST = 0.9
@@ -44,27 +48,41 @@ _ORDER_NAMES = (
     r"order_?(no|nr|num|number|name)",
     r"order_?(id|ref|reference|key)",
     r"(increment_id|order|name|number|reference|ref)",
+    r"(externe?|kunden|web|shop)_?(auftrags?|bestell|beleg)_?(nr|nummer|no|id|referenz)",
+    r"(auftrags?|bestell)_?(nr|nummer|no|id|referenz)",
+    r"(num(ero)?|no?|ref(erence)?)_(de_)?(la_)?(commande|pedido|orden)",
+    r"bestellung|auftrag|commande|pedido",
     r".*(order|external|reference|document).*(id|no|nr|num|number|ref|name)?",
+    r".*(auftrag|bestell|beleg|commande|pedido).*",
     r"id",
 )
 _CAPTURED = (
     r"(captured|placed|ordered|purchased|checkout|processed)(_?(at|on|time|date|timestamp|ts))+",
     r"(order_?)?(created|creation)(_?(at|on|time|date|timestamp|ts|utc|gmt))*",
     r"(order_?)?(date|time|datetime|timestamp|ts|at)(_?(utc|gmt))?",
+    r"(bestell|auftrags?)_?(datum|zeit|zeitpunkt|eingang)|(bestellt|erstellt|eingegangen|angelegt)(_(am|um))?",
+    r"(date|heure)_(de_)?(la_)?commande|commandee?_le|creee?_le|fecha_(de_|del_)?pedido|cread[oa](_el)?",
     r".*(captur|placed|order|creat|submit|purchas|checkout).*",
     r".*(time|date|_at|_ts|when).*",
 )
 _RECEIPT = (
     r"(erp_?)?(receipt|received|receipted|booked|recorded|imported|posted|entered|registered)(_?(at|on|time|date|timestamp|ts|utc))*",
     r"(erp_?)?(created|creation|entry|document|inserted)(_?(at|on|time|date|timestamp|ts|utc|by))*",
-    r"(date|time|datetime|timestamp|ts|at)",
+    r"(gebucht|verbucht|erfasst|importiert|eingegangen|angelegt|erstellt)(_(am|um))?",
+    r"(eingangs|buchungs|erfassungs|beleg|anlage)_?(datum|zeit|zeitpunkt)",
+    r"(recue?|enregistree?|importee?|integree?|creee?)_le|date_(de_|d_)?(reception|enregistrement|import|integration)",
+    r"(recibid|registrad|importad|cread)[oa](_el)?|fecha_(de_)?(recepcion|registro|entrada|importacion)",
+    r"(date|time|datetime|timestamp|ts|at|datum|fecha)",
     r".*(receip|receiv|book|record|import|post|enter|creat|insert).*",
     r".*(time|date|_at|_ts|when).*",
 )
 _SENT = (
     r"(confirmation_?)?(sent|confirmed|delivered|mailed|emailed|accepted)(_?(at|on|time|date|timestamp|ts))*",
     r".*confirm.*(at|on|time|date|timestamp|ts)",
-    r"(created|date|time|datetime|timestamp|ts|at)(_?(at|on|time))*",
+    r"(versendet|gesendet|verschickt|versandt|bestatigt|zugestellt)(_(am|um))?|(versand|bestatigungs|sende)_?(datum|zeit)",
+    r"(envoyee?|confirmee?)_le|date_(de_|d_)?(envoi|confirmation)",
+    r"(enviad|confirmad)[oa](_el)?|fecha_(de_)?(envio|confirmacion)",
+    r"(created|date|time|datetime|timestamp|ts|at|datum|fecha)(_?(at|on|time))*",
     r".*(sent|send|confirm|mail|deliver).*",
     r".*(time|date|_at|_ts|when).*",
 )
@@ -81,12 +99,17 @@ _CHANNEL = (
     r"(sales_?)?channel(_?name)?",
     r"marketplace|storefront|sales_?source|source_?name|origin",
     r"source|store|shop|site",
+    r"(vertriebs|verkaufs)?kanal|canal(_de_vent[ea])?|quelle",
 )
 _SKU = (
     r"(line_?item_?|lineitem_?|item_?|product_?|variant_?)?sku",
     r"(item|product|article|material)(_?(code|no|number|id))?",
+    r"artikel_?(nr|nummer|no)?|referencia|(code|ref)_article|articulo",
 )
-_QUANTITY = (r"(line_?item_?|lineitem_?|item_?|ordered_?|order_?)?(quantity|qty|units|pieces)(_?ordered)?",)
+_QUANTITY = (
+    r"(line_?item_?|lineitem_?|item_?|ordered_?|order_?)?(quantity|qty|units|pieces)(_?ordered)?",
+    r"(bestell_?)?menge|anzahl|stuckzahl|quantite|cantidad",
+)
 
 ROLES: Mapping[str, tuple[Role, ...]] = {
     "orders": (
@@ -112,13 +135,16 @@ ROLES: Mapping[str, tuple[Role, ...]] = {
             (
                 r"(stock|available|on_?hand|quantity|qty|level|inventory)(_?(level|quantity|qty|on_?hand|available))*",
                 r".*(stock|quantity|qty).*",
+                r"(lager_?)?bestand|menge|verfugbar|quantite|cantidad|existencias|disponib(le|les)",
             ),
         ),
         Role(
             "time",
             Kind.TIME,
             False,
-            (r"(as_?of|at|date|time|datetime|timestamp|ts|taken|counted|updated|recorded)(_?(at|on|time))*",),
+            (
+                r"(as_?of|at|date|time|datetime|timestamp|ts|taken|counted|updated|recorded|stand|datum|fecha)(_?(at|on|time|vom))*",
+            ),
         ),
     ),
 }
@@ -150,6 +176,17 @@ def overrides(given: Sequence[str]) -> dict[tuple[str, str], str]:
     return found
 
 
+def with_joint_columns(log: Log, told: Mapping[tuple[str, str], str]) -> Log:
+    """With a column more for each that was told as `Date+Time`: both texts, a space between, or none."""
+    frame = log.frame
+    for (name, _), column in told.items():
+        parts = [part.strip() for part in column.split("+")]
+        if name == log.name and column not in frame.columns and len(parts) > 1 and set(parts) <= set(log.columns):
+            texts = [pl.col(part).cast(pl.String).str.strip_chars() for part in parts]
+            frame = frame.with_columns(pl.concat_str(texts, separator=" ").alias(column))
+    return replace(log, frame=frame)
+
+
 def map_log(log: Log, told: Mapping[tuple[str, str], str], first: DayFirst | None) -> tuple[Mapped, ...]:
     """The log's columns. Raises InvalidInput where one that is needed is not found, or a told one is not there."""
     found: list[Mapped] = []
@@ -176,12 +213,27 @@ def _demand(log: Log, found: Sequence[Mapped]) -> None:
     if log.name == "integration" and not roles & {"delivered", "received"}:
         missing.append("delivered")
     if missing:
+        apart = _apart(log, {each.column for each in found})
+        times = {role.name: apart for role in ROLES[log.name] if role.kind is Kind.TIME and apart}
+        maps = " ".join(f"--map {log.name}.{role}={times.get(role, 'COLUMN')}" for role in missing)
         raise unusable(
             f"--{log.name}",
             f"{log.file} has no column that looks like its {' and '.join(missing)}",
-            f"say which: {' '.join(f'--map {log.name}.{role}=COLUMN' for role in missing)}; "
-            f"it has {', '.join(log.columns)[:400]}",
+            f"say which: {maps}; it has {', '.join(log.columns)[:400]}",
         )
+
+
+def _apart(log: Log, taken: set[str]) -> str | None:
+    """`Date+Time`, where the day stands in one column and the time of day in another."""
+    free = [name for name in log.columns if name not in taken]
+    days = [name for name in free if _mostly(log.frame[name], _DAY)]
+    clocks = [name for name in free if name not in days and _mostly(log.frame[name], _CLOCK)]
+    return f"{days[0]}+{clocks[0]}" if days and clocks else None
+
+
+def _mostly(values: pl.Series, pattern: str) -> bool:
+    text = values.drop_nulls().head(_LOOKED_AT).cast(pl.String).str.strip_chars()
+    return text.len() > 0 and int(text.str.contains(pattern).sum()) > text.len() / 2
 
 
 def _guess(log: Log, role: Role, taken: set[str], first: DayFirst | None) -> Mapped | None:
@@ -217,9 +269,10 @@ def _rank(name: str, role: Role) -> int | None:
 
 
 def _plain(name: str) -> str:
-    """`createdAt`, `Created at` → `created_at`."""
+    """`createdAt`, `Created at` → `created_at`; `Bestätigt am` → `bestatigt_am`."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
+    bare = "".join(each for each in unicodedata.normalize("NFKD", split.lower()) if not unicodedata.combining(each))
+    return re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
 
 
 def _fits(values: pl.Series, role: Role, first: DayFirst | None) -> bool:
@@ -234,7 +287,7 @@ def _fits(values: pl.Series, role: Role, first: DayFirst | None) -> bool:
         case Kind.TIME:
             return _times(some, first)
         case Kind.NUMBER:
-            return some.dtype.is_numeric() or some.cast(pl.Float64, strict=False).null_count() < some.len() / 2
+            return quantities(some).null_count() < some.len() / 2
         case Kind.ID:
             return not _times(some, first) and known.n_unique() > known.len() / 20
         case Kind.WORD:

@@ -7,6 +7,7 @@ import polars as pl
 
 from orderack.diagnostics.gap.joining import Joined, Source
 from orderack.diagnostics.gap.mapping import column_of
+from orderack.diagnostics.gap.quantities import quantities
 from orderack.diagnostics.gap.reading import unusable
 from orderack.diagnostics.gap.resampling import Numbers
 from orderack.diagnostics.gap.stamps import stamps
@@ -173,7 +174,7 @@ def _levels(stock: Source) -> pl.DataFrame:
     sku, quantity = column_of(stock.mapped, "sku") or "", column_of(stock.mapped, "quantity") or ""
     frame = log.frame.select(
         pl.col(sku).cast(pl.String).str.strip_chars().alias("sku"),
-        pl.col(quantity).cast(pl.Float64, strict=False).alias("stock"),
+        quantities(log.frame[quantity]).alias("stock"),
     )
     if time := column_of(stock.mapped, "time"):
         frame = frame.with_columns(at=stamps(log.frame[time], stock.zone, stock.first).at).filter(

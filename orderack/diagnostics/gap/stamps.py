@@ -21,7 +21,7 @@ _PATTERNS = (
     r"^(?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})(?:[Tt]|[ ,]+)" + _CLOCK + _OFFSET,
     r"^(?P<y>(?:19|20)\d{2})(?P<mo>\d{2})(?P<d>\d{2})[Tt ]?(?P<h>\d{2})(?P<mi>\d{2})(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?"
     r"(?P<ap>[AaPp][Mm])?" + _OFFSET,
-    r"^(?:[A-Za-z]{3,9},?\s+)?(?P<d>\d{1,2})[ /-](?P<mo>[A-Za-z]{3,9})\.?[ /-](?P<y>\d{4})(?::|[ ,]+)"
+    r"^(?:[A-Za-z]{3,9},?\s+)?(?P<d>\d{1,2})[ /-](?P<mo>[A-Za-z]{3,9})\.?[ /-](?P<y>\d{4}(?::|[ ,]+)|\d{2}[ ,]+)"
     + _CLOCK
     + _OFFSET,
     r"^(?:[A-Za-z]{3,9},?\s+)?(?P<mo>[A-Za-z]{3,9})\.?\s+(?P<d>\d{1,2}),?\s+(?P<y>\d{4}),?\s+(?:at\s+)?"
@@ -29,11 +29,14 @@ _PATTERNS = (
     + _OFFSET,
 )
 _SLASHED = {
-    "day": r"^(?P<d>\d{1,2})[/.-](?P<mo>\d{1,2})[/.-](?P<y>\d{4})(?:[Tt]|[ ,]+)" + _CLOCK + _OFFSET,
-    "month": r"^(?P<mo>\d{1,2})[/.-](?P<d>\d{1,2})[/.-](?P<y>\d{4})(?:[Tt]|[ ,]+)" + _CLOCK + _OFFSET,
+    "day": r"^(?P<d>\d{1,2})[/.-](?P<mo>\d{1,2})(?P<y>[/.-]\d{4}|[/.]\d{2})(?:[Tt]|[ ,]+)" + _CLOCK + _OFFSET,
+    "month": r"^(?P<mo>\d{1,2})[/.-](?P<d>\d{1,2})(?P<y>[/.-]\d{4}|[/.]\d{2})(?:[Tt]|[ ,]+)" + _CLOCK + _OFFSET,
 }
 _NUMBER = r"^\d{9,19}(?:\.\d+)?$"
-_DATE = r"^\d{4}-\d{2}-\d{2}$|^\d{1,2}[/.]\d{1,2}[/.]\d{4}$"
+_SERIAL = r"^\d{5}[.,]\d{4,}$"
+"""A time of a workbook: days since 30 December 1899. A price has no four places behind the point …"""
+_DAYS_TO_1970 = 25_569
+_DATE = r"^\d{4}-\d{2}-\d{2}$|^\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})$"
 _YEARS = (946_684_800.0, 4_102_444_800.0)
 """2000 to 2100: outside, it is no time of an order."""
 
@@ -60,9 +63,10 @@ def stamps(values: pl.Series, zone: str, first: DayFirst | None = None) -> Stamp
         values = values.cast(pl.Float64).map_elements(lambda each: f"{each:.6f}", return_dtype=pl.String)
     text = values.cast(pl.String).str.strip_chars(" \t\r\n\"'").alias("text")
     frame = pl.DataFrame({"text": text}).with_row_index("place")
-    found = [_numbers(frame)]
-    forms = ["seconds or milliseconds since 1970"] if found[0].height else []
-    left = frame.join(found[0], on="place", how="anti")
+    found = [_numbers(frame), _serials(frame, zone)]
+    names = ("seconds or milliseconds since 1970", "days of a workbook")
+    forms = [name for name, part in zip(names, found, strict=True) if part.height]
+    left = frame.join(pl.concat(found), on="place", how="anti")
     first = first or _which_first(left["text"])
     for pattern in (*_PATTERNS, _SLASHED[first]):
         if left.height:
@@ -135,6 +139,21 @@ def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return chosen.select("place", at=scaled, naive=pl.lit(False), split=pl.lit(False))
 
 
+def _serials(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Excel's days since 1900, on a clock without a zone; to the second, for they are rounded."""
+    text = pl.col("text")
+    chosen = frame.filter(text.str.contains(_SERIAL) & ~text.str.ends_with("0000"))
+    seconds = ((text.str.replace(",", ".").cast(pl.Float64) - _DAYS_TO_1970) * 86_400).round()
+    local = (seconds * 1e6).cast(pl.Int64).cast(pl.Datetime("us"))
+    zoned = _in_zone(local, zone)
+    return chosen.select("place", at=zoned, naive=pl.lit(True), split=zoned.is_null())
+
+
+def _in_zone(local: pl.Expr, zone: str) -> pl.Expr:
+    """Seconds since 1970; null where the clock shows that time twice, or never."""
+    return local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.timestamp("us") / 1e6
+
+
 def _parsed(frame: pl.DataFrame, pattern: str, zone: str) -> pl.DataFrame:
     groups = (
         frame.filter(pl.col("text").str.contains(pattern))
@@ -147,8 +166,9 @@ def _parsed(frame: pl.DataFrame, pattern: str, zone: str) -> pl.DataFrame:
     hour = pl.when(late == "pm").then(hour % 12 + 12).when(late == "am").then(hour % 12).otherwise(hour)
     names = {name: place for place, name in enumerate(_NAMED, start=1)}
     number = month.replace_strict(names, default=None, return_dtype=pl.Int32)
+    year = pl.col("y").str.extract(r"(\d+)").cast(pl.Int32)
     parts = groups.with_columns(
-        y=pl.col("y").cast(pl.Int32),
+        y=pl.when(year < 100).then(year + 2_000).otherwise(year),
         mo=pl.coalesce(month.cast(pl.Int32, strict=False), number),
         d=pl.col("d").cast(pl.Int32),
         h=hour,
@@ -162,7 +182,7 @@ def _parsed(frame: pl.DataFrame, pattern: str, zone: str) -> pl.DataFrame:
         "%Y-%m-%d %H:%M:%S", strict=False, time_unit="us"
     )
     made = parts.with_columns(local=local).filter(pl.col("local").is_not_null())
-    zoned = pl.col("local").dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.timestamp("us") / 1e6
+    zoned = _in_zone(pl.col("local"), zone)
     aware = pl.col("local").dt.timestamp("us") / 1e6 - _offset()
     naive = pl.col("off").is_null()
     at = pl.when(naive).then(zoned).otherwise(aware) + pl.col("f")
@@ -184,7 +204,7 @@ def _offset() -> pl.Expr:
 
 def _which_first(text: pl.Series) -> DayFirst:
     """Day or month first: by what can only be a day; points mean day first; with neither, the month, as in the US."""
-    parts = text.str.extract_groups(r"^(\d{1,2})([/.-])(\d{1,2})[/.-]\d{4}\b")
+    parts = text.str.extract_groups(r"^(\d{1,2})([/.-])(\d{1,2})(?:[/.-]\d{4}|[/.]\d{2})\b")
     one = parts.struct.field("1").cast(pl.Int32, strict=False).max()
     other = parts.struct.field("3").cast(pl.Int32, strict=False).max()
     if isinstance(other, int) and other > 12:

@@ -51,7 +51,6 @@ class Told:
 
     columns: tuple[Mapped, ...]
     zones: Mapping[str, str]
-    zone_told: bool
     with_stock: bool
     with_confirmations: bool
     held: int = 0
@@ -83,7 +82,6 @@ def tell(
         notes=words.notes(
             ruling,
             logs,
-            zone_told=told.zone_told,
             confirmations=told.with_confirmations,
             held=told.held,
             signals=signals,
@@ -240,7 +238,9 @@ def _log(account: Account, zone: str) -> LogFigures:
         ambiguous=account.ambiguous,
         others=account.others,
         naive=account.naive,
+        guessed=account.guessed,
         zone=zone,
         times=account.form,
         resolution=account.resolution,
+        notes=account.notes,
     )

@@ -105,5 +105,9 @@ STALLED = 0.15
 SHIFTED = 0.2
 """Share of receipts before their order's capture over which clocks or time zones must be wrong: no verdict."""
 
+ZONES = 29 * 60.0
+"""Seconds that even the quickest orders (1st percentile) take, over which times without a zone are taken for another
+zone's: zones are whole half hours apart, and hardly a path has no order that is quicker."""
+
 COARSE = 60.0
 """Seconds. Stamps of the ERP that are rounded to this or more need a usual delay of twice that."""

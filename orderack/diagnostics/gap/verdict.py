@@ -18,6 +18,7 @@ from orderack.diagnostics.gap.thresholds import (
     PART_CONFIDENT,
     PART_NEEDED,
     SHIFTED,
+    ZONES,
 )
 from orderack.diagnostics.gap.waiting import Cause, Part, Waiting, waiting
 
@@ -41,7 +42,9 @@ class Refusal(StrEnum):
     COARSE = "coarse"
     """The ERP's times are rounded to more than half of the delay."""
     SHIFTED = "shifted"
-    """Receipts stand before their orders' capture: a time zone or a clock is wrong."""
+    """Receipts or confirmations stand before their orders' capture: a time zone or a clock is wrong."""
+    ZONE = "zone"
+    """Even the quickest orders take as long as zones are apart, and some log names no zone."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def judge(flow: Flow, names: tuple[str, ...]) -> Judgement:
         for name, flags in chosen.items()
     }
     channels = {name: _ruling(int(chosen[name].sum()), flow.of(chosen[name]), found[name]) for name in names}
-    if pooled is None or len(flow) < NEEDED or _shifted(flow):
+    if pooled is None or len(flow) < NEEDED or _clocks(flow):
         return Judgement(_ruling(len(flow), flow, pooled), channels)
     joint = _joint(flow, pooled, {n: (chosen[n], f) for n, f in found.items() if f is not None})
     return Judgement(_ruling(len(flow), flow, joint), channels)
@@ -121,7 +124,7 @@ def _ruling(orders: int, flow: Flow, found: Finding | None) -> Ruling:
     if missing or found is None:
         return Ruling(orders, Verdict.REFUSED, (), 0.0, Refusal.TOO_FEW, missing, found)
     parts = _weighty(found.parts)
-    refusal = Refusal.SHIFTED if _shifted(flow) else Refusal.COARSE if _coarse(flow) else None
+    refusal = _clocks(flow) or (Refusal.COARSE if _coarse(flow) else None)
     if refusal is None and found.agree < CONFIDENT:
         refusal = Refusal.UNDECIDED
     if refusal is None and not parts:
@@ -132,9 +135,16 @@ def _ruling(orders: int, flow: Flow, found: Finding | None) -> Ruling:
     return Ruling(orders, verdict, parts, found.agree, None, 0, found)
 
 
-def _shifted(flow: Flow) -> bool:
-    """More receipts before capture than clocks a minute apart explain."""
-    return len(flow) > 0 and float(np.mean(flow.delay < -60)) > SHIFTED
+def _clocks(flow: Flow) -> Refusal | None:
+    """What the logs' clocks do not allow to be said; None: nothing is wrong with them."""
+    stages = (flow.delay, flow.confirmed - flow.captured, flow.delivered - flow.captured, flow.received - flow.captured)
+    known = [each[np.isfinite(each)] for each in stages]
+    enough = [each for each in known if len(each) >= min(NEEDED, 0.8 * len(flow)) and len(each)]
+    if any(float(np.mean(each < -60)) > SHIFTED for each in enough):  # more than clocks a minute apart explain
+        return Refusal.SHIFTED
+    if flow.guessed and any(float(np.quantile(each, 0.01)) >= ZONES for each in enough):
+        return Refusal.ZONE
+    return None
 
 
 def _coarse(flow: Flow) -> bool:

@@ -101,8 +101,13 @@ def _refused(ruling: RulingFigures) -> str:
             )
         case Refusal.SHIFTED:
             return (
-                "No verdict: many receipts stand before their order's capture, so the logs' clocks or time zones do "
-                "not agree."
+                "No verdict: many receipts or other times stand before their order's capture, so the logs' clocks or "
+                "time zones do not agree."
+            )
+        case Refusal.ZONE:
+            return (
+                "No verdict: even the quickest orders take half an hour or more, and a log's times name no zone, so "
+                "they may be those of another zone."
             )
         case Refusal.NO_GAP:
             told = "confirmations come after the receipt" if ruling.sequence else "no confirmations were given"
@@ -229,8 +234,10 @@ def _after_refusal(ruling: RulingFigures) -> str:
     match ruling.refusal:
         case Refusal.TOO_FEW:
             return "Export more weeks of both logs, and ask again. The figures below describe these orders only."
-        case Refusal.SHIFTED:
-            return "Name the zone of each log's times: --time-zone erp=Europe/Berlin and so on."
+        case Refusal.SHIFTED | Refusal.ZONE:
+            return (
+                "Name the zone of each log's times: --time-zone erp=Europe/Berlin and so on; UTC too, where it is that."
+            )
         case Refusal.COARSE:
             return "Export the ERP's times with seconds, or take the integration's log instead."
         case Refusal.NO_GAP:
@@ -243,17 +250,16 @@ def notes(
     ruling: RulingFigures,
     logs: Sequence[LogFigures],
     *,
-    zone_told: bool,
     confirmations: bool,
     held: int,
     signals: SignalFigures,
 ) -> tuple[str, ...]:
     """What was assumed, set aside or left out: nothing of it goes unsaid."""
     told: list[str] = []
-    naive = [each for each in logs if each.naive]
-    if naive and not zone_told:
+    if naive := [each for each in logs if each.guessed]:
         names = ", ".join(f"{each.log} ({each.naive})" for each in naive)
         told.append(f"Times without a zone were read as UTC: {names}. Name it with --time-zone if they are not.")
+    told += [f"{each.log}: {note}." for each in logs for note in each.notes]
     told += [
         f"{each.log}: {each.unreadable} of {each.rows} rows could not be used; the first is line "
         f"{each.unreadable_rows[0].line}, which {each.unreadable_rows[0].why}."
