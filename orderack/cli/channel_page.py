@@ -20,7 +20,9 @@ it out of service and back (see [cli.md](cli.md)).
 
 - **Strongest evidence** is the most that the channel can ever prove ([evidence.md](evidence.md)); nothing that it
   reports counts for more.
-- **A doubt** is a send that was cut off half-way: nobody knows whether it went out. It is never blindly sent again.
+- **A doubt** is a send that was cut off half-way: nobody knows whether it went out. It is never blindly sent again;
+  what nothing settles a person does, or the policy has it said again once, marked as a possible repeat
+  ([reliability.md](reliability.md)).
 - **Paused**, a channel sends nothing: its messages take the fallback that the policy names, and wait where there is
   none. A send in doubt is settled first, or waits.
 - **Marked down**, because it failed for many orders, the same holds, but one message at a time is tried: the first that

@@ -25,7 +25,8 @@ from orderack.domain.order import Order, OrderRef
 from orderack.embedded.demo.driver import told
 from orderack.embedded.demo.orders import STORE, an_order
 from orderack.embedded.sandbox import Action, Operation, Target
-from orderack.ports import Pause
+from orderack.messages.labels import LABELS, load_labels
+from orderack.ports import Message, Pause
 from orderack.ports.channel_book import of_erp
 from orderack.settings import Settings
 from tests.e2e.storm_workers import LAUNCHER, UNMARKED
@@ -40,6 +41,10 @@ COME_BY_THEMSELVES = 3
 """The order that is the probe, and in each worker the one that was told to come to it."""
 AT_ONCE = timedelta(seconds=10)
 """Two or three seconds where two processors do all of it. Without a mark each waits out its channel's 30 s."""
+
+
+MARKS = tuple(load_labels(file).repeat_sms for file in sorted(Settings().policy_dir.glob(f"messages/*/{LABELS}")))
+"""What a repeat's SMS begins with, in each language."""
 
 
 def own_policy(folder: Path) -> Path:
@@ -276,3 +281,29 @@ async def test_while_the_e_mail_provider_is_down_the_first_word_goes_straight_by
     status = await rig.driver.confirmed(late[-1].ref)
     assert {one.channel for one in told(status)} == {SENDGRID}
     await said_once(rig, [*unlucky, *orders, *late])
+
+
+async def test_first_words_that_an_outage_left_in_doubt_are_said_again_marked_and_heard_by_nobody_twice(
+    rig: Rig,
+) -> None:
+    await rig.behaves(books_after=600)  # else the confirmations overtake them
+    failing = await rig.strikes(Target.SENDGRID, Action.FAIL, operation=Operation.ANY, times=None)
+    orders = await Trade(rig).some(12, 0.5)
+    waited, repeated = [], 0
+    for order in orders:
+        status = await rig.driver.until(order.ref, lambda one: bool(told(one)), "be told", 150)
+        word = told(status)[0]
+        waited.append((word.at - order.trigger_at).total_seconds())
+        assert (word.kind, word.channel, status.unknown_sends) == (Kind.RECEIVED, "twilio_sms", ())
+        repeated += word.n == 2
+        send = await rig.ledger.send(f"{order.ref}/1/{Kind.RECEIVED}/{word.n}/{word.channel}")
+        assert send is not None
+        sms = Message.model_validate_json(send.message_json).content.sms
+        assert sms.startswith(MARKS) == (word.n == 2)
+    print(f"{repeated} of {len(orders)} first words said again; seconds:", *(f"{one:.1f}" for one in sorted(waited)))
+    assert await rig.struck(failing) > 0
+    assert repeated > len(orders) / 2
+    assert max(waited) < 100
+    await rig.healthy()
+    await rig.behaves(books_after=0.2)
+    await said_once(rig, orders)
