@@ -1,4 +1,4 @@
-"""`orderack customer`: by which channel one customer is reached, and what that suggests."""
+"""`orderack customer`: how reliable a store was to one customer, and by which channel the customer is reached."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +10,9 @@ from orderack.cli.exits import NO, bad
 from orderack.cli.options import AsJson
 from orderack.cli.printing import cell, console, print_facts, print_json, print_table
 from orderack.cli.session import run, the_ledger
+from orderack.cli.zones import zone_of
+from orderack.diagnostics.weekly.one_customer import AskedOf, CustomerRecord, record_of
+from orderack.diagnostics.weekly.words import RECORD_COLUMNS, record_row, record_words
 from orderack.diagnostics.wording import counted
 from orderack.domain.address import reaches
 from orderack.domain.order import Name, Text
@@ -39,6 +42,8 @@ Customer = Annotated[
     ),
 ]
 
+Weeks = Annotated[int, typer.Option("--weeks", min=1, max=53, help="Whole weeks of the record of reliability.")]
+
 COLUMNS = ("channel", "sent", "arrived", "read", "acted", "affirmed", "within", "trouble")
 
 SAID = {
@@ -49,7 +54,7 @@ SAID = {
 
 
 class Profile(Value):
-    """One customer's channels and what they suggest."""
+    """One customer's record of reliability, the channels, and what they suggest."""
 
     store: Name
     customer_id: Name | None
@@ -57,23 +62,28 @@ class Profile(Value):
     found: bool
     learns: Learning | None
     """None: the policy has no row for the store, or cannot be read."""
+    reliability: CustomerRecord | None = None
+    """None: found by an address; orders without a customer's id are in nobody's record."""
     reach: Reachability = Reachability()
     suggestion: Suggestion | None = None
     say: Text = ""
 
 
-def customer(store: Store, customer: Customer, as_json: AsJson = False) -> None:
-    """By which channel a customer is reached: messages, answers and how soon, fallbacks, and what that suggests.
+def customer(store: Store, customer: Customer, weeks: Weeks = 8, as_json: AsJson = False) -> None:
+    """What a customer was promised and what became of it; by which channel the customer is reached, and what that
+    suggests.
 
-    The last 50 messages of 365 days count, less from quarter to quarter. docs/reachability.md has the rule.
+    The record is that of `orderack report weekly --customer`, of the last whole weeks and of this one so far. Of
+    channels the last 50 messages of 365 days count, less from quarter to quarter: docs/reachability.md has the rule.
 
     Example: orderack customer demo C-1
 
-    Exit code 0: known; 1: no message to such a customer; 2: no such store; 3: the ledger did not answer.
+    Exit code 0: known; 1: no order of and no message to such a customer; 2: no such store; 3: the ledger did not
+    answer.
     """
     if not customer.strip():
         raise bad("CUSTOMER", "is empty", "give the store's customer id, or an e-mail address")
-    found = run(_profile(store, customer.strip()))
+    found = run(_profile(store, customer.strip(), weeks))
     if not found.found:
         _demand_store(store)
     if as_json:
@@ -82,27 +92,30 @@ def customer(store: Store, customer: Customer, as_json: AsJson = False) -> None:
         _print(found)
     else:
         typer.echo(
-            f"orderack: no message went to such a customer of {store} in the last {LOOK_BACK.days} days; "
-            "check the spelling, or look for an order with `orderack find`",
+            f"orderack: no message went to such a customer of {store} in the last {LOOK_BACK.days} days, and there is "
+            f"no order of {counted(weeks, 'week')}; check the spelling, or look for an order with `orderack find`",
             err=True,
         )
     if not found.found:
         raise typer.Exit(NO)
 
 
-async def _profile(store: str, named: str) -> Profile:
+async def _profile(store: str, named: str, weeks: int) -> Profile:
     async with the_ledger() as ledger:
+        asked = AskedOf(store, named, zone_of(store), weeks, datetime.now(UTC))
+        record = await record_of(ledger, asked)
         by_id = await _reached(ledger, store, customer_id=named)
         reach = by_id if by_id.orders or "@" not in named else await _reached(ledger, store, email=named)
     hint = suggestion(reach)
     return Profile(
         store=store,
         customer_id=None if reaches(named) else named,
-        found=reach.orders > 0,
+        found=reach.orders > 0 or record.orders > 0,
         learns=_learns(store),
+        reliability=record if by_id.orders or record.orders else None,
         reach=reach,
         suggestion=hint,
-        say=_say(reach, hint) if reach.orders else "",
+        say=_say(reach, hint) if reach.orders else "No message went out to them.",
     )
 
 
@@ -139,6 +152,9 @@ def _say(reach: Reachability, hint: Suggestion | None) -> Text:
 
 def _print(found: Profile) -> None:
     print_facts(_facts(found))
+    if found.reliability and found.reliability.total.orders:
+        rows = (one for one in found.reliability.weeks if one.figures.orders)
+        print_table(RECORD_COLUMNS, ((one.week, *record_row(one.figures)) for one in rows))
     if found.reach.channels:
         print_table(COLUMNS, (_row(one, found) for one in found.reach.channels))
     console().print(cell(found.say), soft_wrap=True)
@@ -146,6 +162,13 @@ def _print(found: Profile) -> None:
 
 def _facts(found: Profile) -> Iterator[tuple[str, object]]:
     yield "customer", f"{found.customer_id or 'known by an address only'}, store {found.store}"
+    if found.reliability:
+        weeks = f"{counted(len(found.reliability.weeks), 'whole week')} ({found.reliability.time_zone})"
+        yield "reliability", f"{weeks}: {record_words(found.reliability.total)}"
+        if found.reliability.this_week.orders:
+            yield "this week", record_words(found.reliability.this_week)
+    else:
+        yield "reliability", "not counted: orders without a customer's id are in nobody's record"
     messages = sum(one.messages for one in found.reach.channels)
     about = f"{counted(messages, 'message')} about {counted(found.reach.orders, 'order')}"
     yield "looked at", f"{about}, of the last {LOOK_BACK.days} days"

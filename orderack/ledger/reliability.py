@@ -54,11 +54,12 @@ it kept."""
 
 @dataclass(frozen=True)
 class Cohort:
-    """The orders of one store whose clock began from `since` on and before `until`."""
+    """The orders of one store whose clock began from `since` on and before `until`; of one customer, or of all."""
 
     store: str
     since: datetime
     until: datetime
+    customer: str | None = None
 
 
 async def lives(session: AsyncSession, cohort: Cohort) -> Lives:
@@ -89,7 +90,8 @@ async def stores(session: AsyncSession, since: datetime, until: datetime) -> Seq
 
 def _of(cohort: Cohort) -> tuple[ColumnElement[bool], ...]:
     at = col(Orders.trigger_at)
-    return col(Orders.store) == cohort.store, at >= cohort.since, at < cohort.until
+    span = (col(Orders.store) == cohort.store, at >= cohort.since, at < cohort.until)
+    return span if cohort.customer is None else (*span, col(Orders.customer_id) == cohort.customer)
 
 
 async def _left_out(session: AsyncSession, cohort: Cohort) -> tuple[int, int]:

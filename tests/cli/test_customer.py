@@ -3,16 +3,25 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
+from orderack.contracts.journal import ClockName, Event
+from orderack.diagnostics.weekly.weeks import last_whole
+from orderack.domain.acknowledgement import Kind
+from orderack.domain.order import OrderRef
 from orderack.ledger.database import Database, make_engine
 from orderack.ledger.repository import SqlLedger
 from tests.cli.conftest import Terminal
+from tests.diagnostics.weekly.past import Life, keep
 from tests.ledger import reaching
 from tests.ledger.reaching import DAY, SMS, Customers
 from tests.ledger_fixture import own_file
+
+BERLIN = ZoneInfo("Europe/Berlin")
+"""The demo store's."""
 
 
 @pytest_asyncio.fixture
@@ -36,6 +45,30 @@ async def shop(bare: Terminal, sqlite_template: Path, tmp_path: Path) -> AsyncIt
         yield bare
 
 
+@pytest_asyncio.fixture
+async def lived(bare: Terminal, sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Terminal]:
+    """A terminal on a ledger with a good and a bad order of last week of one customer, and of numbers to dial."""
+    folder = tmp_path / "lived"
+    folder.mkdir()
+    monday = last_whole(datetime.now(UTC), BERLIN).begins(BERLIN)
+    lives = []
+    for place, customer in enumerate(("C-lived", "C-lived", "(555) 123-4567", "00493055510000", "5552234567")):
+        life = Life(OrderRef(store="demo", number=f"L-{place}"), monday + timedelta(hours=place), customer=customer)
+        life.clock(ClockName.ACKNOWLEDGE, 0, 60, **({"breached": 60} if place == 1 else {"met": 5}))
+        life.says(90 if place == 1 else 5, Kind.RECEIVED)
+        if place == 1:
+            life.note(900, Event.ESCALATED, "the ERP")
+        life.note(1_000, Event.ERP_RECEIPT, f"SO-{place}")
+        life.says(1_001, Kind.CONFIRMATION)
+        lives.append(life)
+    with own_file(sqlite_template, folder) as url:
+        ledger = SqlLedger(Database(make_engine(url)))
+        await keep(ledger, lives)
+        await ledger.aclose()
+        bare.environment["ORDERACK_DATABASE_URL"] = url
+        yield bare
+
+
 async def test_a_customers_channels_are_shown_with_what_they_suggest(shop: Terminal) -> None:
     ended = await shop("customer", "demo", "C-7")
     assert ended.code == 0
@@ -48,6 +81,36 @@ async def test_a_customers_channels_are_shown_with_what_they_suggest(shop: Termi
     assert (
         "twilio_sms reaches them better than sendgrid_email: 4 of 4 messages by twilio_sms were affirmed" in ended.out
     )
+
+
+async def test_what_was_promised_and_kept_comes_first(lived: Terminal) -> None:
+    ended = await lived("customer", "demo", "C-lived")
+    assert ended.code == 0
+    (said,) = [line for line in ended.out.splitlines() if line.startswith("reliability")]
+    assert "8 whole weeks (Europe/Berlin): 2 orders; told in time 1 of 2" in said
+    assert "confirmed without escalation 1 of 2" in said
+    assert "went wrong: escalated (1), told late (1)" in said
+    assert "No message went out to them." in ended.out
+    told = (await lived("customer", "demo", "C-lived", "--weeks", "2", "--json")).json
+    weekly = (await lived("report", "weekly", "--weeks", "2", "--customer", "C-lived", "--json")).json
+    (store,) = [one for one in weekly["stores"] if one["store"] == "demo"]
+    assert told["reliability"]["weeks"] == store["customer"], "one count, wherever it is shown"
+    assert told["reliability"]["total"]["quietly"]["hits"] == 1
+
+
+@pytest.mark.parametrize("id_", ["(555) 123-4567", "00493055510000", "5552234567"])
+async def test_a_number_without_its_plus_is_masked_too(lived: Terminal, id_: str) -> None:
+    for command in (("customer", "demo", id_), ("report", "weekly", "--customer", id_)):
+        for more in ((), ("--json",)):
+            ended = await lived(*command, *more)
+            assert (ended.code, id_ in ended.out + ended.err) == (0, False), command
+    assert "address #" in ended.out
+
+
+async def test_orders_without_a_customers_id_are_in_nobodys_record(shop: Terminal) -> None:
+    ended = await shop("customer", "demo", "ada@example.com")
+    assert "not counted: orders without a customer's id are in nobody's record" in ended.out
+    assert (await shop("customer", "demo", "ada@example.com", "--json")).json["reliability"] is None
 
 
 async def test_a_message_of_today_is_said_to_wait_for_its_answer(shop: Terminal) -> None:

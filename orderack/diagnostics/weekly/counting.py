@@ -68,7 +68,7 @@ def count(looked: Looked) -> WeekFigures:
         shadow=looked.shadow,
         without_content=looked.without_content,
         told=_told(orders),
-        held=_share((_said(one, Kind.HOLDING) for one in orders), len(orders)),
+        held=_share((one.said(Kind.HOLDING) for one in orders), len(orders)),
         receipts=_receipts(orders),
         confirmed=Confirmed(
             orders=_share((bool(one.confirmed_at) for one in orders), len(orders)),
@@ -127,10 +127,6 @@ def _share(hits: Iterable[bool], of: int) -> Share:
 def _after(one: Seen, at: datetime) -> float:
     """Seconds from the trigger. What a clock that was off puts before it took no time."""
     return max(0.0, (at - one.order.trigger_at).total_seconds())
-
-
-def _said(one: Seen, kind: Kind) -> bool:
-    return any(message.kind == kind and message.out_at < one.by for message in one.order.messages)
 
 
 def _waits_for_erp(one: Seen) -> bool:

@@ -8,6 +8,7 @@ from orderack.diagnostics.weekly.figures import CustomerFigures, CustomerWeek, W
 from orderack.diagnostics.weekly.promises import TO_BUYERS, End
 from orderack.diagnostics.weekly.seeing import Seen
 from orderack.diagnostics.weekly.statistics import Share
+from orderack.domain.acknowledgement import Kind
 from orderack.domain.address import address_sha256, reaches
 
 BROKEN = {
@@ -66,6 +67,10 @@ def figures(customer: str, orders: Sequence[Seen]) -> CustomerFigures:
     return CustomerFigures(
         customer=shown_id(customer),
         orders=len(orders),
+        told=Share(hits=sum(one.in_time for one in orders if one.owed), of=sum(one.owed for one in orders)),
+        held=Share(hits=sum(one.said(Kind.HOLDING) for one in orders), of=len(orders)),
+        confirmed=Share(hits=sum(bool(one.confirmed_at) for one in orders), of=len(orders)),
+        quietly=Share(hits=sum(_quietly(one) for one in orders), of=len(orders)),
         promises=Share(hits=kept, of=kept + ends.count(End.BROKEN)),
         with_wrong=Share(hits=sum(any(wrong(one)) for one in orders), of=len(orders)),
         wrong=tuple(
@@ -76,6 +81,10 @@ def figures(customer: str, orders: Sequence[Seen]) -> CustomerFigures:
         cancelled=sum(one.events[Event.CANCELLED] > 0 for one in orders),
         unanswered=sum(one.unanswered for one in orders),
     )
+
+
+def _quietly(one: Seen) -> bool:
+    return bool(one.confirmed_at) and not one.events[Event.ESCALATED]
 
 
 def least_reliable(of: dict[str, list[Seen]], listed: int = LISTED) -> tuple[CustomerFigures, ...]:

@@ -195,6 +195,13 @@ class CustomerFigures(Value):
 
     customer: str
     orders: int
+    told: Share
+    """Within the promised time, of orders that were promised a word at once."""
+    held: Share
+    """Orders that got a `holding` acknowledgement."""
+    confirmed: Share
+    quietly: Share
+    """Orders that were confirmed and never escalated."""
     promises: Share
     """Promises to the buyer: told in time, held in time, resolved in time, the partner's deadline."""
     with_wrong: Share

@@ -63,6 +63,10 @@ class Seen:
         by_page = any(fact.event is EvidenceEvent.DISPUTED and fact.occurred_at < self.by for fact in self.order.proofs)
         return by_page or any(entry.disputed and entry.at < self.by for entry in self.order.entries)
 
+    def said(self, kind: Kind) -> bool:
+        """Whether a message of this kind went out to the buyer."""
+        return any(message.kind == kind and message.out_at < self.by for message in self.order.messages)
+
     def entries(self, *events: Event) -> list[Entered]:
         """Those entries, in turn."""
         return [entry for entry in self.order.entries if entry.event in events and entry.at < self.by]

@@ -82,6 +82,29 @@ def span(monday: date) -> str:
     return f"{begin.lstrip('0')} to {f'{sunday:%d %b %Y}'.lstrip('0')}"
 
 
+RECORD_COLUMNS = ("week", "orders", "told in time", "held", "confirmed", "never escalated", "went wrong")
+
+
+def record_row(one: CustomerFigures) -> tuple[object, ...]:
+    """One customer's figures of a week, under `RECORD_COLUMNS` but the first."""
+    counts = tuple(f"{part.hits}/{part.of}" for part in (one.told, one.held, one.confirmed, one.quietly))
+    return one.orders, *counts, ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
+
+
+def record_words(one: CustomerFigures) -> str:
+    """`4 orders: told within the minute 4 of 4, confirmed without escalation 3 of 4, held 1; went wrong: …`."""
+    if not one.orders:
+        return "no order"
+    said = [
+        f"told in time {one.told.hits} of {one.told.of}",
+        f"confirmed without escalation {one.quietly.hits} of {one.orders}",
+        f"held {one.held.hits}",
+        f"promises kept {one.promises.hits} of {one.promises.of}",
+    ]
+    wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong) or "nothing"
+    return f"{counted(one.orders, 'order')}; {', '.join(said)}; went wrong: {wrong}"
+
+
 def faults(one: CustomerFigures) -> str:
     """`C-7: something went wrong in 3 of 5 orders: told late (2), escalated (1)`."""
     wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
