@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -19,9 +19,21 @@ from sqlmodel import col
 from orderack.contracts.journal import Event
 from orderack.domain.assessment import Assessment
 from orderack.domain.order import Order, OrderRef
+from orderack.domain.receipt import ErpReceipt
+from orderack.ledger.counts import RECEIPT_KIND
 from orderack.ledger.database import sql_table
 from orderack.ledger.orders import describe
-from orderack.ledger.tables import Acknowledgements, Deadlines, Erasures, Orders, Reviews, Revisions, Table, Timeline
+from orderack.ledger.tables import (
+    Acknowledgements,
+    Deadlines,
+    Erasures,
+    Inbox,
+    Orders,
+    Reviews,
+    Revisions,
+    Table,
+    Timeline,
+)
 from orderack.ports.past_orders import (
     EarlierRevision,
     ErpLatency,
@@ -159,6 +171,7 @@ class PastOrders:
         await self._reviews(found)
         await self._messages(found)
         await self._events(found)
+        await self._booked(found)
         return {OrderRef.model_construct(store=store, number=number): times for (store, number), times in found.items()}
 
     async def _clocks(self, found: dict[tuple[str, str], PastTimes]) -> None:
@@ -202,6 +215,21 @@ class PastOrders:
         async for store, number, at, event, revision, note in rows:
             with suppress(ValueError):  # an entry that a newer version wrote
                 found[store, number].events.append(PastEvent(at, Event(event), revision, note))
+
+    async def _booked(self, found: dict[tuple[str, str], PastTimes]) -> None:
+        """The ERP's own word. Of an erased order it is gone, and one that came with the answer to a holding message
+        never stood here: then it is not known."""
+        query = select(col(Inbox.store), col(Inbox.number), col(Inbox.body))
+        query = query.where(col(Inbox.kind) == RECEIPT_KIND, col(Inbox.received_at) >= self._span.since)
+        rows = await self._session.stream(query.where(self._of_store(Inbox)).execution_options(yield_per=AT_ONCE))
+        async for store, number, body in rows:
+            times = found.get((store or "", number or ""))
+            if times is None or not body:
+                continue
+            with suppress(ValidationError):  # the gateway has set it aside; it booked nothing here
+                receipt = ErpReceipt.model_validate_json(body)
+                revision = receipt.revision or 1
+                times.booked[revision] = min(times.booked.get(revision, receipt.recorded_at), receipt.recorded_at)
 
     def _recorded(self) -> tuple[ColumnElement[bool], ...]:
         at = col(Revisions.recorded_at)

@@ -104,3 +104,5 @@ class PastTimes:
     reviews: list[PastReview] = field(default_factory=list)
     messages: list[PastMessage] = field(default_factory=list)
     events: list[PastEvent] = field(default_factory=list)
+    booked: dict[int, datetime] = field(default_factory=dict)
+    """Per revision, when the ERP says that it booked it: of receipts that it sent us, or that it was asked for."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from orderack.ledger.repository import SqlLedger
 from tests.cli.conftest import Terminal
 from tests.diagnostics.whatif.shop import SHIPPED, a_ledger, live, policy, steps
 
@@ -27,6 +28,21 @@ async def shop(bare: Terminal, sqlite_template: Path, tmp_path: Path) -> AsyncIt
         "ORDERACK_POLICY_DIR": str(folder),
     }
     yield bare
+
+
+async def test_it_reads_a_past_on_postgresql_too(
+    bare: Terminal, ledger: SqlLedger, ledger_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    shutil.copytree(SHIPPED.parent / "messages", folder / "messages")
+    await live(ledger, policy(folder, "policy"), steps(FEW))
+    bare.environment |= {"ORDERACK_DATABASE_URL": ledger_url, "ORDERACK_POLICY_DIR": str(folder)}
+    new = changed(bare, "hold_after: 15m", "hold_after: 10m")
+    found = (await bare("policy", "simulate", "--with", new, "--json")).json
+    number = len(steps(FEW))
+    assert (found["self_check"]["as_recorded"], found["self_check"]["otherwise"]) == (number, [])
+    assert [kind["kind"] for kind in found["kinds"]] == ["clocked"]
 
 
 def changed(terminal: Terminal, old: str, new: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from orderack.diagnostics.whatif.result import Simulation
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.ledger.repository import SqlLedger
-from tests.diagnostics.whatif.shop import MONDAY, Step, a_ledger, live, policy, simulated, steps
+from tests.diagnostics.whatif.shop import MONDAY, Step, live, policy, simulated, steps
 from tests.ledger.reaching import DAY, MAIL, MINUTE, NOW, SMS, Customers
 
 FEW = 40
@@ -39,15 +39,14 @@ async def taught(ledger: SqlLedger) -> None:
 
 @pytest.mark.parametrize("mode", ["suggest", "apply"])
 async def test_what_was_taught_then_is_replayed_and_not_looked_up_again(
-    sqlite_template: Path, tmp_path: Path, mode: str
+    ledger: SqlLedger, tmp_path: Path, mode: str
 ) -> None:
     made = [step for step in steps(FEW) if step.revision == 1]
     in_force, apply = policy(tmp_path, "in_force", learning(mode)), policy(tmp_path, "apply", learning("apply"))
     off = policy(tmp_path, "off")
-    async with a_ledger(sqlite_template, tmp_path, mode) as ledger:
-        await taught(ledger)
-        await live(ledger, in_force, made)
-        found = await asked_of(ledger, made, in_force, apply if mode == "suggest" else off)
+    await taught(ledger)
+    await live(ledger, in_force, made)
+    found = await asked_of(ledger, made, in_force, apply if mode == "suggest" else off)
     assert (found.self_check.as_recorded, found.self_check.otherwise) == (len(made), ())
     assert found.self_check.unlearned == 0
     (told,) = found.kinds
@@ -57,16 +56,15 @@ async def test_what_was_taught_then_is_replayed_and_not_looked_up_again(
 
 
 async def test_of_decisions_from_before_the_store_learned_it_is_said_that_nothing_is_known(
-    sqlite_template: Path, tmp_path: Path
+    ledger: SqlLedger, tmp_path: Path
 ) -> None:
     made = [step for step in steps(FEW) if step.revision == 1]
     in_force, apply = policy(tmp_path, "in_force"), policy(tmp_path, "apply", learning("apply"))
     suggest = policy(tmp_path, "suggest", learning("suggest"))
-    async with a_ledger(sqlite_template, tmp_path, "off") as ledger:
-        await taught(ledger)
-        await live(ledger, in_force, made)
-        found = await asked_of(ledger, made, in_force, apply)
-        only_said = await asked_of(ledger, made, in_force, suggest)
+    await taught(ledger)
+    await live(ledger, in_force, made)
+    found = await asked_of(ledger, made, in_force, apply)
+    only_said = await asked_of(ledger, made, in_force, suggest)
     assert (found.self_check.as_recorded, found.self_check.unlearned, found.different) == (len(made), len(made), 0)
     assert any(
         f"of {len(made)} revisions it was not kept how the customer had answered" in one for one in found.warnings

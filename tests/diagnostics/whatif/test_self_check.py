@@ -1,32 +1,47 @@
 """What cannot be decided again is said and counted, and never compared."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import select
 
 from orderack.contracts.journal import Event, Stage
 from orderack.ledger.repository import SqlLedger
-from tests.diagnostics.whatif.shop import Step, _entry, _journal, a_ledger, live, policy, simulated, steps
+from orderack.ledger.tables import Revisions
+from tests.diagnostics.whatif.shop import Step, _entry, _journal, live, policy, simulated, steps
 
 FEW = 24
 
 
 @pytest_asyncio.fixture
-async def few(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[tuple[SqlLedger, list[Step]]]:
-    """A small past of this test's own."""
+async def few(ledger: SqlLedger, tmp_path: Path) -> tuple[SqlLedger, list[Step]]:
+    """A small past of this test's own, on either database."""
     made = [step for step in steps(FEW) if step.revision == 1]
-    async with a_ledger(sqlite_template, tmp_path, "few") as ledger:
-        await live(ledger, policy(tmp_path, "in_force"), made)
-        yield ledger, made
+    await live(ledger, policy(tmp_path, "in_force"), made)
+    return ledger, made
 
 
-async def tamper(ledger: SqlLedger, statement: str, **values: object) -> None:
+Edit = Callable[[Any], None]
+"""Of a stored assessment, as JSON has it."""
+
+
+async def tamper(ledger: SqlLedger, number: str | None = None, edit: Edit | None = None, **columns: object) -> None:
+    """Change what stands recorded of one order's revisions, or of all."""
     async with ledger._database.write() as session:
-        await session.execute(text(statement), values)
+        for row in (await session.execute(select(Revisions))).scalars().all():
+            if number not in (None, row.number):
+                continue
+            if edit is not None:
+                made = json.loads(row.assessment)
+                edit(made)
+                row.assessment = json.dumps(made)
+            for name, value in columns.items():
+                setattr(row, name, value)
 
 
 Few = tuple[SqlLedger, list[Step]]
@@ -46,7 +61,7 @@ async def test_a_decision_without_its_findings_is_counted_and_left_out(
     few: Few, tmp_path: Path, explanation: str
 ) -> None:
     ledger, made = few
-    await tamper(ledger, "UPDATE revisions SET explanation=:e WHERE number=:n", e=explanation, n=made[0].order.number)
+    await tamper(ledger, made[0].order.number, explanation=explanation)
     in_force = policy(tmp_path, "in_force")
     found = await simulated(ledger, in_force, in_force)
     assert (found.self_check.not_kept, found.orders) == ({"no_inputs": 1}, len(made) - 1)
@@ -54,11 +69,7 @@ async def test_a_decision_without_its_findings_is_counted_and_left_out(
 
 async def test_an_order_that_the_rules_failed_on_is_counted_and_left_out(few: Few, tmp_path: Path) -> None:
     ledger, made = few
-    await tamper(
-        ledger,
-        "UPDATE revisions SET assessment=json_set(assessment, '$.decision.rule', 'assessment_failed') WHERE number=:n",
-        n=made[0].order.number,
-    )
+    await tamper(ledger, made[0].order.number, lambda found: found["decision"].update(rule="assessment_failed"))
     in_force = policy(tmp_path, "in_force")
     found = await simulated(ledger, in_force, in_force)
     assert (found.self_check.not_kept, found.orders) == ({"failed": 1}, len(made) - 1)
@@ -76,12 +87,12 @@ async def test_an_order_without_content_is_counted(few: Few, tmp_path: Path) -> 
 async def test_a_decision_that_does_not_come_out_again_is_named_and_left_out(few: Few, tmp_path: Path) -> None:
     ledger, made = few
     number = made[5].order.number
-    await tamper(
-        ledger,
-        "UPDATE revisions SET assessment=json_set(assessment, '$.decision.team', 'warehouse', '$.promise_on', "
-        "'2030-01-01') WHERE number=:n",
-        n=number,
-    )
+
+    def otherwise(found: Any) -> None:
+        found["decision"]["team"] = "warehouse"
+        found["promise_on"] = "2030-01-01"
+
+    await tamper(ledger, number, otherwise)
     in_force = policy(tmp_path, "in_force")
     found = await simulated(ledger, in_force, in_force)
     assert [(one.order, one.what) for one in found.self_check.otherwise] == [(f"demo/{number}", ("team", "promise_on"))]
@@ -91,9 +102,7 @@ async def test_a_decision_that_does_not_come_out_again_is_named_and_left_out(few
 
 async def test_other_words_for_the_same_decision_are_no_difference(few: Few, tmp_path: Path) -> None:
     ledger, made = few
-    await tamper(
-        ledger, "UPDATE revisions SET assessment=json_set(assessment, '$.decision.why', 'As an older version said.')"
-    )
+    await tamper(ledger, edit=lambda found: found["decision"].update(why="As an older version said."))
     in_force = policy(tmp_path, "in_force")
     found = await simulated(ledger, in_force, in_force)
     assert found.self_check.as_recorded == len(made)
@@ -124,21 +133,12 @@ async def test_what_was_seen_in_the_same_moment_is_settled_by_the_record(few: Fe
     in_force = policy(tmp_path, "in_force")
     decided = await live(ledger, in_force, [again])
     assert "probable_duplicate" in {flag.name for flag in decided["again", 1].flags}
+
     # As if the look had come before the record of the first, and its own record after it.
-    await tamper(
-        ledger,
-        "UPDATE revisions SET assessment=json_set(assessment, '$.flags', json(:flags)), recorded_at=:at "
-        "WHERE number='again'",
-        flags="["
-        + ",".join(f.model_dump_json() for f in decided["again", 1].flags if f.name != "probable_duplicate")
-        + "]",
-        at=f"{again.now.replace(tzinfo=None, microsecond=900_000)}",
-    )
-    await tamper(
-        ledger,
-        "UPDATE revisions SET recorded_at=:at WHERE number=:n",
-        at=f"{again.now.replace(tzinfo=None, microsecond=500_000)}",
-        n=first.order.number,
-    )
+    def unseen(found: Any) -> None:
+        found["flags"] = [flag for flag in found["flags"] if flag["name"] != "probable_duplicate"]
+
+    await tamper(ledger, "again", unseen, recorded_at=again.now.replace(microsecond=900_000))
+    await tamper(ledger, first.order.number, recorded_at=again.now.replace(microsecond=500_000))
     found = await simulated(ledger, in_force, in_force)
     assert "demo/again" not in {one.order for one in found.self_check.otherwise if "flags" in one.what}
