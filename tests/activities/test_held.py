@@ -75,6 +75,23 @@ async def test_what_was_held_survives_the_hiccups_of_the_return_and_what_was_not
     assert (outcome.state, outcome.reason) == (SendState.UNAVAILABLE, None)
 
 
+@pytest.mark.parametrize("last", [True, False, None])
+async def test_a_repeat_is_held_where_its_own_order_of_channels_ends_and_not_where_its_leg_s_does(
+    world: World, last: bool | None
+) -> None:
+    """It goes by the leg's second channel first, and by the first, which left the doubt, last."""
+    world.with_channel(KeyChannel())
+    ref = await world.save(order("95"), ["none", "key"])
+    await world.ledger.pause(Pause(channel="key", at=world.clock(), by="ann"))
+    repeat = dispatch("key").model_copy(update={"n": 2, "last": last})
+    wanted = {"ref": ref, "dispatches": (repeat,), "facts": request("key").facts}
+    if last is False:
+        (outcome,) = await world.send(**wanted)
+        assert (outcome.state, outcome.reason) == (SendState.UNAVAILABLE, Reason.PAUSED)
+    else:
+        assert (await world.fail(**wanted)).next_retry_delay == HELD_FOR
+
+
 @pytest.mark.parametrize("step", [ACCEPTED, REFUSED], ids=["out", "refused"])
 async def test_of_two_messages_neither_waits_for_the_other_one_s_channel(world: World, step: Step) -> None:
     """`holding` to the buyer and the alert to the owner: what became of one is told while the other is held."""

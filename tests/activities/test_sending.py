@@ -15,7 +15,7 @@ from orderack.errors import Unavailable
 from orderack.ledger import channel_book
 from orderack.ports import ClaimResult, Medium, Message, Pause, Sent, Terms
 from tests.activities.fakes import DOWN, LOST, THROTTLED, EchoChannel, KeyChannel, LookupChannel, NoneChannel, Step
-from tests.activities.world import ADDRESS, GIVE_UP, LEASE, NOW, World, key, request
+from tests.activities.world import ADDRESS, GIVE_UP, LEASE, NOW, World, dispatch, key, request
 from tests.ledger.samples import order
 
 ADA = address_sha256(ADDRESS)
@@ -111,6 +111,26 @@ async def test_inside_the_house_nobody_opts_out(world: World, monkeypatch: pytes
     world.with_channel(KeyChannel())
     await world.ledger.opted("key", ADA, out=True, at=NOW, basis="key:stop")
     assert [outcome.state for outcome in await world.send("key")] == [SendState.ACCEPTED]
+
+
+async def test_of_a_send_that_ends_in_doubt_it_is_told_since_when(world: World) -> None:
+    world.with_channel(EchoChannel(LOST))
+    began = world.clock()
+    await world.fail("echo")
+    world.clock.advance(LEASE)
+    (outcome,) = await world.send("echo")
+    assert (outcome.state, outcome.since) == (SendState.UNKNOWN, began)
+    assert [one.since for one in await world.send("echo")] == [began]
+    world.with_channel(KeyChannel())
+    assert [one.since for one in await world.send("key")] == [None]
+
+
+async def test_a_repeat_to_who_has_opted_out_since_goes_on_to_the_next_channel(world: World) -> None:
+    channel = world.with_channel(KeyChannel())
+    await world.ledger.opted("key", ADA, out=True, at=NOW, basis="key:stop")
+    repeat = dispatch("key").model_copy(update={"n": 2, "last": False})
+    (outcome,) = await world.send("key", dispatches=(repeat,), facts=request("key").facts)
+    assert (outcome.state, outcome.reason, channel.attempts) == (SendState.REJECTED, Reason.OPTED_OUT, [])
 
 
 async def test_an_opt_out_that_came_while_a_send_was_in_doubt_is_honoured_and_the_doubt_is_told(world: World) -> None:

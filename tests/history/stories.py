@@ -32,10 +32,12 @@ def scaled_levels() -> ServiceLevels:
     )
 
 
-async def begin(world: World, levels: ServiceLevels, gate: Gate, *, tell: bool = False) -> Story:
+async def begin(
+    world: World, levels: ServiceLevels, gate: Gate, *, tell: bool = False, on_doubt: dict[str, str] | None = None
+) -> Story:
     """An order at the door that needs nobody."""
     order = an_order(a_number(), await world.now())
-    made = a_decision(gate=gate, levels=levels, tell=tell)
+    made = a_decision(gate=gate, levels=levels, tell=tell, on_doubt=on_doubt)
     world.script(order.number).assess = lambda r: an_assessment(r.order, r.revision, made)
     return await submit(world, order)
 

@@ -9,11 +9,12 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from orderack.contracts import names
 from orderack.contracts.updates import AcceptHandoff, CancelRequest, ChangeRequest, HandoffReply, Reply
-from orderack.domain.acknowledgement import Kind
+from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.assessment import Gate
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from tests.history.actions import actions
 from tests.history.stage import skipping
-from tests.history.stories import STORIES, ack_gated, real_levels, told
+from tests.history.stories import STORIES, ack_gated, begin, book, real_levels, told
 from tests.workflows.beginnings import booked, changed
 from tests.workflows.world import Story, World
 
@@ -66,6 +67,25 @@ async def test_telling_the_team_costs_nothing_at_the_handoff_and_an_action_for_e
     assert story.script.to_team()[-1] == "may_begin 1 grace"
     delivered = cost(await history(story))
     assert delivered[1] - accepted[1] == 2, "the signal, and the word to whoever has it in hand"
+
+
+async def test_what_the_policy_says_of_doubts_costs_nothing_until_there_is_one_and_then_a_timer_and_a_message(
+    stage: World,
+) -> None:
+    words = {"received": "resend_marked", "confirmation": "resend_marked", "holding": "never"}
+    silent = await begin(stage, real_levels(), Gate.ACK_GATED)
+    sure = await begin(stage, real_levels(), Gate.ACK_GATED, on_doubt=words)
+    for story in (silent, sure):
+        await book(story)
+    assert cost(await history(sure)) == cost(await history(silent))
+    found = []
+    for said in ({}, words):
+        story = await begin(stage, real_levels(), Gate.ACK_GATED, on_doubt=said)
+        story.script.send = lambda dispatch, attempt: SendState.UNKNOWN if dispatch.n == 1 else SendState.ACCEPTED
+        await story.sleep(timedelta(minutes=3))
+        found.append(cost(await history(story))[1])
+        await book(story)
+    assert found[1] - found[0] in (1, 2), "the minute's own clock may end in the same second"
 
 
 async def test_a_change_of_work_in_hand_costs_one_action_more_where_the_team_is_told(stage: World) -> None:
