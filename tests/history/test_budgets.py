@@ -1,10 +1,12 @@
 """What an order may cost: a regression in history fails here. Real durations, on the server that skips time."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from orderack.contracts import names
@@ -31,6 +33,12 @@ async def history(story: Story) -> list[HistoryEvent]:
 
 def cost(events: list[HistoryEvent]) -> tuple[int, int]:
     return len(events), actions(events).total()
+
+
+def asked_for(events: list[HistoryEvent]) -> Counter[str]:
+    """Everything but workflow tasks, of which a busy machine needs one more or less for the same."""
+    kinds = (EventType.Name(event.event_type) for event in events)
+    return Counter(kind for kind in kinds if not kind.startswith("EVENT_TYPE_WORKFLOW_TASK"))
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -77,7 +85,7 @@ async def test_what_the_policy_says_of_doubts_costs_nothing_until_there_is_one_a
     sure = await begin(stage, real_levels(), Gate.ACK_GATED, on_doubt=words)
     for story in (silent, sure):
         await book(story)
-    assert cost(await history(sure)) == cost(await history(silent))
+    assert asked_for(await history(sure)) == asked_for(await history(silent))
     found = []
     for said in ({}, words):
         story = await begin(stage, real_levels(), Gate.ACK_GATED, on_doubt=said)
