@@ -30,6 +30,9 @@ if [ ! -e "$folder/orderack.env" ]; then
 ORDERACK_SECRET=$(random)
 ORDERACK_API_KEYS=shop:$store:$(digest "$api_key")
 ORDERACK_CODEC_SERVER_TOKENS=operator:$namespace:$(digest "$token")
+# Whom the weekly report is mailed to (docs/weekly.md), and when:
+#ORDERACK_WEEKLY_TO=owner@shop.example
+#ORDERACK_WEEKLY_TIME_ZONE=Europe/Berlin
 # Your vendors' settings follow; docs/channels.md, docs/sources.md and docs/erps.md name them."
     echo "API key of the store $store (for POST /intake/$store): $api_key"
     echo "token for the codec server (at its /login, and for temporal --codec-auth 'Bearer TOKEN'): $token"

@@ -139,29 +139,38 @@ def _hold(course: Course) -> Iterator[Case]:
         return
     confirmed = [event.at for event in course.times.events if event.event is Event.CONFIRMED]
     stopped = [clock.stopped_at for clock in runs if clock.stopped_at and not clock.met_at]
-    end = min([*confirmed, *_booked(course, row, confirmed), *_found(course, runs, confirmed), *stopped], default=None)
+    end = min(
+        [*confirmed, *_booked(course, row, runs[0], confirmed), *_found(course, runs, confirmed), *stopped],
+        default=None,
+    )
     before = None if row.was.silent else row.was.levels.hold_after
     after = None if row.after.silent else row.after.levels.hold_after
     yield Case(course.ref, ClockName.HOLD, row.trigger_at, end, before, after, _same_way(row), _towards(row.after))
 
 
-def _booked(course: Course, row: Compared, confirmed: Sequence[datetime]) -> Iterator[datetime]:
+def _booked(course: Course, row: Compared, run: PastClock, confirmed: Sequence[datetime]) -> Iterator[datetime]:
     """When the ERP had booked an order that waited for nothing else: from then on it says so when it is asked, which it
     is before `holding` goes out."""
     booked, told = course.times.booked.get(row.revision), row.receipt_at
     if booked is None or row.submitted_at is None or told is None:
         return
+    if booked <= run.due_at and _was_held(course):
+        return  # it could not be asked, or did not say so
     if any(told <= at <= told + AT_ONCE for at in confirmed):
         yield min(max(booked, row.submitted_at), told)
 
 
 def _found(course: Course, runs: Sequence[PastClock], confirmed: Sequence[datetime]) -> Iterator[datetime]:
     """When `holding` was due: the ERP was asked then and had booked it, so nothing went out, and it was confirmed."""
-    if any(message.kind == Kind.HOLDING for message in course.times.messages):
+    if _was_held(course):
         return
     for run in runs:
         if run.met_at and any(run.due_at < at <= run.due_at + ASKED_WITHIN for at in confirmed):
             yield run.due_at
+
+
+def _was_held(course: Course) -> bool:
+    return any(message.kind == Kind.HOLDING for message in course.times.messages)
 
 
 def _same_way(row: Compared) -> bool:

@@ -191,6 +191,21 @@ def test_holding_goes_out_for_what_was_confirmed_later() -> None:
     assert (level.broken_before, level.broken_after) == (0, 1)
 
 
+def test_an_order_that_was_held_because_its_erp_could_not_be_asked_would_be_held_again() -> None:
+    due, told = START + minutes(15), START + minutes(40)
+    hold = PastClock(ClockName.HOLD, due, START, due, None, None)
+    was, after = plan(), plan(hold_after=minutes(20))
+    of = row(1, was, after, submitted_at=START, receipt_at=told)
+    times = PastTimes(
+        clocks=[hold], events=[PastEvent(told, Event.CONFIRMED, 1, "SO-1")], booked={1: START + minutes(3)}
+    )
+    asked = found(course(of, times))[ClockName.HOLD]
+    assert (asked.broken_before, asked.broken_after) == (0, 0), "asked when it is due, it says that it has booked it"
+    times.messages.append(PastMessage(1, "holding", due, due, None))
+    in_vain = found(course(of, times))[ClockName.HOLD]
+    assert (in_vain.broken_before, in_vain.broken_after, in_vain.recorded) == (1, 1, 1)
+
+
 def test_the_review_load_is_counted_by_hour_in_the_stores_zone() -> None:
     before: list[Arrival] = []
     after: list[Arrival] = []
