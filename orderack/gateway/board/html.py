@@ -89,6 +89,7 @@ _TEMPLATES.filters |= {
     "clock": words.clock,
     "flag": words.flag,
     "outcome": words.outcome,
+    "reasons": words.reasons,
     "spelled": words.spelled,
     "at_clock": words.at_clock,
     "in_full": words.in_full,

@@ -95,6 +95,12 @@ def flag(name: str) -> str:
     return FLAGS.get(name, spelled(name))
 
 
+def reasons(why: str) -> str:
+    """Why a review was opened, `new_client, rule`, in the words of the order's own page."""
+    first, *others = (flag(name) for name in why.split(", "))
+    return ", ".join((first, *(f"{other[:1].lower()}{other[1:]}" for other in others)))
+
+
 def outcome(name: str) -> str:
     return OUTCOMES.get(name, spelled(name))
 

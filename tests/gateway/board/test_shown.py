@@ -51,6 +51,16 @@ async def test_orders_stand_by_stage_with_number_and_age(desk: World) -> None:
     assert "With the team 1 1 0 0 0 0" in page
 
 
+async def test_a_review_says_why_in_the_words_of_its_own_page(desk: World) -> None:
+    order = await desk.order("1")
+    more = Entry(seq=2, at=now(), event=Event.REVIEW_OPENED, revision=1, note="new_client, erp_refused", owner="desk")
+    await desk.gateway.ledger.write(Journal(ref=order.ref, stage=Stage.REVIEW, revision=1, entries=(more,)))
+    await desk.order("2")
+    page = words(await (await desk.logged_in()).get("/board"))
+    assert "New customer, refused by the ERP" in page
+    assert "High value desk" in page
+
+
 async def test_escalations_stand_with_their_owner(desk: World) -> None:
     ref = OrderRef(store="demo", number="77")
     due = now() + timedelta(minutes=30, seconds=20)
