@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from orderack.contracts.activities import Dispatch
+from orderack.contracts.activities import Dispatch, ErpAnswer, ErpSubmission
 from orderack.contracts.journal import Event
 from orderack.contracts.queries import OrderStatus
 from orderack.contracts.updates import CancelRequest, ChangeRequest, PaymentChanged, Reply, SettleSend, SettleVerdict
 from orderack.domain.acknowledgement import Kind, SendState
-from orderack.domain.assessment import QuietHours, ServiceLevels
+from orderack.domain.assessment import QuietHours, ServiceLevels, Side
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import PaymentStatus
-from tests.workflows.beginnings import booked, changed, shadow
+from tests.workflows.beginnings import booked, changed
 from tests.workflows.orders import HOUR, MINUTE, a_decision, a_receipt, an_assessment, an_order
 from tests.workflows.world import Answer, Story, World, a_number, submit
 
@@ -96,7 +96,7 @@ async def test_without_the_policy_s_word_a_person_is_asked_as_ever(world: World)
     assert tried(story) == ["1/email"]
 
 
-async def test_the_wait_is_counted_from_the_doubt_and_not_from_the_word_of_it(world: World) -> None:
+async def test_the_policy_says_how_long_its_vendor_s_report_is_waited_for(world: World) -> None:
     story = await begun(world, "received/1/email", levels=ServiceLevels(doubt_within=MINUTE * 5))
     await story.sleep(MINUTE * 4.5)
     assert tried(story) == ["1/email"]
@@ -320,10 +320,24 @@ async def test_under_a_fraud_hold_a_person_is_asked(world: World, silent: bool) 
 
 
 async def test_of_a_shadow_order_nothing_is_said_again(world: World) -> None:
-    story = await shadow(world, on_doubt=AGAIN)
-    story.script.send = doubtful("received/1/email")  # no shadow's send ends so; nothing may leave if one did
+    """None of its sends ends in doubt, for none goes out; nothing may leave if one did."""
+    order = an_order(a_number(), await world.now())
+    script = world.script(order.number)
+    made = a_decision(on_doubt=AGAIN).model_copy(update={"side": Side.SHADOW})
+    script.assess = lambda r: an_assessment(r.order, r.revision, made)
+    script.submit = lambda asked: ErpSubmission(answer=ErpAnswer.KEPT)
+    script.send = lambda d, n: SendState.UNKNOWN if d.kind == "received" else SendState.KEPT
+    story = await submit(world, order)
     await story.sleep(MINUTE * 5)
     assert tried(story) == ["1/email"]
+
+
+async def test_what_another_leg_has_brought_is_not_said_again(world: World) -> None:
+    story = await begun(world, "received/1/email", legs=(("email",), ("sms",)))
+    await story.evidence(EvidenceEvent.DELIVERED, Grade.E2, kind=Kind.RECEIVED, channel="sms")
+    await story.sleep(MINUTE * 5)
+    assert tried(story) == ["1/email", "1/sms"]
+    assert await settled(story) == ["received 1 by email: it arrived by another channel"]
 
 
 async def test_an_alert_in_doubt_is_said_again_unless_what_it_says_is_over(world: World) -> None:

@@ -8,11 +8,12 @@ from orderack.contracts.activities import Facts
 from orderack.contracts.journal import Event, Stage
 from orderack.contracts.updates import CancelRequest, ChangeRequest, SettleSend, SettleVerdict
 from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
+from orderack.domain.assessment import ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
 from tests.workflows.beginnings import changed
 from tests.workflows.orders import a_decision, a_receipt, an_assessment, an_order
 from workflows._clocks import next_update
-from workflows._doubts import untrue
+from workflows._doubts import attend, untrue
 from workflows._facts import take_evidence
 from workflows._owners import escalate
 from workflows._requests import cancel, change, settle_send
@@ -149,3 +150,64 @@ def test_a_question_to_the_buyer_and_an_alert_keep_their_fallback_after_a_later_
     assert not untrue(state, alert)
     cancel(state, CancelRequest(id="x"), NOON)
     assert untrue(state, question)
+
+
+def doubted(since: datetime | None, told: datetime, levels: ServiceLevels | None = None) -> OrderState:
+    """An order whose first word by e-mail was in doubt `since` then, of which it is `told` then."""
+    order = an_order("R-2", NOON)
+    made = OrderState(ref=order.ref, started_at=NOON)
+    accept_order(made, order, NOON)
+    assessed(made, an_assessment(order, 1, a_decision(on_doubt={"received": "resend_marked"}, levels=levels)), NOON)
+    (ack,) = made.said(Kind.RECEIVED)
+    outcome = SendOutcome(channel="email", state=SendState.UNKNOWN, since=since)
+    take_outcome(made, told, ack, ack.legs[0], outcome)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("since", "told", "due"),
+    [(None, 45, 105), (1, 45, 61), (-90, 45, 60), (300, 45, 105), (1, 600, 61)],
+    ids=["nobody knows", "at the first attempt", "another clock, behind", "another clock, ahead", "told late"],
+)
+def test_the_wait_is_counted_from_the_doubt_and_not_from_the_word_of_it(
+    since: float | None, told: float, due: float
+) -> None:
+    at = NOON + timedelta(seconds=since) if since is not None else None
+    state = doubted(at, NOON + timedelta(seconds=told))
+    (ack,) = state.said(Kind.RECEIVED)
+    assert ack.legs[0].again_at == NOON + timedelta(seconds=due)
+
+
+def test_it_is_said_again_once_however_often_it_is_looked_at() -> None:
+    state, later = doubted(NOON, NOON), NOON + timedelta(minutes=2)
+    for _ in range(3):
+        attend(state, later)
+    assert [(ack.n, ack.repeat_of, ack.facts.may_repeat) for ack in state.said(Kind.RECEIVED)] == [
+        (1, None, False),
+        (2, 1, True),
+    ]
+    again = OrderState.model_validate_json(state.model_dump_json())
+    attend(again, later)
+    assert again == state
+
+
+def test_proof_of_either_ends_the_wait_for_evidence_of_the_other() -> None:
+    state, later = doubted(NOON, NOON, ServiceLevels(evidence_within=timedelta(hours=1))), NOON + timedelta(minutes=2)
+    attend(state, later)
+    first, repeat = state.said(Kind.RECEIVED)
+    repeat.legs[0].channels.insert(1, "letter")
+    take_outcome(state, later, repeat, repeat.legs[0], SendOutcome(channel="sms", state=SendState.ACCEPTED))
+    assert repeat.legs[0].evidence_due_at == later + timedelta(hours=1)
+    assert not state.overtaken(first), "its own repeat is no later word"
+    fact = EvidenceFact(
+        id="e1",
+        event=EvidenceEvent.DELIVERED,
+        grade=Grade.E2,
+        channel="email",
+        revision=1,
+        kind=Kind.RECEIVED,
+        occurred_at=later,
+    )
+    take_evidence(state, fact, later)
+    assert [leg.evidence_due_at for ack in (first, repeat) for leg in ack.legs] == [None, None]
+    assert first.legs[0].state is LegState.DONE
