@@ -37,9 +37,14 @@ def confirmed_only_when_booked(run: Run) -> Cases:
 
 
 def one_holding(run: Run) -> Cases:
-    """I2. Taken by providers: one at most. Decided: exactly where it was due and the order still open."""
+    """I2. Taken by providers: one at most. Decided: exactly where it was due and the order still open. What the policy
+    had said again, since nobody knew whether it went out, is the same one."""
     taken: dict[OrderRef, set[tuple[int, int]]] = {}
     for entry, key in run.sent_of(Kind.HOLDING):
+        life = run.life_of.get(key.ref)
+        ack = life.state.find_ack(key.kind, key.revision, key.n) if life and life.state else None
+        if ack and ack.repeat_of:
+            continue
         told = taken.setdefault(key.ref, set())
         told.add((key.revision, key.n))
         yield case(len(told) == 1, key.ref, entry.at, f"a second holding message went out: {key}")
@@ -55,7 +60,7 @@ def _hold_due(state: OrderState) -> datetime | None:
 
 
 def _holding_where_due(life: Life, state: OrderState, due: datetime, until: datetime) -> Violation | None:
-    said = [ack.decided_at for ack in state.said(Kind.HOLDING)]
+    said = [ack.decided_at for ack in state.said(Kind.HOLDING) if not ack.repeat_of]
     over = _over_at(state)
     if over is not None and over < due - tick(state):
         return case(not said, life.ref, min(said, default=None), f"holding was decided, and it was over at {over}")
@@ -100,6 +105,8 @@ def _updates(ref: OrderRef, state: OrderState) -> Cases:
         numbers[update.revision] += 1
         at = update.decided_at
         yield case(update.n == numbers[update.revision], ref, at, f"update {update.n} is not number {numbers}")
+        if update.repeat_of:
+            continue  # it was in doubt, and is said again when its wait is over
         began = max((start for start in escalated if start <= at), default=None)
         if began is None:
             yield case(False, ref, at, f"update {update.n} without an escalation")

@@ -352,18 +352,21 @@ async def test_an_alert_in_doubt_is_said_again_unless_what_it_says_is_over(world
 
 
 async def test_an_update_s_repeat_keeps_the_quiet_hours(world: World) -> None:
+    """It went out at a quarter past, a moment before they began."""
     order = an_order(a_number(), await world.now())
-    now = (await world.now()).time()
-    quiet = QuietHours(start=f"{now.hour + 2:02}:15", end=f"{now.hour + 3:02}:15")
-    made = a_decision(on_doubt=AGAIN).model_copy(update={"quiet_hours": quiet})
+    hour = (await world.now()).hour
+    quiet = QuietHours(start=f"{hour + 2:02}:17", end=f"{hour + 3:02}:17")
+    made = a_decision(on_doubt=AGAIN, levels=ServiceLevels(doubt_within=MINUTE * 5))
     script = world.script(order.number)
-    script.assess = lambda r: an_assessment(r.order, r.revision, made)
+    script.assess = lambda r: an_assessment(r.order, r.revision, made.model_copy(update={"quiet_hours": quiet}))
     script.send = doubtful("update/1/email")
     story = await submit(world, order)
     await story.sleep(HOUR * 2 + MINUTE * 40)
-    assert tried(story, "update") == []
+    assert tried(story, "update") == ["1/email"]
+    assert [told.key.n for told in story.script.told if told.dispatch.kind == "update"] == []
     await story.sleep(MINUTE * 40)
     assert tried(story, "update") == ["1/email", "2/sms"]
+    assert story.minutes("update", "sms") == [197.0]
 
 
 async def test_the_wait_outlives_a_fresh_history(world: World) -> None:
