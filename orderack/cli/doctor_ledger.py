@@ -60,7 +60,8 @@ async def check_schema(url: str) -> Finding:
 async def check_ledger(ledger: SqlLedger, now: datetime) -> list[Finding]:
     """What lies in it: events nobody was told of, sends in doubt, systems that were never told; and its clock."""
     rows = await ledger.unannounced(now - SOON, MANY)
-    doubts, dead = await ledger.doubts(MANY), await ledger.dead_events(MANY)
+    doubts = [doubt for doubt in await ledger.doubts(MANY) if not doubt.settled]
+    dead = await ledger.dead_events(MANY)
     return [
         await _clock(ledger),
         _unannounced(rows, now),

@@ -11,6 +11,7 @@ from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import Name, OrderRef
 from orderack.domain.value import Value
+from orderack.ledger.in_doubt import settled
 from orderack.ledger.tables import Handoffs, Orders, Revisions, Sends, Timeline
 
 ENDED = (Stage.CANCELLED, Stage.REJECTED, Stage.CLOSED)
@@ -31,6 +32,8 @@ class Doubt(Value):
     ref: OrderRef
     key: Name
     since: datetime
+    settled: bool = False
+    """Nobody is asked any more, as far as the timeline knows: only the order knows for certain."""
 
 
 async def open_handoffs(session: AsyncSession, limit: int) -> Sequence[OpenHandoff]:
@@ -62,16 +65,19 @@ async def doubts(session: AsyncSession, limit: int) -> Sequence[Doubt]:
     """Sends that ended unknown, of orders not closed; the longest waiting first."""
     same = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
     query = (
-        select(Sends).join(Orders, same).where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED)
+        select(Sends, settled().label("settled"))
+        .join(Orders, same)
+        .where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED)
     )
-    rows = (await session.execute(query.order_by(col(Sends.claimed_at)).limit(limit))).scalars()
+    rows = (await session.execute(query.order_by(col(Sends.claimed_at)).limit(limit))).all()
     return [
         Doubt(
             ref=OrderRef(store=send.store, number=send.number),
             key=send.key,
             since=send.in_doubt_since or send.claimed_at,
+            settled=over,
         )
-        for send in rows
+        for send, over in rows
     ]
 
 

@@ -17,7 +17,8 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
 from orderack.ledger import channel_book
 from orderack.ledger.board_due import next_due
-from orderack.ledger.standing import LIVE, OPEN, repeat_due_at, settled
+from orderack.ledger.in_doubt import repeat_due_at, settled
+from orderack.ledger.standing import LIVE, OPEN
 from orderack.ledger.tables import Handoffs, Orders, Reviews, Revisions, Sends
 from orderack.ports.board import (
     A_DAY,

@@ -7,14 +7,14 @@ that a person has settled, may still be counted until then.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, cast, exists, func, literal, not_, or_, select
+from sqlalchemy import and_, case, func, literal, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from orderack.contracts.journal import Event, Stage
+from orderack.contracts.journal import Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.ledger import channel_book, exceptions, sweeps
-from orderack.ledger.columns import Words
+from orderack.ledger.in_doubt import repeat_due_at, settled
 from orderack.ledger.tables import (
     Deliveries,
     Handoffs,
@@ -25,7 +25,6 @@ from orderack.ledger.tables import (
     Reviews,
     Revisions,
     Sends,
-    Timeline,
 )
 from orderack.ports import DeliveryState
 from orderack.telemetry import metrics
@@ -127,27 +126,6 @@ def _together(found: Sequence[Reading]) -> Sequence[Reading]:
         known = totals.get((figure, labels), 0.0)
         totals[figure, labels] = known + value if figure is metrics.ERP_WAITING else max(known, value)
     return [Reading(figure, value, labels) for (figure, labels), value in totals.items()]
-
-
-def settled() -> ColumnElement[bool]:
-    """Of a send: it is known what became of it, or nobody is asked any more, as far as the timeline knows."""
-    return exists().where(_about_the_send(Event.SEND_SETTLED))
-
-
-def repeat_due_at() -> ScalarSelect[datetime | None]:
-    """Of a send in doubt: when the policy has it said again, unless it is settled before."""
-    return select(func.max(col(Timeline.due_at))).where(_about_the_send(Event.SEND_UNKNOWN)).scalar_subquery()
-
-
-def _about_the_send(event: Event) -> ColumnElement[bool]:
-    """The timeline's entries of this kind that name the send."""
-    about = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words)).concat(" by ").concat(col(Sends.channel))
-    return and_(
-        col(Timeline.store) == col(Sends.store),
-        col(Timeline.number) == col(Sends.number),
-        col(Timeline.event) == event,
-        func.substr(col(Timeline.note), 1, func.length(about)) == about,
-    )
 
 
 async def _doubts(session: AsyncSession, now: datetime) -> Sequence[Reading]:

@@ -46,8 +46,11 @@ async def test_a_send_in_doubt_is_listed_and_one_that_went_out_is_not(ledger: Sq
         await ledger.claim(send, message(send), NOW, timedelta(minutes=1))
         await ledger.finish(send, outcome(state), NOW)
     (doubt,) = await ledger.doubts()
-    assert (doubt.ref, doubt.key) == (REF, str(doubtful))
-    await ledger.write(journal([entry(1)], stage=Stage.CLOSED))
+    assert (doubt.ref, doubt.key, doubt.settled) == (REF, str(doubtful), False)
+    left = "confirmation 1 by smtp_email: left: it may have been sent"
+    await ledger.write(journal([entry(1, Event.SEND_SETTLED, note=left)]))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [True]
+    await ledger.write(journal([entry(2)], stage=Stage.CLOSED))
     assert await ledger.doubts() == []
 
 

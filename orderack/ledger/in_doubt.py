@@ -1,0 +1,32 @@
+"""What the timeline says of a send in doubt: whether it is settled, and when it is said again."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, ScalarSelect, and_, cast, exists, func, select
+from sqlmodel import col
+
+from orderack.contracts.journal import Event
+from orderack.ledger.columns import Words
+from orderack.ledger.tables import Sends, Timeline
+
+
+def settled() -> ColumnElement[bool]:
+    """Of a send: it is known what became of it, or nobody is asked any more, as far as the timeline knows."""
+    return exists().where(_about_the_send(Event.SEND_SETTLED))
+
+
+def repeat_due_at() -> ScalarSelect[datetime | None]:
+    """Of a send in doubt: when the policy has it said again, unless it is settled before."""
+    return select(func.max(col(Timeline.due_at))).where(_about_the_send(Event.SEND_UNKNOWN)).scalar_subquery()
+
+
+def _about_the_send(event: Event) -> ColumnElement[bool]:
+    """The timeline's entries of this kind that name the send. One made before its revision came names another's."""
+    about = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words)).concat(" by ").concat(col(Sends.channel))
+    return and_(
+        col(Timeline.store) == col(Sends.store),
+        col(Timeline.number) == col(Sends.number),
+        col(Timeline.event) == event,
+        col(Timeline.revision) >= col(Sends.revision),
+        func.substr(col(Timeline.note), 1, func.length(about)) == about,
+    )
