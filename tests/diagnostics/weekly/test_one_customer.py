@@ -7,9 +7,10 @@ from orderack.contracts.journal import ClockName
 from orderack.diagnostics.weekly.one_customer import AskedOf, record_of
 from orderack.diagnostics.weekly.report import Asked, weekly
 from orderack.diagnostics.weekly.statistics import Share
-from orderack.diagnostics.weekly.weeks import parse_week
+from orderack.diagnostics.weekly.weeks import parse_week, settled
 from orderack.domain.order import OrderRef
 from orderack.ledger.repository import SqlLedger
+from tests.diagnostics.weekly.brute import COHORT, SPOKEN, Brute
 from tests.diagnostics.weekly.past import HOUR, Life, keep, past
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -38,6 +39,31 @@ async def test_the_record_is_the_weekly_reports_own_week_by_week(ledger: SqlLedg
         mine = [life for life in lives if life.customer == customer and not life.shadow]
         assert record.orders == len(mine), "those of this week are there too"
     assert someone > 20
+
+
+async def test_the_customers_counts_are_those_of_the_raw_tables(ledger: SqlLedger) -> None:
+    since, until = WEEK.begins(BERLIN), WEEK.ends(BERLIN)
+    await keep(ledger, past(15, "demo", 400, since, until, ill=0.3))
+    brute = Brute(ledger, "demo", since, until, until + settled(WEEK, BERLIN, NOW), BERLIN)
+    customers = [row[0] for row in await brute.rows(f"SELECT DISTINCT o.customer_id FROM orders o WHERE {COHORT}")]
+    held = confirmed = quietly = 0
+    for customer in filter(None, customers[:6]):
+        found = (await record_of(ledger, AskedOf("demo", customer, BERLIN, 1, NOW))).total
+        his = "o.customer_id = '" + customer.replace("'", "''") + "'"
+        holding = brute.having("acknowledgements", f"{SPOKEN} AND x.kind = 'holding'")
+        told = brute.having("acknowledgements", f"{SPOKEN} AND x.kind = 'confirmation'")
+        escalated = brute.having("timeline", "x.event = 'escalated' AND x.at < :by")
+        assert found.orders == await brute.orders(his)
+        assert found.held.hits == await brute.orders(f"{his} AND {holding}")
+        assert found.confirmed.hits == await brute.orders(f"{his} AND {told}")
+        assert found.quietly.hits == await brute.orders(f"{his} AND {told} AND NOT {escalated}")
+        held, confirmed, quietly = (
+            held + found.held.hits,
+            confirmed + found.confirmed.hits,
+            quietly + found.quietly.hits,
+        )
+    assert 0 < held < confirmed
+    assert 0 < quietly < confirmed
 
 
 async def test_the_worst_of_the_report_have_the_figures_of_their_record(ledger: SqlLedger) -> None:
