@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import structlog
@@ -58,6 +58,8 @@ class Assess:
         self._channels = {name: channel_facts(traits) for name, traits in channels.items()}
         self._answers = answers
         self._holidays = holidays
+        self._gates = set[tuple[str, str]]()
+        """Store and policy of which it was looked whether the shadow run's gate had been asked."""
 
     @activity.defn(name=names.ASSESS)
     async def assess(self, request: AssessRequest) -> Assessment:
@@ -88,10 +90,10 @@ class Assess:
 
     async def _look(self, request: AssessRequest) -> Assessed:
         policy, order = self._policy(), request.order
-        side = await self._side(policy, order)
+        side = await self._side(policy, order, request.now)
         return _on(side, await self._look_at(policy, request, side))
 
-    async def _side(self, policy: Policy, order: Order) -> Side:
+    async def _side(self, policy: Policy, order: Order, now: datetime) -> Side:
         """Where the order is for ever: by its first revision, else by the store's last cutover, else by the policy."""
         said = await self._ledger.side_said(order.ref)
         if said.decided is not None:
@@ -101,7 +103,20 @@ class Assess:
             store = policy.stores.get(order.store)
             in_shadow = store is not None and store.mode is StoreMode.SHADOW
             percent = (store.live_percent or NONE_LIVE) if store and in_shadow else ALL_LIVE
+            if side_of(order.ref, percent) is Side.LIVE:
+                await self._live_by_policy(policy, order, percent, now)
+            else:  # the same file may come back after this run
+                self._gates -= {one for one in self._gates if one[0] == order.store}
         return side_of(order.ref, percent)
+
+    async def _live_by_policy(self, policy: Policy, order: Order, percent: int, now: datetime) -> None:
+        """Nobody's step but the policy's takes it live: where its store has run in shadow, that is recorded."""
+        key = (order.store, policy.version)
+        if key in self._gates:
+            return
+        if await self._ledger.note_gate(order.ref, policy.version, percent, now):
+            log.warning("live without the shadow run's gate", store=order.store, policy=policy.version)
+        self._gates.add(key)
 
     async def _look_at(self, policy: Policy, request: AssessRequest, side: Side) -> Assessed:
         order = request.order

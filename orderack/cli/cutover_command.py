@@ -24,6 +24,7 @@ from orderack.cli.shadow_store import (
 )
 from orderack.diagnostics.shadow.gate import Answer, Wanted, ask
 from orderack.diagnostics.shadow.report import Terms
+from orderack.diagnostics.wording import counted
 from orderack.domain.order import Name
 from orderack.domain.shadow import ALL_LIVE, NONE_LIVE
 from orderack.domain.value import Value
@@ -40,6 +41,8 @@ class CutoverDone(Value):
     gate: Answer | None = None
     """What was measured; None: it was not asked for."""
     step: Cutover | None = None
+    shadow_orders: int = 0
+    """Of a store that its policy took live with nobody asking the gate: how many it had kept."""
 
 
 class Asked(Value):
@@ -110,11 +113,15 @@ def cutover(
 async def _take(asked: Asked, now: datetime) -> CutoverDone:
     async with the_ledger() as ledger:
         stands, step = await live_percent(ledger, asked.store), await ledger.last_cutover(asked.store)
-        if asked.percent == stands:
+        unasked = await ledger.gate_unasked(asked.store) if stands and asked.percent else None
+        kept = unasked.shadow_orders if unasked else 0
+        if asked.percent == stands and not kept:
             return CutoverDone(store=asked.store, live_percent=stands, changed=False, step=step)
-        gate = await _gate(ledger, asked, now, step) if asked.percent > stands else None
+        gate = await _gate(ledger, asked, now, step) if asked.percent > stands or kept else None
         if gate and not gate.allowed:
-            return CutoverDone(store=asked.store, live_percent=stands, changed=False, gate=gate, step=step)
+            return CutoverDone(
+                store=asked.store, live_percent=stands, changed=False, gate=gate, step=step, shadow_orders=kept
+            )
         wanted = Cutover(
             store=asked.store,
             at=now,
@@ -135,9 +142,19 @@ async def _gate(ledger: SqlLedger, asked: Asked, now: datetime, step: Cutover | 
     return ask(await report_of(ledger, asked.store, asked.terms, now, since), asked.wanted)
 
 
+def _stays(done: CutoverDone) -> str:
+    """How the store goes on where the gate does not allow what was asked."""
+    share = f"live for {done.live_percent} in 100 orders" if done.live_percent < ALL_LIVE else "live"
+    if done.shadow_orders:
+        back = f"orderack cutover {done.store} --back takes it into the shadow"
+        return f"{done.store} is {share} by its policy, which nobody asked the gate about, and stays so ({back})"
+    return f"{done.store} stays in the shadow" if done.live_percent == NONE_LIVE else f"{done.store} stays {share}"
+
+
 def _print(done: CutoverDone) -> None:
     if done.gate and not done.gate.allowed:
-        typer.echo(plain(f"orderack: {done.store} stays in the shadow; {len(done.gate.reasons)} reasons:"), err=True)
+        many = counted(len(done.gate.reasons), "reason")
+        typer.echo(plain(f"orderack: refused; {_stays(done)}. {many[0].upper()}{many[1:]}:"), err=True)
         for reason in done.gate.reasons:
             typer.echo(plain(f"- {reason}"), err=True)
         typer.echo("Resolve or waive each by its id: `orderack shadow resolve|waive ID --by NAME …`.", err=True)

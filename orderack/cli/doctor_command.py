@@ -27,6 +27,8 @@ from orderack.cli.exits import AWAY, NO
 from orderack.cli.options import AsJson
 from orderack.cli.printing import print_json, print_table
 from orderack.cli.session import run
+from orderack.cli.shadow_gate import CHECK as GATE
+from orderack.cli.shadow_gate import check_gates
 from orderack.domain.value import Value
 from orderack.errors import Misconfigured, OrderAckError, Unavailable
 from orderack.policy.load import load_policy
@@ -81,6 +83,8 @@ async def _looked(settings: Settings, offline: bool) -> Sequence[Finding]:
     if schema.standing is Standing.OK:
         async with ledger_as_it_is(settings.ledger_url) as ledger:
             found += await _within("ledger", check_ledger(ledger, datetime.now(UTC)))
+            with suppress(Misconfigured):  # said of the policy itself
+                found += await _within(GATE, check_gates(ledger, load_policy(settings.policy_dir)))
             if client is not None:
                 running = await open_orders(client)
                 found += await _within("agreement", check_agreement(client, ledger, running, datetime.now(UTC)))

@@ -13,6 +13,8 @@ from orderack.cli.installed import installed_channels
 from orderack.cli.policy_findings import check_policy
 from orderack.cli.policy_simulate import simulate
 from orderack.cli.printing import escaped, plain
+from orderack.cli.session import run
+from orderack.cli.shadow_gate import notes
 from orderack.domain.intake import parse_order
 from orderack.domain.order import Order
 from orderack.domain.problem import Problem
@@ -52,16 +54,23 @@ Exit code 0: explained; 1: the policy is broken; 2: the order file is.
 def check(policy_dir: Directory = None, as_json: Json = False) -> None:
     """Find everything that is wrong with policy.yaml and the wording, and say how to mend it.
 
+    Where there is a ledger, it is noted beside that which stores the file takes live after a shadow run whose gate
+    nobody asked (orderack cutover). A note is no finding.
+
     Example: orderack policy check
 
     Exit code 0: nothing found; 1: findings; 2: the policy cannot be read.
     """
     directory = policy_dir or Settings().policy_dir
     problems = check_policy(directory)
+    noted = () if problems else run(notes(Settings(), load_policy(directory)))
     if as_json:
-        typer.echo(json.dumps({"ok": not problems, "problems": _PROBLEMS.dump_python(problems)}))
+        said = {"ok": not problems, "problems": _PROBLEMS.dump_python(problems)}
+        typer.echo(json.dumps(said | ({"notes": noted} if noted else {})))
     else:
         _print_problems(problems)
+        for note in noted:
+            typer.echo(plain(f"Note: {note}"), err=True)
         if not problems:
             typer.echo(f"{directory}: policy {load_policy(directory).version} is sound.")
     if problems:

@@ -294,7 +294,8 @@ def _print(found: Report, percent: int) -> None:
     for kind in dict.fromkeys(one.kind for one in found.open):
         one = next(one for one in found.open if one.kind is kind)
         console().print(f"{TITLES[kind]}: {one.resolve}.", soft_wrap=True, markup=False)
-    typer.echo(f"{len(found.discrepancies)} discrepancies, {len(found.open)} open.")
+    many = counted(len(found.discrepancies), "discrepancy", "discrepancies")
+    typer.echo(f"{many}, {len(found.open)} open.")
 
 
 def _timing(timing: Timing) -> tuple[object, ...]:

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from orderack.cli.exits import bad
+from orderack.cli.shadow_gate import by_policy
 from orderack.diagnostics.shadow.compare import compare
 from orderack.diagnostics.shadow.report import Report, Terms
-from orderack.domain.shadow import ALL_LIVE, NONE_LIVE
 from orderack.domain.unknown_fields import closest
 from orderack.ledger.repository import SqlLedger
 from orderack.policy.duration import parse_duration
 from orderack.policy.load import load_policy
-from orderack.policy.model import StoreMode, StorePolicy
+from orderack.policy.model import StorePolicy
 from orderack.settings import Settings
 
 Store = Annotated[str | None, typer.Option("--store", help="The store; where the policy has one only, it is that.")]
@@ -51,8 +51,7 @@ async def live_percent(ledger: SqlLedger, store: str) -> int:
     """How many in a hundred of the store's new orders go live now: by its last cutover, else by its policy."""
     if stands := await ledger.last_cutover(store):
         return stands.live_percent
-    row = policy_of(store)
-    return ALL_LIVE if row.mode is StoreMode.LIVE else row.live_percent or NONE_LIVE
+    return by_policy(policy_of(store))
 
 
 def span(option: str, text: str) -> timedelta:

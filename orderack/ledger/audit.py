@@ -19,6 +19,7 @@ from orderack.domain.acknowledgement import SendState
 from orderack.domain.evidence import Assurance
 from orderack.ledger.columns import storable
 from orderack.ledger.database import insert_all
+from orderack.ledger.shadow_tables import GatesUnasked
 from orderack.ledger.tables import Audit, Erasures, Evidence, Handoffs, Orders, Revisions, Sends, Table, Timeline
 
 
@@ -104,6 +105,12 @@ SUBJECTS: Mapping[str, Subject] = {
         ("revision", "content_hash", "team", "owner", "document_id", "answers", "offered_at"),
     ),
     "erasure": Subject("erasure", Erasures, ("erased_at",), ("erased_at", "by", "reason")),
+    "gate_unasked": Subject(
+        "live without the shadow run's gate",
+        GatesUnasked,
+        ("policy_version",),
+        ("seen_at", "policy_version", "live_percent", "shadow_orders"),
+    ),
 }
 """Every kind of fact that a chain vouches for. Frozen names."""
 

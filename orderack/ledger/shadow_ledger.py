@@ -6,7 +6,7 @@ from datetime import datetime
 from orderack.contracts.journal import Journal
 from orderack.domain.order import OrderRef
 from orderack.domain.shadow import OldEvent
-from orderack.ledger import orders, shadow
+from orderack.ledger import orders, shadow, shadow_gate
 from orderack.ledger.database import Database, uncut
 from orderack.ledger.shadow_facts import KeptText, ShadowFacts, facts, kept_acts, kept_texts
 from orderack.ports import KeptAct, KeptMessage, OldOutcome, ShadowBook, SideSaid
@@ -64,6 +64,17 @@ class ShadowLedger:
         """The step that holds for the store's new orders; None: the policy's word does."""
         async with self._database.read() as session:
             return await shadow.last_cutover(session, store)
+
+    async def gate_unasked(self, store: str) -> shadow_gate.Unasked | None:
+        """That the store has run in shadow and nobody ever cut it over; None: it has not, or somebody has."""
+        async with self._database.read() as session:
+            return await shadow_gate.unasked(session, store)
+
+    async def note_gate(self, ref: OrderRef, policy_version: str, live_percent: int, now: datetime) -> bool:
+        if await self.gate_unasked(ref.store) is None:  # of nearly every store: no write then
+            return False
+        async with self._database.write() as session:
+            return await shadow_gate.note(session, ref, policy_version, live_percent, now)
 
     async def cut_over(self, step: shadow.Cutover) -> shadow.Cutover:
         """Take a step between shadow and live, unless it stands; the one that stands now."""

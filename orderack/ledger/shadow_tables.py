@@ -103,3 +103,18 @@ class Cutovers(Table, table=True):
     note: str = Field(sa_type=Words)
     measured: str = Field(sa_type=Words)
     """JSON: what allowed it."""
+
+
+class GatesUnasked(Table, table=True):
+    """A store that had run in shadow and went live by this version of its policy, and the first such order."""
+
+    __tablename__ = "gates_unasked"
+    __table_args__ = (Index(None, "store", "number"),)
+
+    store: str = Field(sa_type=Words, primary_key=True)
+    policy_version: str = Field(sa_type=Words, primary_key=True)
+    number: str = Field(sa_type=Words)
+    seen_at: datetime = Field(sa_type=Moment)
+    live_percent: int
+    shadow_orders: int
+    """How many of the store's orders had been kept by then."""

@@ -78,6 +78,13 @@ class ShadowBook(Protocol):
 
     async def side_said(self, ref: OrderRef) -> SideSaid: ...
 
+    async def note_gate(self, ref: OrderRef, policy_version: str, live_percent: int, now: datetime) -> bool:
+        """Put it into this order's chain that its store has run in shadow and goes live by this policy alone.
+
+        Once for each version of the policy. False: it stands already, the store never ran in shadow, or a step stands.
+        """
+        ...
+
     async def keep(self, message: KeptMessage) -> None:
         """Keep what would have gone out; of one key the first word stands."""
         ...

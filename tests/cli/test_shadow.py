@@ -95,7 +95,7 @@ async def test_a_file_twice_a_report_twice_a_cutover_twice(bare: Terminal, ledge
     assert found["id"] in (bare.folder / "report.html").read_text()
     shown = await bare("shadow", "report")
     assert found["id"] in shown.out
-    assert "1 discrepancies, 1 open" in shown.out
+    assert "1 discrepancy, 1 open" in shown.out
 
     refused = await bare("cutover", "demo", *GATE)
     assert (refused.code, refused.out) == (1, "")
@@ -175,14 +175,58 @@ async def test_wrong_words_are_answered_with_what_to_do(
     assert (ended.code, said in ended.err) == (code, True), ended.err
 
 
-async def test_a_live_store_is_said_to_be_live_and_can_be_taken_back(bare: Terminal, ledger: SqlLedger) -> None:
-    bare.environment.pop("ORDERACK_POLICY_DIR")
+async def test_a_live_store_is_said_to_be_live_and_can_be_taken_back(bare: Terminal) -> None:
+    url = bare.environment["ORDERACK_DATABASE_URL"] = f"sqlite+aiosqlite:///{bare.folder}/ledger.db"
     bare.environment["ORDERACK_POLICY_DIR"] = str(ROOT / "policy")
+    ledger = await open_ledger(url)
     assert "demo is live already, by its policy" in (await bare("cutover", "demo", *GATE)).out
     assert (await bare("cutover", "demo", "--back", "--by", "grace")).code == 0
     stands = await ledger.last_cutover("demo")
+    await ledger.aclose()
     assert stands is not None
     assert stands.live_percent == 0
+
+
+async def test_a_store_that_the_policy_took_live_past_the_gate_is_said_so_everywhere(
+    bare: Terminal, ledger: SqlLedger
+) -> None:
+    quiet = await bare("policy", "check", "--json")
+    assert (quiet.code, "notes" in quiet.json) == (0, False), "in the shadow, as its policy says"
+    document = yaml.safe_load((bare.folder / "policy" / "policy.yaml").read_text())
+    del document["stores"]["demo"]["mode"]
+    (bare.folder / "policy" / "policy.yaml").write_text(yaml.safe_dump(document))
+    checked = await bare("policy", "check")
+    assert checked.code == 0, "a note is no finding: the file may say so"
+    for words in ("Note: stores.demo.mode", "live after 12 shadow orders", "no order has come since"):
+        assert words in checked.err
+    first = OrderRef(store="demo", number="L-1")
+    assert await ledger.note_gate(first, "v2", 100, T0)
+    assert not await ledger.note_gate(first, "v2", 100, T0), "once for a version of the policy"
+    assert not await ledger.note_gate(OrderRef(store="demo", number="L-2"), "v2", 100, T0)
+    assert await ledger.verify_chain(first) == []
+    looked = (await bare("doctor", "--offline", "--json")).json["findings"]
+    (said,) = [one for one in looked if one["check"].startswith("shadow-gate")]
+    assert (said["check"], said["standing"]) == ("shadow-gate/demo", "warn")
+    assert "with demo/L-1, by policy v2" in said["said"]
+
+
+async def test_a_cutover_asks_the_gate_for_a_store_that_its_policy_took_live(bare: Terminal, ledger: SqlLedger) -> None:
+    bare.environment["ORDERACK_POLICY_DIR"] = str(ROOT / "policy")
+    bare.file("sent.csv", sent(but="S-3"))
+    assert (await bare("shadow", "import", "sent.csv")).code == 0
+    refused = await bare("cutover", "demo", *GATE)
+    assert refused.code == 1
+    assert "refused; demo is live by its policy, which nobody asked the gate about, and stays so" in refused.err
+    assert "total" in refused.err
+    (found,) = (await bare("shadow", "report", "--json")).json["discrepancies"]
+    assert (await bare("shadow", "resolve", found["id"], "--note", "mended", "--by", "grace")).code == 0
+    allowed = await bare("cutover", "demo", *GATE)
+    assert (allowed.code, "Measured: 12 shadow orders" in allowed.out) == (0, True)
+    stands = await ledger.last_cutover("demo")
+    assert stands is not None
+    assert (stands.by, stands.live_percent, bool(stands.measured)) == ("grace", 100, True)
+    assert await ledger.gate_unasked("demo") is None, "somebody's name stands to it now"
+    assert "already" in (await bare("cutover", "demo", *GATE)).out
 
 
 async def test_without_a_ledger_it_says_so(bare: Terminal) -> None:

@@ -10,11 +10,13 @@ from sqlalchemy import Table as SqlTable
 
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import ClockName, Event
-from orderack.domain.acknowledgement import Kind, Reason, SendOutcome, SendState
+from orderack.domain.acknowledgement import Audience, Kind, Reason, SendOutcome, SendState
 from orderack.domain.evidence import Assurance, Provenance
 from orderack.domain.order import OrderRef
+from orderack.domain.shadow import Figures
 from orderack.ledger.repository import SqlLedger
 from orderack.ledger.tables import Table
+from orderack.ports import KeptMessage
 from tests.ledger.samples import LEASE, NOW, REF, clock_entry, entry, fact, journal, key, message, outcome, stored
 
 OTHER = OrderRef(store="south", number="2002")
@@ -28,6 +30,8 @@ async def one_of_everything(ledger: SqlLedger) -> None:
     await ledger.save_revision(stored(), "f-1", journal(told))
     for store, number in ((OTHER.store, REF.number), (REF.store, OTHER.number)):
         await ledger.write(journal(ref=OrderRef(store=store, number=number)))
+    await ledger.keep(kept(OrderRef(store=REF.store, number="SHADOW")))
+    assert await ledger.note_gate(REF, "policy-1", 100, NOW)
     refused, doubted = key(channel="twilio_sms"), key(Kind.RECEIVED)
     for one in (key(), refused, doubted):
         await ledger.claim(one, message(one), NOW, LEASE)
@@ -38,6 +42,20 @@ async def one_of_everything(ledger: SqlLedger) -> None:
     origin = Provenance(content_sha256="c" * 64, actor="the provider", assurance=Assurance.PROVIDER, verified=True)
     await ledger.record_evidence(REF, fact(), "raw words", origin)
     await ledger.offer_handoff(handoff(), NOW)
+
+
+def kept(ref: OrderRef) -> KeptMessage:
+    """A shadow order's, so that its store has run in shadow."""
+    return KeptMessage(
+        key=key().model_copy(update={"ref": ref}),
+        audience=Audience.BUYER,
+        role="buyer",
+        at=NOW,
+        recipient_sha256="a" * 64,
+        message_sha256="b" * 64,
+        text="kept",
+        figures=Figures(),
+    )
 
 
 def handoff() -> HandOffRequest:

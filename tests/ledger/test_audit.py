@@ -27,6 +27,7 @@ UNVOUCHED: dict[tuple[str, str | None], set[str]] = {
     ("timeline", None): set(),
     ("audit", None): set(),
     ("erasures", None): set(),
+    ("gates_unasked", None): set(),
     ("handoffs", None): set(),
     ("revisions", None): set(),
     ("evidence", None): {"id"},  # our own row number
@@ -121,7 +122,7 @@ async def test_a_chain_cut_off_at_its_end_is_caught(recorded: SqlLedger, ledger_
     chain, handoffs = Table.metadata.tables["audit"], Table.metadata.tables["handoffs"]
     await run(ledger_url, delete(handoffs), delete(chain).where(chain.c.subject == "handoff"))
     (found,) = await recorded.verify_chain(REF)
-    assert found.words == "position 7, order: the chain ends at 7, the order says 8: its end was cut off or changed"
+    assert found.words == "position 8, order: the chain ends at 8, the order says 9: its end was cut off or changed"
 
 
 async def test_a_row_taken_out_is_named_by_its_place(recorded: SqlLedger, ledger_url: str) -> None:

@@ -83,7 +83,7 @@ async def test_orders_cut_short_or_removed_since_are_named(
 ) -> None:
     kept = await _checkpoint(recorded, tmp_path / "heads")
     chain, orders = Table.metadata.tables["audit"], Table.metadata.tables["orders"]
-    await run(ledger_url, delete(chain).where(chain.c.position == 8))
+    await run(ledger_url, delete(chain).where(chain.c.position == 9))
     assert "its end was cut off" in (await _broken(recorded, kept))[str(REF)]
     await run(ledger_url, delete(orders).where(orders.c.store == OTHER.store))
     assert "the whole order was removed" in (await _broken(recorded, kept))[f"{OTHER.store}/{REF.number}"]

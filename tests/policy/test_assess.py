@@ -15,14 +15,16 @@ from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.acknowledgement import Audience
 from orderack.domain.assessment import Assessment, FlagName, Gate, Route
 from orderack.domain.evidence import Grade
-from orderack.domain.order import Line, Order
+from orderack.domain.order import Line, Order, OrderRef
 from orderack.domain.receipt import StockVerdict
 from orderack.errors import Misconfigured, Unavailable
 from orderack.ledger.repository import SqlLedger
+from orderack.ledger.shadow import Cutover
 from orderack.policy.assessing import Explanation
 from orderack.policy.explain import explain
 from orderack.policy.model import Policy
 from orderack.ports import Idempotency, Medium, Stock, Traits
+from tests.ledger.tampering import kept
 from tests.policy.conftest import order, worth
 
 NOW = datetime(2026, 11, 12, 9, 0, tzinfo=UTC)
@@ -269,3 +271,23 @@ async def test_the_stored_explanation_reads_as_an_account(ledger: SqlLedger, loa
     ):
         assert said in text
     assert "ada@example.com" not in text
+
+
+async def test_the_first_order_that_goes_live_past_the_gate_of_a_shadow_run_has_it_in_its_chain(
+    ledger: SqlLedger, load: Load
+) -> None:
+    """Once for a version of the policy; of a store that never ran in shadow nothing is written."""
+    policy = load()
+    await assess(ledger, policy, request(order(number="BEFORE")))
+    ref = order().ref
+    await ledger.keep(kept(OrderRef(store=ref.store, number="SHADOW")))
+    for number in ("FIRST", "SECOND"):
+        await assess(ledger, policy, request(order(number=number)))
+    found = await ledger.gate_unasked(ref.store)
+    assert found is not None
+    assert found.seen is not None
+    assert (found.seen.number, found.seen_at, found.policy_version) == ("FIRST", NOW, policy.version)
+    assert await ledger.verify_chain(found.seen) == []
+    step = Cutover(store=ref.store, at=NOW, by="grace", live_percent=100, back=False)
+    await ledger.cut_over(step)
+    assert await ledger.gate_unasked(ref.store) is None

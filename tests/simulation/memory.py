@@ -79,6 +79,10 @@ class MemoryLedger:
         self._reach()
         return False
 
+    async def note_gate(self, ref: OrderRef, policy_version: str, live_percent: int, now: datetime) -> bool:
+        self._reach()
+        return False
+
     async def paused(self) -> Mapping[str, Pause]:
         self._reach()
         return dict(self.pauses)
