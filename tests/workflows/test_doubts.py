@@ -13,7 +13,7 @@ from orderack.domain.assessment import QuietHours, ServiceLevels, Side
 from orderack.domain.evidence import EvidenceEvent, Grade
 from orderack.domain.order import PaymentStatus
 from tests.workflows.beginnings import booked, changed
-from tests.workflows.orders import HOUR, MINUTE, a_decision, a_receipt, an_assessment, an_order
+from tests.workflows.orders import HOUR, MINUTE, a_decision, an_assessment, an_order
 from tests.workflows.world import Answer, Story, World, a_number, submit
 
 AGAIN = {str(kind): "resend_marked" for kind in Kind}
@@ -261,14 +261,6 @@ async def test_the_confirmation_overtakes_a_first_word_in_doubt(world: World) ->
     assert story.script.kinds() == ["confirmation"]
     assert (await story.status()).unknown_sends == ()
     assert await settled(story) == ["received 1 by email: overtaken: it may have been sent"]
-
-
-async def test_a_receipt_in_the_very_moment_of_the_repeat_leaves_only_the_confirmation(world: World) -> None:
-    story = await begun(world, "received/1/email")
-    with world.env.auto_time_skipping_disabled():
-        await story.receipt(a_receipt(story.order, await world.now()))
-    await story.sleep(MINUTE * 2)
-    assert story.script.kinds() == ["confirmation"]
 
 
 async def test_a_change_in_the_wait_leaves_the_old_confirmation_unsaid(world: World) -> None:
