@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from orderack.contracts.journal import Stage
+from orderack.contracts.updates import ReviewVerdict
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
 from orderack.ledger import channel_book
@@ -122,7 +123,7 @@ async def _flagged(session: AsyncSession, stores: Sequence[str]) -> tuple[Flagge
         )
         .join(Reviews, same)
         .where(col(Orders.store).in_(stores), col(Orders.stage) == Stage.REVIEW, LIVE)
-        .where(col(Reviews.decided_at).is_(None))
+        .where(or_(col(Reviews.decided_at).is_(None), col(Reviews.verdict) == ReviewVerdict.ASK))  # asked: still open
         .subquery()
     )
     query = select(found).where(found.c.place <= LISTED).order_by(found.c.next_due_at.asc().nulls_last())

@@ -27,20 +27,25 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         r"(date|time|datetime|timestamp|datum|fecha)",
     ),
     "id": (
-        r"(ticket|conversation|case|request)_?(id|no|nr|num|number|key|ref|reference)?",
+        r"(ticket|conversation|case|request)_?(id|no|nr|num|number|nummer|key|ref|reference)?",
         r"(id|no|nr|number|key|ref|reference|numero)",
     ),
     "subject": (r"(ticket_|conversation_)?(subject|title|betreff|titel|objet|sujet|asunto|titulo)", r"summary"),
     "text": (
         r"(first_|initial_|ticket_|original_)?(description|message|body|text|comment|content|question)(_(body|text|plain))?",
+        r"((first|initial)_)?(user|customer|contact|requester)s?_(message|question|comment)",
         r"beschreibung|nachricht|mensaje|descripcion|message_initial",
+        r"preview|snippet|excerpt",
     ),
     "email": (
         r"(requester|customer|contact|user|sender|from|reporter|client)_?(e_?mail)(_address)?",
-        r"e_?mail(_address)?|(author|source_author)_e_?mail",
+        r"e_?mail(_address)?|(author|source_author|message_author)_e_?mail",
         r"requester|from|sender|absender",
     ),
-    "tags": (r"(ticket_|conversation_)?(tags|labels|schlagworte|etiquetas)", r"(tag|label|category|topic)"),
+    "tags": (
+        r"(ticket_|conversation_)?(tags|labels|schlagworte|schlagworter|etiquetas|etiquettes)",
+        r"(tag|label|category|topic)",
+    ),
 }
 """Meaning → usual headings of exports, the likeliest first."""
 
@@ -83,6 +88,8 @@ def read_tickets(path: Path, told: Sequence[str] = (), zone: str = "UTC", first:
         notes.append(f"{log.file}: rows without a time that can be read: {without}, the first in line {lines[0]}.")
     if times.naive and zone == "UTC":
         notes.append(f"{log.file}: {times.naive} times name no zone and were read as UTC (--time-zone).")
+    if "text" not in of:
+        notes.append(f"{log.file} has no column of the buyer's words: by the subject alone fewer are seen to ask.")
     if "id" not in of:
         notes.append(
             f"{log.file} has no column of ids: a ticket that stands in it twice counts twice (--map id=COLUMN)."

@@ -290,7 +290,7 @@ def _reviews(flagged: Sequence[Flagged], listed: Sequence[OpenOrder], now: datet
     listed_refs = {row.ref for row in listed}
     rows = [
         ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row)
-        for row in flagged
+        for row in known.values()
         if row.ref not in listed_refs and now - row.opened_at < LISTED_WITHIN
     ]
     for row in listed:
@@ -304,11 +304,12 @@ def _recorded(flagged: Sequence[Flagged], listed: Sequence[OpenOrder]) -> tuple[
     """As the record has the first of them, where Temporal lists none, or so many that the first may not be among them;
     who has one and until when as Temporal says it, if it does."""
     now_of = {row.ref: row for row in listed}
+    once = {row.ref: row for row in flagged}  # it may have been opened for one more reason
     rows = [
         ReviewRow(row.ref, said.owner or None, said.next_due_at, row.opened_at, row)
         if (said := now_of.get(row.ref))
         else ReviewRow(row.ref, row.owner, row.due_at, row.opened_at, row)
-        for row in flagged
+        for row in once.values()
     ]
     return tuple(sorted(rows, key=_by_due))
 

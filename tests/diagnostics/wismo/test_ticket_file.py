@@ -50,6 +50,23 @@ def test_every_ticket_of_an_export_comes_back_as_it_was(tmp_path: Path) -> None:
             "Nr,Erstellt am,Geändert am,E-Mail,Betreff,Nachricht,Schlagworte,x",
             {"id": "Nr", "created": "Erstellt am", "email": "E-Mail", "subject": "Betreff", "text": "Nachricht"},
         ),
+        (  # Intercom's transcripts
+            "message_id,message_body,message_author_email,conversation_tags,conversation_id,conversation_created_at,x,y",
+            {"id": "conversation_id", "created": "conversation_created_at", "email": "message_author_email"}
+            | {"text": "message_body", "tags": "conversation_tags"},
+        ),
+        (
+            "Conversation ID,Started at,Updated at,User email,Title,First user message,Conversation tags,x",
+            {"id": "Conversation ID", "created": "Started at", "email": "User email", "text": "First user message"},
+        ),
+        (  # Help Scout
+            "Number,Subject,Customer Email,Status,Tags,Created,Updated at,Preview",
+            {"id": "Number", "subject": "Subject", "email": "Customer Email", "created": "Created", "text": "Preview"},
+        ),
+        (
+            "Ticketnummer,Erstellt am,Geändert am,E-Mail,Betreff,Nachricht,Schlagwörter,x",
+            {"id": "Ticketnummer", "created": "Erstellt am", "tags": "Schlagwörter", "text": "Nachricht"},
+        ),
     ],
 )
 def test_columns_are_found_by_their_usual_headings(tmp_path: Path, heading: str, wanted: dict[str, str]) -> None:
@@ -176,3 +193,10 @@ def test_a_file_without_ids_says_that_a_repeated_row_counts_twice(tmp_path: Path
     read = read_tickets(file(tmp_path, "created_at,subject\n2026-03-02T09:30:00Z,x\n"))
     assert read.tickets[0].id == "line 2"
     assert "counts twice" in " ".join(read.notes)
+
+
+def test_an_export_of_subjects_alone_says_that_fewer_are_seen_to_ask(tmp_path: Path) -> None:
+    """A view of Zendesk has no words of the buyer but the subject."""
+    read = read_tickets(file(tmp_path, "Id,Subject,Created at\n7,Where is my order?,2026-03-02 09:30\n"))
+    assert [one.subject for one in read.tickets] == ["Where is my order?"]
+    assert any("by the subject alone" in note for note in read.notes)

@@ -86,6 +86,17 @@ async def test_a_review_stands_until_it_is_decided(ledger: SqlLedger) -> None:
     assert (await ledger.board(STORES, now())).flagged == ()
 
 
+async def test_a_review_whose_buyer_was_asked_is_still_open(ledger: SqlLedger) -> None:
+    opened = entry(1, Event.REVIEW_OPENED, "high_value", owner="desk")
+    asked = entry(2, Event.REVIEW_DECIDED, "ask", owner="ada")
+    order = await kept(ledger, "1", Stage.REVIEW, opened, asked)
+    (flagged,) = (await ledger.board(STORES, now())).flagged
+    assert (flagged.ref, flagged.why) == (order.ref, "high_value")
+    decided = entry(3, Event.REVIEW_DECIDED, "approve", owner="ada")
+    await ledger.write(Journal(ref=order.ref, stage=Stage.REVIEW, revision=1, entries=(decided,)))
+    assert (await ledger.board(STORES, now())).flagged == ()
+
+
 async def test_a_handoff_stands_until_it_is_accepted_and_its_order_is_with_the_team(ledger: SqlLedger) -> None:
     order = await kept(ledger, "1", Stage.CONFIRMED)
     told = Journal(ref=order.ref, stage=Stage.CONFIRMED, revision=1, owner="lead")

@@ -159,3 +159,11 @@ def test_of_more_reviews_than_temporal_lists_the_first_are_shown_with_their_reas
     of_first = (first, "desk", NOW + minutes(5), "high_value")
     assert rows == ([of_first, as_recorded] if away else [as_now, of_first])
     assert shown.reviews_in_all == LISTED + 5
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_review_opened_for_one_more_reason_stands_once_with_the_last(away: bool) -> None:
+    ref = OrderRef(store="demo", number="1")
+    flagged = tuple(Flagged(ref=ref, revision=1, opened_at=NOW, why=why) for why in ("new_client", "erp_refused"))
+    shown = figures(Snapshot(record=BoardRecord(flagged=flagged), lists_look=Look(away=away)), ["demo"], NOW)
+    assert [row.flagged and row.flagged.why for row in shown.reviews] == ["erp_refused"]
