@@ -140,6 +140,8 @@ def _out(said: Said, zone: tzinfo) -> list[str]:
     left = [words.format(channels=found) for state, words in _LEFT.items() if (found := _channels(said.sends, state))]
     if said.out_at is None and _arrived(said):
         return [f"{name} has no provider's acceptance on record.", *left]
+    if said.out_at is None and by:  # of an internal alert it is kept that it went out, and not when
+        return [f"{name} was accepted by the provider ({by}).", *left]
     if said.out_at is None:
         doubt = bool(_channels(said.sends, SendState.UNKNOWN))
         return [f"{name} is in doubt." if doubt else f"{name} is not out yet.", *left]

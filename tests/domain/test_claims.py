@@ -242,6 +242,13 @@ def test_a_send_in_doubt_is_said_to_be_in_doubt() -> None:
     )
 
 
+def test_what_a_provider_took_is_not_said_to_be_not_out_yet_though_nobody_kept_when() -> None:
+    """An internal alert: the end of its send is kept, and not its moment."""
+    text = claim(message(out=False, sends=[("slack", SendState.ACCEPTED)]))
+    assert text.startswith("The confirmation of revision 2 was accepted by the provider (slack). ")
+    assert "not out yet" not in text
+
+
 def test_a_refusal_and_a_provider_out_of_reach_are_told() -> None:
     ends = [("smtp_email", SendState.REJECTED), ("viber", SendState.UNAVAILABLE), ("twilio_sms", SendState.ACCEPTED)]
     text = claim(message(sends=ends))
