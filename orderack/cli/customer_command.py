@@ -92,8 +92,8 @@ def customer(store: Store, customer: Customer, weeks: Weeks = 8, as_json: AsJson
         _print(found)
     else:
         typer.echo(
-            f"orderack: no message went to such a customer of {store} in the last {LOOK_BACK.days} days, and there is "
-            f"no order of {counted(weeks, 'week')}; check the spelling, or look for an order with `orderack find`",
+            f"orderack: no message went to such a customer of {store} in the last {LOOK_BACK.days} days, and no order "
+            f"came in {counted(weeks, 'week')}; check the spelling, or look for an order with `orderack find`",
             err=True,
         )
     if not found.found:
@@ -169,9 +169,10 @@ def _facts(found: Profile) -> Iterator[tuple[str, object]]:
             yield "this week", record_words(found.reliability.this_week)
     else:
         yield "reliability", "not counted: orders without a customer's id are in nobody's record"
-    messages = sum(one.messages for one in found.reach.channels)
-    about = f"{counted(messages, 'message')} about {counted(found.reach.orders, 'order')}"
-    yield "looked at", f"{about}, of the last {LOOK_BACK.days} days"
+    if found.reach.orders:
+        messages = sum(one.messages for one in found.reach.channels)
+        about = f"{counted(messages, 'message')} about {counted(found.reach.orders, 'order')}"
+        yield "looked at", f"{about}, of the last {LOOK_BACK.days} days"
     if found.reach.waiting:
         yield "wait", f"{counted(found.reach.waiting, 'message')} of less than a day ago, without an answer so far"
     yield "learned from", SAID[found.learns] if found.learns else "no: the policy has no such store"

@@ -87,7 +87,8 @@ RECORD_COLUMNS = ("week", "orders", "told in time", "held", "confirmed", "never 
 
 def record_row(one: CustomerFigures) -> tuple[object, ...]:
     """One customer's figures of a week, under `RECORD_COLUMNS` but the first."""
-    counts = tuple(f"{part.hits}/{part.of}" for part in (one.told, one.held, one.confirmed, one.quietly))
+    parts = (one.told, one.held, one.confirmed, one.quietly)
+    counts = tuple(f"{part.hits}/{part.of}" if part.of else NOTHING for part in parts)
     return one.orders, *counts, ", ".join(f"{each.what} ({each.orders})" for each in one.wrong)
 
 
@@ -95,12 +96,11 @@ def record_words(one: CustomerFigures) -> str:
     """`4 orders: told within the minute 4 of 4, confirmed without escalation 3 of 4, held 1; went wrong: …`."""
     if not one.orders:
         return "no order"
-    said = [
-        f"told in time {one.told.hits} of {one.told.of}",
-        f"confirmed without escalation {one.quietly.hits} of {one.orders}",
-        f"held {one.held.hits}",
-        f"promises kept {one.promises.hits} of {one.promises.of}",
-    ]
+    said = [f"confirmed without escalation {one.quietly.hits} of {one.orders}", f"held {one.held.hits}"]
+    if one.told.of:
+        said.insert(0, f"told in time {one.told.hits} of {one.told.of}")
+    if one.promises.of:
+        said.append(f"promises kept {one.promises.hits} of {one.promises.of}")
     wrong = ", ".join(f"{each.what} ({each.orders})" for each in one.wrong) or "nothing"
     return f"{counted(one.orders, 'order')}; {', '.join(said)}; went wrong: {wrong}"
 
