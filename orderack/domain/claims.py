@@ -212,7 +212,7 @@ def _assent(proof: Proof, zone: tzinfo) -> list[str]:
 
 def _absent(said: Said) -> list[str]:
     """What nobody may read into the rest. Of a message that is not out there is nothing to say."""
-    if said.out_at is None and not _arrived(said):
+    if said.out_at is None and not _arrived(said) and not _channels(said.sends, SendState.ACCEPTED):
         return []
     missing = [] if _arrived(said) else ["that it arrived"]
     grade = _reading_grade(said)
