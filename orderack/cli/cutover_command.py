@@ -142,6 +142,11 @@ async def _gate(ledger: SqlLedger, asked: Asked, now: datetime, step: Cutover | 
     return ask(await report_of(ledger, asked.store, asked.terms, now, since), asked.wanted)
 
 
+_JUDGE = """Each that begins with an id waits for a person's word:
+  orderack shadow resolve ID --by NAME --note TEXT     understood and mended, or right as it is
+  orderack shadow waive ID --by NAME --reason TEXT     let it stand; --kind KIND --for 14d for all of a kind"""
+
+
 def _stays(done: CutoverDone) -> str:
     """How the store goes on where the gate does not allow what was asked."""
     share = f"live for {done.live_percent} in 100 orders" if done.live_percent < ALL_LIVE else "live"
@@ -157,7 +162,8 @@ def _print(done: CutoverDone) -> None:
         typer.echo(plain(f"orderack: refused; {_stays(done)}. {many[0].upper()}{many[1:]}:"), err=True)
         for reason in done.gate.reasons:
             typer.echo(plain(f"- {reason}"), err=True)
-        typer.echo("Resolve or waive each by its id: `orderack shadow resolve|waive ID --by NAME …`.", err=True)
+        if any(reason.startswith("d-") for reason in done.gate.reasons):
+            typer.echo(_JUDGE, err=True)
         return
     how = "is live" if done.live_percent == ALL_LIVE else "is in the shadow"
     if NONE_LIVE < done.live_percent < ALL_LIVE:

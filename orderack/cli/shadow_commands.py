@@ -293,7 +293,7 @@ def _print(found: Report, percent: int) -> None:
         print_table(("id", "order", "what", "message", "ours", "old", "verdict"), rows)
     for kind in dict.fromkeys(one.kind for one in found.open):
         one = next(one for one in found.open if one.kind is kind)
-        console().print(f"{TITLES[kind]}: {one.resolve}.", soft_wrap=True, markup=False)
+        console().print(f"{TITLES[kind]} ({kind}): {one.resolve}.", soft_wrap=True, markup=False)
     many = counted(len(found.discrepancies), "discrepancy", "discrepancies")
     typer.echo(f"{many}, {len(found.open)} open.")
 
