@@ -66,13 +66,21 @@ EDITS: Mapping[str, Edit] = {
     "received despite a review": lambda d: rule(d, "new_client")["then"].update(received="immediate"),
     "prices with tax": lambda d: demo(d).update(prices_include_tax=True),
     "quiet hours": lambda d: demo(d).update(quiet_hours={"start": "22:00", "end": "07:00"}),
+    "what becomes of a doubt": lambda d: rule(d, "urgent")["then"].update(on_doubt={"received": "never"}),
+    "how long a doubt waits": lambda d: d["service_levels"].update(doubt_within="2m"),
     "a required field": lambda d: d["sources"]["web"].update(required_fields=["contact.email", "contact.phone"]),
 }
 
 
 AT_ONCE = (
     *("a rule's threshold", "the cap of a quantity", "the order of channels", "a level of one rule"),
-    *("a gate that measures", "a new rule at the top", "a source without a row", "a longer lead time"),
+    *(
+        "what becomes of a doubt",
+        "a gate that measures",
+        "a new rule at the top",
+        "a source without a row",
+        "a longer lead time",
+    ),
 )
 """The others are a long form of these."""
 
@@ -112,7 +120,14 @@ async def test_a_change_concerns_exactly_the_orders_that_the_real_assess_decides
     assert len(different) < len(past.steps) or name in FOR_ALL
 
 
-FOR_ALL = ("a level for all", "the budget that it measures against", "another zone", "the ERP's mode", "quiet hours")
+FOR_ALL = (
+    "a level for all",
+    "how long a doubt waits",
+    "the budget that it measures against",
+    "another zone",
+    "the ERP's mode",
+    "quiet hours",
+)
 NOT_SETTLED = {"rule", "why", "gate_why", "policy_version"}
 
 

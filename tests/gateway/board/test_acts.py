@@ -1,17 +1,20 @@
 """What people do on the board reaches the order once, in their name, and is said in words."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from orderack.contracts.journal import Entry, Event, Stage
-from orderack.contracts.queries import QuestionStatus, Timeline
+from orderack.contracts.journal import Entry, Event, Journal, Stage
+from orderack.contracts.queries import AcknowledgementStatus, QuestionStatus, SendStatus, Timeline
 from orderack.contracts.updates import ReviewVerdict, SettleVerdict
+from orderack.domain.acknowledgement import Kind, SendState
 from orderack.domain.order import Order
 from orderack.errors import InvalidInput
 from orderack.gateway.board.amend import amended
 from tests.gateway.board.board_world import ADA, BOSS, Browser, World, words
+from tests.gateway.board.test_record import sent
 from tests.temporal.server import now
 from tests.workflows.orders import an_order
 
@@ -217,6 +220,26 @@ async def test_only_an_admin_settles_a_send_in_doubt(desk: World) -> None:
     await boss.acts("/board/settle/demo/1001", verdict="not_sent", note="asked the provider")
     (settled,) = desk.orders.settled
     assert (settled.verdict, settled.by) == (SettleVerdict.NOT_SENT, "boss")
+
+
+async def test_a_send_in_doubt_says_when_it_is_said_again_by_itself(desk: World) -> None:
+    order = await desk.order(stage=Stage.HANDED_OFF)
+    key, due_at = "demo/1001/1/update/1/email", now() + timedelta(minutes=1)
+    doubtful = SendStatus(key=key, channel="email", state=SendState.UNKNOWN, repeat_due_at=due_at)
+    said = AcknowledgementStatus(kind=Kind.UPDATE, revision=1, n=1, decided_at=now(), sends=(doubtful,))
+    standing = desk.orders.standing[order.ref]
+    desk.orders.standing[order.ref] = standing.model_copy(update={"unknown_sends": (key,), "acknowledgements": (said,)})
+    shown = (await opened(desk, BOSS)).shown
+    assert shown
+    assert "It is said again <time" in shown.text
+    assert 'value="send_again"' in shown.text, "a person's word that comes first wins"
+    await sent(desk.gateway.ledger, order.ref, SendState.UNKNOWN)
+    note = "update 1 by email: cut off"
+    entry = Entry(seq=9, at=now(), event=Event.SEND_UNKNOWN, revision=1, note=note, due_at=due_at)
+    await desk.gateway.ledger.write(Journal(ref=order.ref, stage=Stage.HANDED_OFF, revision=1, entries=(entry,)))
+    page = words(await (await desk.logged_in()).get("/board"))
+    assert "may or may not have gone out, since just now; said again" in page
+    assert "0 sends in doubt, questions" in page, "nobody is wanted for it yet"
 
 
 async def test_the_buyers_page_opens_as_the_store_sees_it_and_cannot_act(desk: World) -> None:
