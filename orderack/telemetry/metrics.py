@@ -249,7 +249,9 @@ HANDOFF_AGE = Figure("orderack_handoff_oldest_seconds", "Age of the oldest hando
 ERP_WAITING = Figure("orderack_erp_waiting", "Orders that wait for their ERP's receipt", ("erp",))
 ERP_WAIT_AGE = Figure("orderack_erp_wait_oldest_seconds", "How long the first of them has waited", ("erp",))
 IN_DOUBT = Figure("orderack_sends_in_doubt", "Sends of which nobody knows whether they went out", ("channel",))
-IN_DOUBT_AGE = Figure("orderack_sends_in_doubt_oldest_seconds", "How long the oldest of them that waits for a person has been in doubt")
+IN_DOUBT_AGE = Figure(
+    "orderack_sends_in_doubt_oldest_seconds", "How long the oldest of them that waits for a person has been in doubt"
+)
 TURN_WAIT = Figure("orderack_turn_wait_seconds", "How far ahead the turns of a channel are given away", ("channel",))
 MARKED_DOWN = Figure(
     "orderack_marked_down",
