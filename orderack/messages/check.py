@@ -6,6 +6,7 @@ from pathlib import Path
 from orderack.domain.acknowledgement import Kind
 from orderack.domain.problem import Problem
 from orderack.errors import Misconfigured
+from orderack.messages.digest import WORDING, check_digests
 from orderack.messages.labels import LABELS, load_labels
 from orderack.messages.page_labels import check_page
 from orderack.messages.renderer import MessageRenderer
@@ -28,7 +29,7 @@ def check_wordings(messages_dir: Path) -> tuple[Problem, ...]:
     labels = tuple(_mislabelled(messages_dir))
     skipped = {problem.field for problem in labels}
     page = check_page(messages_dir, iter(sorted({language for language, _ in wordings(messages_dir)})))
-    return (*labels, *page, *_absent(messages_dir), *_broken(renderer, messages_dir, skipped))
+    return (*labels, *page, *_absent(messages_dir), *_broken(renderer, messages_dir, skipped), *_digests(messages_dir))
 
 
 def _absent(messages_dir: Path) -> Iterator[Problem]:
@@ -41,6 +42,13 @@ def _absent(messages_dir: Path) -> Iterator[Problem]:
                     problem="there is no wording for this kind of message in this language",
                     remedy=f"write it, for instance from messages/en/{kind}{SUFFIX}",
                 )
+
+
+def _digests(messages_dir: Path) -> Iterator[Problem]:
+    """What owners of exceptions are told; a language without a wording of its own has the default's."""
+    for language in sorted({language for language, _ in wordings(messages_dir)}):
+        if problem := check_digests(messages_dir, language):
+            yield Problem(field=f"messages/{language}/{WORDING}", problem=problem[:1_000], remedy=_REMEDY)
 
 
 def _mislabelled(messages_dir: Path) -> Iterator[Problem]:

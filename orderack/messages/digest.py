@@ -6,6 +6,7 @@ label, the rest the text. It names orders, kinds, places, times and amounts, and
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from orderack.messages.environment import WordingEnvironment, capped, guarded
 from orderack.messages.formats import Formats, locale_for, zone_for
 from orderack.messages.wording import DEFAULT_LANGUAGE, SUBJECT_LIMIT
 from orderack.ports import Rendered
-from orderack.ports.digests import Digest, DigestItem
+from orderack.ports.digests import Digest, DigestItem, DigestState, Untold
+from orderack.ports.sweeps import ExceptionKind, OpenException
 
 WORDING = "exceptions.txt.j2"
 LINES = 10
@@ -145,3 +147,29 @@ def _share(item: DigestItem, most: Mapping[str, Decimal]) -> Decimal:
 
 def _written(ref: OrderRef) -> str:
     return line(str(ref), 200)
+
+
+def check_digests(messages_dir: Path, language: str) -> str:
+    """What is wrong with this language's wording of digests; empty: nothing. Tried with one item and with many."""
+    words = DigestRenderer(messages_dir, lambda id_: StoreProfile(id=id_, display_name=id_), "https://board.example")
+    try:
+        for news, many in ((True, 1), (False, 1), (True, 3 * LINES)):
+            words.render(_sample(many, news=news), language)
+    except Misconfigured as error:
+        return str(error)
+    return ""
+
+
+def _sample(many: int, *, news: bool) -> Digest:
+    """Made up, with every kind in turn; where there are many, half of them are reminders."""
+    at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    kinds = list(ExceptionKind)
+    items = []
+    for n in range(many):
+        ref, kind = OrderRef(store="demo", number=str(n)), kinds[n % len(kinds)]
+        found = OpenException(
+            ref=ref, kind=kind, revision=1, system="erp", since=at, opened_at=at, seen_at=at, owner="lead"
+        )
+        of = Untold(exception=found, total=Decimal(10 * n), currency="EUR")
+        items.append(DigestItem(of=of, news=news and (many == 1 or n % 2 == 0)))
+    return Digest(id=1, team="team", owner="lead", state=DigestState.OPEN, made_at=at, version=1, items=tuple(items))
