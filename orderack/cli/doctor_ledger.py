@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from orderack.cli.doctor_findings import Finding, ok, warn, wrong
 from orderack.cli.doctor_temporal import between, skew
+from orderack.cli.paused import paused_words
 from orderack.cli.printing import words
 from orderack.cli.session import demand_file
 from orderack.diagnostics.wording import counted
@@ -58,7 +59,8 @@ async def check_schema(url: str) -> Finding:
 
 
 async def check_ledger(ledger: SqlLedger, now: datetime) -> list[Finding]:
-    """What lies in it: events nobody was told of, sends in doubt, systems that were never told; and its clock."""
+    """What lies in it: events nobody was told of, sends in doubt, systems that were never told; what is out of service;
+    and its clock."""
     rows = await ledger.unannounced(now - SOON, MANY)
     doubts = [doubt for doubt in await ledger.doubts(MANY) if not doubt.settled]
     dead = await ledger.dead_events(MANY)
@@ -76,6 +78,23 @@ async def check_ledger(ledger: SqlLedger, now: datetime) -> list[Finding]:
         warn("untold-systems", f"{counted(len(dead), 'event')} that a system never took", "orderack webhooks dead")
         if dead
         else ok("untold-systems", "none"),
+        *await _out_of_service(ledger),
+    ]
+
+
+async def _out_of_service(ledger: SqlLedger) -> list[Finding]:
+    """Each channel and ERP that is paused, or marked down: its settings alone look well."""
+    paused = await ledger.paused()
+    if not paused:
+        return [ok("in-service", "no channel and no ERP is paused or marked down")]
+    return [
+        warn(
+            "in-service",
+            f"{name.removeprefix('erp/')}: {paused_words(one.at, one.by, one.reason, one.probe_at)}",
+            f"when it is well again: orderack {'erp' if name.startswith('erp/') else 'channel'} resume "
+            f"{name.removeprefix('erp/')}",
+        )
+        for name, one in sorted(paused.items())
     ]
 
 

@@ -17,6 +17,8 @@ from orderack.ledger import schema
 from orderack.ledger.database import make_engine
 from orderack.ledger.repository import SqlLedger
 from orderack.policy.load import load_policy
+from orderack.ports import Pause
+from orderack.ports.channel_book import of_erp
 from orderack.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +168,18 @@ async def test_events_that_nobody_was_told_of_are_found_by_their_age(ledger: Sql
     old = found(await check_ledger(ledger, NOW), "unannounced")
     assert old.standing is Standing.WRONG
     assert "40 min" in old.said
+
+
+async def test_what_is_paused_or_marked_down_is_said_though_its_settings_are_well(ledger: SqlLedger) -> None:
+    assert found(await check_ledger(ledger, NOW), "in-service").standing is Standing.OK
+    await ledger.pause(Pause(channel="twilio_sms", at=NOW, by="ann"))
+    await ledger.pause(Pause(channel=of_erp("sandbox"), at=NOW, by="orderack", reason="no answer", probe_at=NOW))
+    erp, channel = (one for one in await check_ledger(ledger, NOW) if one.check == "in-service")
+    assert (erp.standing, channel.standing) == (Standing.WARN, Standing.WARN)
+    assert "sandbox: marked down since 21 Nov 12:00:00 UTC: no answer" in erp.said
+    assert erp.do.endswith("orderack erp resume sandbox")
+    assert "twilio_sms: paused since 21 Nov 12:00:00 UTC by ann" in channel.said
+    assert channel.do.endswith("orderack channel resume twilio_sms")
 
 
 async def test_the_clock_of_a_database_server_is_compared(ledger: SqlLedger) -> None:
