@@ -136,6 +136,9 @@ async def test_two_sweeps_at_once_tell_it_once(told: Told) -> None:
     await told.lost("A")
     await asyncio.gather(*(told.sweeping.erp_swept() for _ in range(4)))
     assert [_named(message) for message in told.taken] == [["A"]]
+    found = [one.exception for one in await told.world.ledger.untold()]
+    again = [told.world.ledger.gather("operations", "ops", found, told.world.clock()) for _ in range(4)]
+    assert sorted(await asyncio.gather(*again)) == [0, 0, 0, 1], "nor is it reminded of twice"
 
 
 async def test_each_owner_hears_of_his_own(told: Told) -> None:
@@ -235,7 +238,7 @@ async def test_nobody_is_told_of_a_shadow_order(told: Told) -> None:
         await session.execute(update(Orders).values(side=Side.SHADOW))
     await told.sweeping.books_swept()  # it does not run, which the books find of a shadow order too
     assert [one.ref for one in await told.sweeping.exceptions()] == [ref]
-    assert told.taken == []
+    assert (told.taken, await told.world.ledger.open_digests()) == ([], [])
 
 
 @pytest.mark.parametrize(("mode", "messages"), [(StoreMode.SHADOW, 0), (StoreMode.LIVE, 1)])
@@ -354,6 +357,16 @@ async def test_cut_off_in_the_middle_it_is_never_told_twice(
     assert await told.states() == trouble
     await told.swept(CLAIM_WITHIN)
     assert sorted(_named(told.taken[-1])) == ["A", "B"], "the reminder is another message"
+    assert await told.states() == []
+
+
+async def test_what_may_have_gone_out_by_one_channel_is_not_said_by_the_next(told: Told) -> None:
+    told.by(KeyChannel(CUT_OFF), OwnersChannel())
+    await told.lost("A")
+    await told.swept()
+    assert [message.key.channel for message in told.taken] == ["key"]
+    await told.swept(LEASE + timedelta(seconds=1))
+    assert [message.key.channel for message in told.taken] == ["key"], "settled by its key"
     assert await told.states() == []
 
 
