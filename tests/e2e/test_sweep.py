@@ -39,7 +39,7 @@ SETTINGS = {"ORDERACK_SWEEP_PER_SECOND": "4", "ORDERACK_SWEEP_MINUTES": "1440"}
 
 
 def own_policy(folder: Path) -> Path:
-    """Only a sweep asks the ERP, and its owners hear of it by the sandbox's Slack; orders of the type `impatient` are late after three seconds."""
+    """Only a sweep asks the ERP; orders of the type `impatient` are late after three seconds."""
     shutil.copytree(Settings().policy_dir, folder)
     file = folder / "policy.yaml"
     policy = yaml.safe_load(file.read_text())
