@@ -1,5 +1,6 @@
 """A digest's sends to the sender: what it asks of the record for an order's message is asked for a digest's."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,22 +15,23 @@ class _Ledger(ChannelBook, DigestBook, Protocol):
 
 
 class DigestSends:
-    """`version`: as of which the digest was rendered."""
+    """`version`: as of which the digest was rendered. `leg`: the channels of which one is to carry it."""
 
-    def __init__(self, ledger: _Ledger, version: int) -> None:
+    def __init__(self, ledger: _Ledger, version: int, leg: Sequence[str]) -> None:
         self._ledger = ledger
         self._version = version
+        self._leg = leg
 
     async def claim(
         self, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None = None
     ) -> ClaimResult:
-        return await self._ledger.claim_digest(self._version, key, message, now, lease, terms)
+        return await self._ledger.claim_digest(self._version, key, message, now, lease, terms, self._leg)
 
     async def finish(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         return await self._ledger.finish_digest(key, outcome, now)
 
-    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
-        await self._ledger.doubt_digest(key, detail, now)
+    async def doubt(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
+        await self._ledger.doubt_digest(key, detail, now, until)
 
     async def turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         return await self._ledger.digest_turn(key, rate_per_second, now)

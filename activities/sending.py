@@ -38,6 +38,9 @@ from orderack.telemetry import metrics
 REPEATABLE = timedelta(seconds=4)
 """The lease where the vendor knows our key: two attempts are one send there, so only a live one is waited for, and
 a dead worker is noticed after so long (its heartbeat)."""
+ECHO_WITHIN = timedelta(seconds=20)
+"""How long a vendor that can't be asked has to report a message of itself, before the send ends in doubt. Whoever
+takes a doubt up (`on_doubt`, or a person) gives it more; a first word in doubt has a minute in all."""
 FULL = timedelta(seconds=1)
 """When to look again whether this worker has a place for a send by this channel."""
 AWAY_FROM = timedelta(seconds=10)
@@ -139,6 +142,16 @@ class Sender:
     def _lease(self, traits: Traits) -> timedelta:
         lease = self._sending.lease
         return min(lease, REPEATABLE) if traits.idempotency is Idempotency.KEY else lease
+
+    def _settles_in(self, traits: Traits) -> timedelta:
+        """How soon to go on after an attempt that left a doubt: it is over, so nobody has to wait for its lease."""
+        match traits.idempotency:
+            case Idempotency.KEY:
+                return timedelta(0)
+            case Idempotency.ECHO:
+                return min(self._sending.lease, ECHO_WITHIN)
+            case _:
+                return self._sending.lease
 
     async def _elsewhere(self, channel: Channel, send: StoredSend) -> SendOutcome:
         """Another attempt holds or ended it. Whoever held it may be dead; a vendor that can be asked says at once
@@ -273,8 +286,9 @@ class Sender:
         except InDoubt as doubt:
             if channel.traits.idempotency is Idempotency.NONE:
                 return await self._unknown(key, str(doubt))
-            await self._ledger.doubt(key, str(doubt)[:200], self._now())
-            raise Unavailable(f"in doubt: {doubt}", self._sending.lease) from None
+            wait = self._settles_in(channel.traits)
+            await self._ledger.doubt(key, str(doubt)[:200], self._now(), self._now() + wait)
+            raise Unavailable(f"in doubt: {doubt}", wait or None) from None
 
     async def _refused(self, key: SendKey, reason: Reason, detail: str, doubtful: bool) -> SendOutcome:
         """A no is about this attempt: a vendor may look at the recipient before it looks at the key, and then it says

@@ -109,9 +109,9 @@ class SqlLedger(ReachRecord, ShadowLedger, SourceRecord, SweepRecord, ReportReco
         async with self._database.write() as session:
             return await sends.finish(session, key, outcome, now)
 
-    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
+    async def doubt(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
         async with self._database.write() as session:
-            await sends.doubt(session, key, detail, now)
+            await sends.doubt(session, key, detail, now, until)
 
     async def send(self, key: str) -> StoredSend | None:
         async with self._database.read() as session:

@@ -144,13 +144,13 @@ def _end(row: Sends, outcome: SendOutcome, at: datetime) -> None:
     row.reason, row.detail = outcome.reason or "", outcome.detail
 
 
-async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime) -> None:
+async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
     """See `orderack.ports.Ledger.doubt`. A send that has ended is left as it is."""
     await lock_order(session, key.ref)
     row = await _row(session, key)
     if row is not None and row.state == SendState.CLAIMED:
         row.in_doubt_since = row.in_doubt_since or now
-        row.detail = detail
+        row.lease_until, row.detail = min(row.lease_until, until), detail
 
 
 async def record_evidence(

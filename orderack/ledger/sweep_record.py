@@ -114,18 +114,25 @@ class SweepRecord:
             return await sweep_digests.in_trouble(session, before)
 
     async def claim_digest(
-        self, version: int, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None
+        self,
+        version: int,
+        key: SendKey,
+        message: Message,
+        now: datetime,
+        lease: timedelta,
+        terms: Terms | None,
+        leg: Collection[str] = (),
     ) -> ClaimResult:
         async with self._database.write() as session:
-            return await sweep_sends.claim(session, version, key, message, now, lease, terms)
+            return await sweep_sends.claim(session, version, key, message, now, lease, terms, leg)
 
     async def finish_digest(self, key: SendKey, outcome: SendOutcome, now: datetime) -> StoredSend:
         async with self._database.write() as session:
             return await sweep_sends.finish(session, key, outcome, now)
 
-    async def doubt_digest(self, key: SendKey, detail: str, now: datetime) -> None:
+    async def doubt_digest(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
         async with self._database.write() as session:
-            await sweep_sends.doubt(session, key, detail, now)
+            await sweep_sends.doubt(session, key, detail, now, until)
 
     async def digest_turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime:
         async with self._database.write() as session:

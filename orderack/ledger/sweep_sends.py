@@ -1,5 +1,6 @@
 """A digest's sends: the protocol of `orderack.ledger.sends` (reliability.md §4.2), for a message that is no order's."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -14,6 +15,9 @@ from orderack.ledger.sweep_tables import Digests, DigestSends
 from orderack.ports import ClaimResult, Message, StoredSend, Terms
 from orderack.ports.digests import digest_of
 
+BEGUN = (SendState.CLAIMED, SendState.ACCEPTED, SendState.UNKNOWN)
+"""It has gone out, or may have."""
+
 
 async def claim(
     session: AsyncSession,
@@ -23,6 +27,7 @@ async def claim(
     now: datetime,
     lease: timedelta,
     terms: Terms | None,
+    leg: Collection[str] = (),
 ) -> ClaimResult:
     """See `orderack.ports.digests.DigestBook.claim_digest`. Nobody inside the house opts out, so no reach is read."""
     digest = await session.get_one(Digests, digest_of(key.ref), with_for_update=True)
@@ -32,6 +37,8 @@ async def claim(
     in_doubt = row is not None and row.state == SendState.CLAIMED
     if not in_doubt and digest.version != version:
         raise Unavailable("the digest has grown since it was rendered")
+    if not in_doubt and await _by_another(session, key, leg):
+        raise Unavailable("another channel has it, or may have it")
     held = row is not None and row.reason == Reason.PAUSED
     row = _begun(session, row, key, message, now)
     row.attempts += 1
@@ -41,6 +48,13 @@ async def claim(
     if terms and terms.rate_per_second and first and not paused:
         turn_at = await channel_book.take_turn(session, key, row, terms.rate_per_second, now)
     return ClaimResult(mine=True, first=first, send=_stored(row, key), paused=paused, held=held, turn_at=turn_at)
+
+
+async def _by_another(session: AsyncSession, key: SendKey, leg: Collection[str]) -> bool:
+    """Whether it has gone out by a channel that stands in for this one, or may have."""
+    query = select(col(DigestSends.key)).filter_by(digest=digest_of(key.ref))
+    query = query.where(col(DigestSends.channel).in_(set(leg) - {key.channel}), col(DigestSends.state).in_(BEGUN))
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 def _begun(
@@ -82,12 +96,12 @@ async def finish(session: AsyncSession, key: SendKey, outcome: SendOutcome, now:
     return _stored(row, key)
 
 
-async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime) -> None:
+async def doubt(session: AsyncSession, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
     """See `orderack.ports.digests.DigestBook.doubt_digest`. A send that has ended is left as it is."""
     row = await _row(session, key)
     if row is not None and row.state == SendState.CLAIMED:
         row.in_doubt_since = row.in_doubt_since or now
-        row.detail = detail
+        row.lease_until, row.detail = min(row.lease_until, until), detail
 
 
 async def turn(session: AsyncSession, key: SendKey, rate_per_second: float, now: datetime) -> datetime:

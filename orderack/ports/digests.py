@@ -1,6 +1,6 @@
 """What the owners of exceptions are told: one digest for each, kept before it goes out and sent like any message."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -108,7 +108,7 @@ class SendBook(Protocol):
         """See `Ledger.finish`."""
         ...
 
-    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
+    async def doubt(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
         """See `Ledger.doubt`."""
         ...
 
@@ -150,9 +150,17 @@ class DigestBook(Protocol):
     async def open_digests(self) -> Sequence[Digest]: ...
 
     async def claim_digest(
-        self, version: int, key: SendKey, message: Message, now: datetime, lease: timedelta, terms: Terms | None
+        self,
+        version: int,
+        key: SendKey,
+        message: Message,
+        now: datetime,
+        lease: timedelta,
+        terms: Terms | None,
+        leg: Collection[str] = (),
     ) -> ClaimResult:
-        """As `Ledger.claim` for a digest's key. Raises Unavailable where it has grown since that version.
+        """As `Ledger.claim` for a digest's key. Raises Unavailable where it has grown since that version, and where
+        another channel of the `leg` has it or may have it.
 
         What was certainly not sent is said anew: it takes these bytes. What is in doubt keeps its own.
         """
@@ -162,7 +170,7 @@ class DigestBook(Protocol):
         """As `Ledger.finish` for a digest's key. What has ended keeps its SHA-256 and loses its words."""
         ...
 
-    async def doubt_digest(self, key: SendKey, detail: str, now: datetime) -> None: ...
+    async def doubt_digest(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None: ...
 
     async def digest_turn(self, key: SendKey, rate_per_second: float, now: datetime) -> datetime: ...
 

@@ -197,8 +197,9 @@ class Ledger(ChannelBook, ShadowBook, SourceBook, Protocol):
         """Record how the send ended. An accepted send stays accepted whatever comes later."""
         ...
 
-    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
-        """Mark the claimed send as in doubt: we were cut off after it may have gone out."""
+    async def doubt(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
+        """Mark the claimed send as in doubt: we were cut off after it may have gone out. The attempt is over, so its
+        claim is held until then only, not for its whole lease."""
         ...
 
     async def send(self, key: str) -> StoredSend | None: ...

@@ -136,7 +136,7 @@ async def test_an_echo_of_a_send_in_doubt_is_signalled_whatever_its_grade(gatewa
         key=key, recipient="ada@example.com", kind=Kind.HOLDING, language="en", content=Rendered(text="Still with us.")
     )
     await gateway.ledger.claim(key, message, now(), timedelta(minutes=1))
-    await gateway.ledger.doubt(key, "read timeout", now())
+    await gateway.ledger.doubt(key, "read timeout", now(), now())
     await report(gateway, an_event("e1", EvidenceEvent.ACCEPTED, Grade.E1, key=key))
     assert [fact.id for fact in gateway.orders.facts] == ["e1"]
 

@@ -71,8 +71,8 @@ async def test_a_lease_that_ran_out_is_a_doubt_until_the_send_ends(ledger: SqlLe
 
 async def test_a_doubt_is_dated_from_its_first_sign(ledger: SqlLedger) -> None:
     await ledger.claim(key(), message(key()), NOW, LEASE)
-    await ledger.doubt(key(), "read timeout", NOW + timedelta(seconds=9))
-    await ledger.doubt(key(), "read timeout again", NOW + timedelta(seconds=20))
+    await ledger.doubt(key(), "read timeout", NOW + timedelta(seconds=9), NOW + LEASE)
+    await ledger.doubt(key(), "read timeout again", NOW + timedelta(seconds=20), NOW + LEASE)
     ended = await ledger.finish(key(), outcome(SendState.UNKNOWN), LATER)
     assert (ended.state, ended.in_doubt_since) == (SendState.UNKNOWN, NOW + timedelta(seconds=9))
 
@@ -105,7 +105,7 @@ async def test_a_later_end_replaces_an_earlier_one_only_where_it_is_truer(
 async def test_a_send_that_was_never_claimed_cannot_end(ledger: SqlLedger) -> None:
     with pytest.raises(LookupError):
         await ledger.finish(key(), outcome(SendState.ACCEPTED), NOW)
-    await ledger.doubt(key(), "nothing there", NOW)
+    await ledger.doubt(key(), "nothing there", NOW, NOW + LEASE)
     assert await ledger.sends(REF) == []
 
 
@@ -115,7 +115,7 @@ async def test_an_echo_settles_a_send_in_doubt_and_beats_the_retry(
     ledger: SqlLedger, state: SendState | None, event: EvidenceEvent
 ) -> None:
     await ledger.claim(key(), message(key()), NOW, LEASE)
-    await ledger.doubt(key(), "reset", NOW)
+    await ledger.doubt(key(), "reset", NOW, NOW + LEASE)
     if state:
         await ledger.finish(key(), outcome(state), NOW)
     assert await ledger.record_evidence(REF, fact(event=event), "{}")

@@ -106,7 +106,7 @@ async def test_a_send_in_doubt_keeps_its_place_for_its_lease_kept_it_away(ledger
     sends = [send_of("north", number) for number in range(40)]
     await claimed(ledger, *sends)
     told = [await ledger.turn(send, 2.5, NOW) for send in sends]
-    await ledger.doubt(sends[8], "read timeout", NOW)
+    await ledger.doubt(sends[8], "read timeout", NOW, NOW + LEASE)
     late = told[8] + channel_book.IN_TIME + timedelta(seconds=1)
     there = next(send for send, turn in zip(sends, told, strict=True) if turn > late)
     assert await ledger.turn(there, 2.5, late) == late, "the instant itself is taken"

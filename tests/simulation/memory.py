@@ -152,11 +152,12 @@ class MemoryLedger:
         self.rows[str(key)] = row
         return _stored(key, row)
 
-    async def doubt(self, key: SendKey, detail: str, now: datetime) -> None:
+    async def doubt(self, key: SendKey, detail: str, now: datetime, until: datetime) -> None:
         self._reach()
         row = self.rows.get(str(key))
         if row is not None and row.state is SendState.CLAIMED:
-            self.rows[str(key)] = row._replace(in_doubt_since=row.in_doubt_since or now, detail=detail)
+            since, until = row.in_doubt_since or now, min(row.lease_until, until)
+            self.rows[str(key)] = row._replace(lease_until=until, in_doubt_since=since, detail=detail)
 
     async def send(self, key: str) -> StoredSend | None:
         self._reach()

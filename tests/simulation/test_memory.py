@@ -54,8 +54,8 @@ async def test_both_ledgers_say_the_same_of_any_send(ledger: SqlLedger) -> None:
                     )
                     assert seen(await ledger.finish(key, outcome, now)) == seen(await memory.finish(key, outcome, now))
                 case "doubt":
-                    await ledger.doubt(key, "cut off", now)
-                    await memory.doubt(key, "cut off", now)
+                    await ledger.doubt(key, "cut off", now, now + LEASE)
+                    await memory.doubt(key, "cut off", now, now + LEASE)
                 case _:
                     event = dice.pick(
                         (EvidenceEvent.DELIVERED, EvidenceEvent.BOUNCED, EvidenceEvent.UNKNOWN), n, step, "e"

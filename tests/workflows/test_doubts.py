@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from orderack.contracts.activities import Dispatch, ErpAnswer, ErpSubmission
-from orderack.contracts.journal import Event
+from orderack.contracts.journal import ClockName, Event
 from orderack.contracts.queries import OrderStatus
 from orderack.contracts.updates import CancelRequest, ChangeRequest, PaymentChanged, Reply, SettleSend, SettleVerdict
 from orderack.domain.acknowledgement import Kind, SendState
@@ -65,8 +65,20 @@ async def settle(story: Story, key: str, verdict: SettleVerdict) -> Reply:
     return reply
 
 
-async def test_after_a_minute_in_doubt_the_buyer_hears_it_again_marked_by_the_next_channel(world: World) -> None:
+async def test_a_first_word_in_doubt_is_said_again_before_its_minute_is_over(world: World) -> None:
     story = await begun(world, "received/1/email")
+    await story.sleep(SECOND * 40)
+    assert tried(story) == ["1/email"], "its vendor's report may still come"
+    await story.sleep(SECOND * 10)
+    assert tried(story) == ["1/email", "2/sms"]
+    clock = next(one for one in (await story.status()).clocks if one.name is ClockName.ACKNOWLEDGE)
+    assert clock.met_at is not None
+    assert clock.breached_at is None
+    assert story.minutes("received", "sms") == [0.8]
+
+
+async def test_after_a_minute_in_doubt_the_buyer_hears_it_again_marked_by_the_next_channel(world: World) -> None:
+    story = await begun(world, "received/1/email", levels=ServiceLevels(acknowledge_within=HOUR))
     status = await story.status()
     assert status.unknown_sends == tuple(due(status)) == (f"demo/{story.order.number}/1/received/1/email",)
     await story.sleep(SECOND * 50)
@@ -97,7 +109,9 @@ async def test_without_the_policy_s_word_a_person_is_asked_as_ever(world: World)
 
 
 async def test_the_policy_says_how_long_its_vendor_s_report_is_waited_for(world: World) -> None:
-    story = await begun(world, "received/1/email", levels=ServiceLevels(doubt_within=MINUTE * 5))
+    story = await begun(
+        world, "received/1/email", levels=ServiceLevels(acknowledge_within=HOUR, doubt_within=MINUTE * 5)
+    )
     await story.sleep(MINUTE * 4.5)
     assert tried(story) == ["1/email"]
     await story.sleep(MINUTE)
@@ -348,7 +362,7 @@ async def test_an_update_s_repeat_keeps_the_quiet_hours(world: World) -> None:
     order = an_order(a_number(), await world.now())
     hour = (await world.now()).hour
     quiet = QuietHours(start=f"{hour + 2:02}:17", end=f"{hour + 3:02}:17")
-    made = a_decision(on_doubt=AGAIN, levels=ServiceLevels(doubt_within=MINUTE * 5))
+    made = a_decision(on_doubt=AGAIN, levels=ServiceLevels(acknowledge_within=HOUR, doubt_within=MINUTE * 5))
     script = world.script(order.number)
     script.assess = lambda r: an_assessment(r.order, r.revision, made.model_copy(update={"quiet_hours": quiet}))
     script.send = doubtful("update/1/email")
@@ -362,7 +376,9 @@ async def test_an_update_s_repeat_keeps_the_quiet_hours(world: World) -> None:
 
 
 async def test_the_wait_outlives_a_fresh_history(world: World) -> None:
-    story = await begun(world, "received/1/email", can=5, levels=ServiceLevels(doubt_within=MINUTE * 5))
+    story = await begun(
+        world, "received/1/email", can=5, levels=ServiceLevels(acknowledge_within=HOUR, doubt_within=MINUTE * 5)
+    )
     first = (await story.handle.describe()).run_id
     await story.sleep(MINUTE * 3)
     flagged = PaymentChanged(id="p", status=PaymentStatus.CONFIRMED, occurred_at=await world.now())
@@ -386,7 +402,7 @@ async def test_a_dozen_first_words_in_doubt_all_reach_their_buyers_and_none_thri
 
 
 async def test_the_entry_of_the_doubt_says_when_it_is_said_again(world: World) -> None:
-    story = await begun(world, "received/1/email")
+    story = await begun(world, "received/1/email", levels=ServiceLevels(acknowledge_within=HOUR))
     entry = next(e for e in story.script.entries.values() if e.event is Event.SEND_UNKNOWN)
     assert entry.due_at == entry.at + MINUTE
     asked = await begun(world, "received/1/email", on_doubt={})
