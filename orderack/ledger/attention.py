@@ -62,22 +62,26 @@ async def open_handoffs(session: AsyncSession, limit: int) -> Sequence[OpenHando
 
 
 async def doubts(session: AsyncSession, limit: int) -> Sequence[Doubt]:
-    """Sends that ended unknown, of orders not closed; the longest waiting first."""
+    """Sends that ended unknown, of orders not closed; the longest waiting first, and behind them the settled ones.
+
+    The policy settles many by itself, and these stay here until their orders close: they must not fill the list.
+    """
     same = and_(col(Orders.store) == col(Sends.store), col(Orders.number) == col(Sends.number))
+    over = settled().label("settled")
     query = (
-        select(Sends, settled().label("settled"))
+        select(Sends, over)
         .join(Orders, same)
         .where(col(Sends.state) == SendState.UNKNOWN, col(Orders.stage) != Stage.CLOSED)
     )
-    rows = (await session.execute(query.order_by(col(Sends.claimed_at)).limit(limit))).all()
+    rows = (await session.execute(query.order_by(over, col(Sends.claimed_at)).limit(limit))).all()
     return [
         Doubt(
             ref=OrderRef(store=send.store, number=send.number),
             key=send.key,
             since=send.in_doubt_since or send.claimed_at,
-            settled=over,
+            settled=known,
         )
-        for send, over in rows
+        for send, known in rows
     ]
 
 

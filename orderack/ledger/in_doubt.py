@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, cast, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, cast, func, select
 from sqlmodel import col
 
 from orderack.contracts.journal import Event
@@ -11,8 +11,15 @@ from orderack.ledger.tables import Sends, Timeline
 
 
 def settled() -> ColumnElement[bool]:
-    """Of a send: it is known what became of it, or nobody is asked any more, as far as the timeline knows."""
-    return exists().where(_about_the_send(Event.SEND_SETTLED))
+    """Of a send: it is known what became of it, or nobody is asked any more, as far as the timeline knows.
+
+    A doubt is back where its repeat was refused: an entry of the same revision, behind the one that settled it.
+    """
+    last = func.max(col(Timeline.seq))
+    over = select(last).where(_about_the_send(Event.SEND_SETTLED)).scalar_subquery()
+    own = col(Timeline.revision) == col(Sends.revision)
+    back = select(last).where(_about_the_send(Event.SEND_UNKNOWN), own).scalar_subquery()
+    return func.coalesce(over, -1) > func.coalesce(back, 0)
 
 
 def repeat_due_at() -> ScalarSelect[datetime | None]:
@@ -22,7 +29,8 @@ def repeat_due_at() -> ScalarSelect[datetime | None]:
 
 def _about_the_send(event: Event) -> ColumnElement[bool]:
     """The timeline's entries of this kind that name the send. One made before its revision came names another's."""
-    about = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words)).concat(" by ").concat(col(Sends.channel))
+    what = col(Sends.kind).concat(" ").concat(cast(col(Sends.n), Words))
+    about = what.concat(" by ").concat(col(Sends.channel)).concat(":")
     return and_(
         col(Timeline.store) == col(Sends.store),
         col(Timeline.number) == col(Sends.number),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Event, Journal, Stage
-from orderack.domain.acknowledgement import SendState
+from orderack.domain.acknowledgement import SendKey, SendState
 from orderack.ledger.repository import SqlLedger
 from tests.ledger.samples import NOW, REF, entry, journal, key, message, outcome
 
@@ -52,6 +52,41 @@ async def test_a_send_in_doubt_is_listed_and_one_that_went_out_is_not(ledger: Sq
     assert [doubt.settled for doubt in await ledger.doubts()] == [True]
     await ledger.write(journal([entry(2)], stage=Stage.CLOSED))
     assert await ledger.doubts() == []
+
+
+async def in_doubt(ledger: SqlLedger, *keys: SendKey) -> None:
+    for send in keys:
+        await ledger.claim(send, message(send), NOW, timedelta(minutes=1))
+        await ledger.finish(send, outcome(SendState.UNKNOWN), NOW)
+
+
+async def test_what_is_settled_does_not_crowd_out_what_waits_for_a_person(ledger: SqlLedger) -> None:
+    await in_doubt(ledger, *(key(n=n) for n in range(1, 5)))
+    notes = [f"confirmation {n} by smtp_email: left: it may have been sent" for n in range(1, 4)]
+    await ledger.write(journal([entry(n, Event.SEND_SETTLED, note=note) for n, note in enumerate(notes, 1)]))
+    assert [doubt.key for doubt in await ledger.doubts(1)] == [str(key(n=4))]
+    assert len(await ledger.doubts()) == 4
+
+
+async def test_a_doubt_whose_repeat_was_refused_is_back_on_the_list(ledger: SqlLedger) -> None:
+    await in_doubt(ledger, key(n=1))
+    about = "confirmation 1 by smtp_email: "
+    told = [
+        entry(1, Event.SEND_UNKNOWN, note=f"{about}cut off after sending"),
+        entry(2, Event.SEND_SETTLED, note=f"{about}said again as 2, marked as a possible repeat"),
+    ]
+    await ledger.write(journal(told))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [True]
+    await ledger.write(journal([entry(3, Event.SEND_UNKNOWN, note=f"{about}in doubt as before")]))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [False]
+    await ledger.write(journal([entry(4, Event.SEND_SETTLED, note=f"{about}sent")]))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [True]
+
+
+async def test_the_word_on_a_channel_settles_none_of_another_that_begins_with_its_name(ledger: SqlLedger) -> None:
+    await in_doubt(ledger, key(n=1))
+    await ledger.write(journal([entry(1, Event.SEND_SETTLED, note="confirmation 1 by smtp_email_note: sent")]))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [False]
 
 
 async def test_an_order_with_a_question_waits_until_each_is_answered_or_it_closes(ledger: SqlLedger) -> None:
