@@ -14,7 +14,7 @@ from workflows._clocks import proved_enough
 from workflows._owners import open_review, waiting_facts
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
 from workflows._steps import UNCONFIRMED, declined, work_gate
-from workflows._telling import give_up, say, take_outcome
+from workflows._telling import say, take_outcome, went_out
 
 SETTLES = frozenset(EvidenceEvent) - {
     EvidenceEvent.BOUNCED,
@@ -48,7 +48,7 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
     ack.proof = ack.proof.and_(fact)
     if proved_enough(state, ack):
         for said in state.acknowledgements:
-            if said is ack or said.repeats(ack):
+            if said.same_word(ack):
                 for each in said.legs:
                     each.evidence_due_at = None
     state.note(now, Event.EVIDENCE, f"{ack.kind} {ack.n} by {fact.channel}: {fact.grade}")
@@ -67,14 +67,9 @@ def take_evidence(state: OrderState, fact: EvidenceFact, now: datetime) -> None:
 
 def _went_out(state: OrderState, ack: Acknowledgement, leg: LegProgress, fact: EvidenceFact, now: datetime) -> None:
     """Its vendor reports what was in doubt: it is settled, and a repeat that has not gone out is called off."""
-    repeat = _doubts.repeat_of(state, ack, leg)
     if leg.state is LegState.UNKNOWN:  # else it is off the lists already
         _doubts.settled(state, now, ack, fact.channel, fact.event)
-    take_outcome(state, now, ack, leg, SendOutcome(channel=fact.channel, state=SendState.ACCEPTED))
-    if repeat and repeat.pending:
-        give_up(state, now, repeat)
-    elif repeat:
-        leg.evidence_due_at = None  # its next channel has had its turn
+    went_out(state, now, ack, leg)
 
 
 def _declined(state: OrderState, now: datetime) -> None:

@@ -29,7 +29,7 @@ from workflows._owners import close_review, de_escalate, waiting_facts, waiting_
 from workflows._patches import patched
 from workflows._state import LegState, OrderState
 from workflows._steps import accept_order, new_revision, take_parked, work_gate
-from workflows._telling import WAITING, by_key, say, supersede, take_outcome
+from workflows._telling import WAITING, by_key, say, supersede, take_outcome, went_out
 
 RECHECKED = frozenset(
     {FlagName.INCOMPLETE, FlagName.TOTALS_MISMATCH, FlagName.STOCK_GONE, FlagName.ERP_REFUSED, FlagName.PRICE_CHANGED}
@@ -264,16 +264,18 @@ def accept_handoff(state: OrderState, request: AcceptHandoff, now: datetime) -> 
 def settle_send(state: OrderState, request: SettleSend, now: datetime) -> Reply:
     """A person says what became of a send that nobody could settle."""
     found = by_key(state, request.key)
-    if found is None or found[1].state not in _doubts.OPEN:
+    if found is None or not _doubts.is_open(state, *found):
         return reply(state, False, "no send with that key is in doubt")
     ack, leg = found
+    if leg.state is LegState.REPEATED and request.verdict is not SettleVerdict.SENT:
+        return reply(state, False, "it is being said again already: only that it was sent would stop that")
     again = request.verdict is SettleVerdict.SEND_AGAIN
     if again and _doubts.untrue(state, ack) and patched("nothing-untrue-again"):
         return reply(state, False, "a later word, or the order's end, makes it untrue: say whether it was sent")
     state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {leg.channel}: {request.verdict}", owner=request.by)
     match request.verdict:
         case SettleVerdict.SENT:
-            take_outcome(state, now, ack, leg, SendOutcome(channel=leg.channel, state=SendState.ACCEPTED))
+            went_out(state, now, ack, leg)
         case SettleVerdict.NOT_SENT:
             take_outcome(state, now, ack, leg, SendOutcome(channel=leg.channel, state=SendState.REJECTED))
         case SettleVerdict.SEND_AGAIN:

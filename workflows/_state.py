@@ -119,9 +119,10 @@ class Acknowledgement(Mutable):
     def pending(self) -> bool:
         return any(leg.state is LegState.PENDING for leg in self.legs)
 
-    def repeats(self, first: "Acknowledgement") -> bool:
-        """Whether this is that very word, said again on the policy's."""
-        return self.repeat_of == first.n and (self.kind, self.revision) == (first.kind, first.revision)
+    def same_word(self, other: "Acknowledgement") -> bool:
+        """Whether both are one word: itself, or said again on the policy's."""
+        one, two = ((ack.kind, ack.revision, ack.repeat_of or ack.n) for ack in (self, other))
+        return one == two
 
     def key(self, ref: OrderRef, channel: str) -> SendKey:
         return SendKey(ref=ref, revision=self.revision, kind=self.kind, n=self.n, channel=channel)
@@ -332,7 +333,7 @@ class OrderState(Mutable):
         if ack.kind in (Kind.ANSWER, Kind.CANCELLATION):
             return False  # it is about the buyer's own words, or there is nothing after it
         return ack.revision != self.revision or any(
-            later.batch > ack.batch and later.kind in STANDING and not later.repeats(ack)
+            later.batch > ack.batch and later.kind in STANDING and not later.same_word(ack)
             for later in self.acknowledgements
         )
 

@@ -9,7 +9,7 @@ from orderack.domain.acknowledgement import Audience, Kind, SendOutcome, SendSta
 from orderack.domain.assessment import AnswerCall, Leg
 from orderack.domain.order import OrderRef
 from workflows import _doubts
-from workflows._clocks import levels, proved_enough
+from workflows._clocks import levels
 from workflows._doubts import untrue
 from workflows._patches import patched
 from workflows._state import Acknowledgement, LegProgress, LegState, OrderState
@@ -181,15 +181,19 @@ def take_outcome(
         if ack.audience is Audience.BUYER:
             _word_given(state, now, ack)
     elif outcome.state is SendState.UNKNOWN:
-        _in_doubt(state, now, ack, leg, outcome)
+        _in_doubt(state, now, ack, leg, outcome, withdrawn=was_superseded)
     else:
         state.note(now, Event.SEND_REJECTED, f"{what}: {outcome.reason or outcome.state}")
     if ack.audience is Audience.BUYER and all(leg.state is LegState.EXHAUSTED for leg in ack.legs):
         state.note(now, Event.UNDELIVERABLE, f"{ack.kind} {ack.n}: every channel said no")
+    if all(leg.state is LegState.EXHAUSTED for leg in ack.legs):
+        _doubts.not_said_again(state, now, ack)
 
 
-def _in_doubt(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress, outcome: SendOutcome) -> None:
-    _doubts.plan(state, now, ack, leg, outcome)
+def _in_doubt(
+    state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress, outcome: SendOutcome, *, withdrawn: bool
+) -> None:
+    _doubts.plan(state, now, ack, leg, outcome, withdrawn=withdrawn)
     what = f"{ack.kind} {ack.n} by {outcome.channel}: {outcome.detail or 'cut off after sending'}"
     state.note(now, Event.SEND_UNKNOWN, what, due_at=leg.again_at)
     if leg.state is LegState.LEFT:
@@ -201,8 +205,19 @@ def _in_doubt(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegPr
 def expect_evidence(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
     """Start the leg's evidence clock, where the policy has one and there is a next channel to turn to."""
     within = levels(state).evidence_within
-    if within and leg.has_fallback and not proved_enough(state, ack) and _doubts.may_go_on(state, ack, leg):
+    if within and leg.has_fallback and _doubts.may_go_on(state, ack, leg):
         leg.evidence_due_at = now + within
+
+
+def went_out(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
+    """What was in doubt did go out: a repeat that has not is called off, and nobody is asked about one in doubt."""
+    repeat = _doubts.repeat_of(state, ack, leg)
+    take_outcome(state, now, ack, leg, SendOutcome(channel=leg.channel, state=SendState.ACCEPTED))
+    if repeat and repeat.pending:
+        give_up(state, now, repeat)
+    elif repeat:
+        leg.evidence_due_at = None  # its next channel has had its turn
+        _doubts.nobody_asked(state, now, repeat)
 
 
 def _told(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:
