@@ -37,17 +37,21 @@ CANARY = ("Ada.Canary", "@example.com", "+4930555", "Sample Street", "Cut in two
 """Of every order here: its buyer's name, addresses, and what is to be done."""
 ELSEWHERE = {
     "orderack_codec_failures_total",
+    "orderack_exceptions",
+    "orderack_exceptions_oldest_seconds",
+    "orderack_sweep_age_seconds",
     "orderack_endpoint_posts_total",
     "orderack_ledger_errors_total",
     "orderack_erp_waiting",
     "orderack_erp_wait_oldest_seconds",
     "orderack_inbox",
     "orderack_inbox_oldest_seconds",
+    "orderack_marked_down",
     "orderack_sends_in_doubt",
     "orderack_shadow_events_total",
 }
-"""What this run has nothing of (test_counts.py feeds each): seals, endpoints, a ledger that is away, shadow orders, and
-what is gone by the time of the scrape."""
+"""What this run has nothing of (test_counts.py and the sweeps' tests feed each): seals, endpoints, a ledger that is away, shadow
+orders, marks, sweeps, and what is gone by the time of the scrape."""
 NOUGHT = {
     "orderack_clock_skew_seconds",
     "orderack_outbox",
@@ -141,7 +145,8 @@ def test_every_documented_figure_is_there_with_a_value_that_can_be(ran: Ran) -> 
 
 
 def test_what_this_run_has_nothing_of_is_fed_elsewhere() -> None:
-    elsewhere = Path(__file__).with_name("test_counts.py").read_text()
+    here = Path(__file__).parent
+    elsewhere = (here / "test_counts.py").read_text() + (here.parent / "ledger" / "test_sweeps.py").read_text()
     assert {name for name in ELSEWHERE if name.removeprefix("orderack_") not in elsewhere} == set()
     assert documented().keys() >= ELSEWHERE | NOUGHT
 
