@@ -17,6 +17,8 @@ import structlog
 from activities._digest_sends import DigestSends
 from activities.sending import Held, NotYet, Sender, Sending
 from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
+from orderack.domain.assessment import Side
+from orderack.domain.shadow import NONE_LIVE, side_of
 from orderack.errors import Misconfigured, Unavailable
 from orderack.policy.model import Levels, Policy, StoreMode, TeamPolicy
 from orderack.ports import Channel, Medium, Message, Traits
@@ -30,6 +32,8 @@ TRIES = 3
 """Of one channel, in one go."""
 WORTH_WAITING = timedelta(seconds=20)
 """A channel that may be asked again within this is waited for; else its fallback has its turn."""
+AT_ONCE = 1_000
+"""Exceptions put into a digest in one transaction: a file has one writer, and five thousand kept it for 2.4 s."""
 SAID = 200
 """Characters of why it did not go out."""
 _ENDS = {SendState.ACCEPTED: DigestState.TOLD, SendState.UNKNOWN: DigestState.IN_DOUBT}
@@ -72,7 +76,8 @@ class OwnersTold:
         """Gather what is owed, and send what is gathered. Raises Unavailable where the ledger does not answer."""
         policy = self._policy()
         for (team, owner), found in (await self._owed(policy)).items():
-            await self._ledger.gather(team, owner, found, self._now())
+            for n in range(0, len(found), AT_ONCE):
+                await self._ledger.gather(team, owner, found[n : n + AT_ONCE], self._now())
         for digest in await self._ledger.open_digests():
             await self._send(policy, digest)
 
@@ -99,16 +104,15 @@ class OwnersTold:
         return one.told_at + (levels.claim_within if one.told == 1 else levels.update_every) <= self._now()
 
     async def _in_shadow(self, policy: Policy, one: Untold) -> bool:
-        """Of an order whose side is not known: whether every new order of its store is a shadow order."""
+        """Of an order that nobody has assessed yet: whether it will be a shadow order, as `assess` decides that."""
         if one.side is not None:
             return False  # those of the shadow are not read at all
         ref = one.exception.ref
         said, store = await self._ledger.side_said(ref), policy.stores.get(ref.store)
-        if said.decided is not None or store is None:
-            return False
-        if said.live_percent is None:
-            return store.mode is StoreMode.SHADOW and not store.live_percent
-        return said.live_percent == 0
+        percent = said.live_percent
+        if percent is None and store is not None and store.mode is StoreMode.SHADOW:
+            percent = store.live_percent or NONE_LIVE
+        return said.decided is None and percent is not None and side_of(ref, percent) is Side.SHADOW
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -118,9 +122,8 @@ class OwnersTold:
         if not digest.under_way and not (digest.items and legs):
             await self._ledger.end_digest(digest.id, DigestState.OVER, "", self._now())
             return
-        sender = Sender(DigestSends(self._ledger, digest.version), self._telling.sending, self._now)
         language = policy.languages[0]
-        tried = [await self._leg(sender, digest, leg, language) for leg in legs or (tuple(digest.under_way),)]
+        tried = [await self._leg(digest, leg, language) for leg in legs or (tuple(digest.under_way),)]
         state = _together([one.state for one in tried])
         problem = "; ".join(dict.fromkeys(one.problem for one in tried if one.problem))[:SAID]
         await self._ledger.end_digest(digest.id, state, problem, self._now())
@@ -134,8 +137,9 @@ class OwnersTold:
             why=problem,
         )
 
-    async def _leg(self, sender: Sender, digest: Digest, leg: Sequence[str], language: str) -> _Tried:
-        """The first channel that takes it. What may have gone out by one has no fallback."""
+    async def _leg(self, digest: Digest, leg: Sequence[str], language: str) -> _Tried:
+        """The first channel that takes it. What may have gone out by one goes by no other, now or later."""
+        sender = Sender(DigestSends(self._ledger, digest.version, leg), self._telling.sending, self._now)
         problems, waits = list[str](), False
         for n, name in enumerate(leg):
             if not digest.items and name not in digest.under_way:

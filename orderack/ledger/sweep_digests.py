@@ -14,6 +14,7 @@ from orderack.domain.assessment import Side
 from orderack.domain.order import OrderRef
 from orderack.ledger.database import insert_new, row_count, sql_table
 from orderack.ledger.exceptions import OPEN, WITH_ORDERS, exception, stands
+from orderack.ledger.sweep_sends import BEGUN
 from orderack.ledger.sweep_tables import DigestItems, Digests, DigestSends, Exceptions
 from orderack.ledger.tables import Orders
 from orderack.ports.digests import Digest, DigestItem, DigestSend, DigestState, Untold
@@ -22,8 +23,6 @@ from orderack.ports.sweeps import ExceptionKind, OpenException
 _UNCLAIMED = col(Exceptions.claimed_by).is_(None)
 _LIVE = or_(col(Orders.side).is_(None), col(Orders.side) != Side.SHADOW)
 _COLUMNS = (Exceptions, col(Orders.side), col(Orders.content_revision), col(Orders.total), col(Orders.currency))
-_BEGUN = (SendState.CLAIMED, SendState.ACCEPTED, SendState.UNKNOWN)
-"""Of a send: it has gone out, or may have."""
 _OF_ITEM = and_(
     col(DigestItems.store) == col(Exceptions.store),
     col(DigestItems.number) == col(Exceptions.number),
@@ -103,7 +102,7 @@ def _this(one: OpenException) -> tuple[ColumnElement[bool], ...]:
 
 async def _joinable(session: AsyncSession, team: str, owner: str, now: datetime) -> Digests:
     """The owner's digest that has certainly not begun to go out, locked; or a new one."""
-    begun = exists().where(col(DigestSends.digest) == col(Digests.id), col(DigestSends.state).in_(_BEGUN))
+    begun = exists().where(col(DigestSends.digest) == col(Digests.id), col(DigestSends.state).in_(BEGUN))
     query = select(Digests).filter_by(team=team, owner=owner, state=DigestState.OPEN).where(~begun)
     row = (await session.execute(query.order_by(col(Digests.id)).limit(1).with_for_update())).scalar_one_or_none()
     if row is not None and not await _begun(session, row):  # it may have begun while we waited for the lock
@@ -115,7 +114,7 @@ async def _joinable(session: AsyncSession, team: str, owner: str, now: datetime)
 
 
 async def _begun(session: AsyncSession, row: Digests) -> bool:
-    query = select(exists().where(col(DigestSends.digest) == row.id, col(DigestSends.state).in_(_BEGUN)))
+    query = select(exists().where(col(DigestSends.digest) == row.id, col(DigestSends.state).in_(BEGUN)))
     return bool((await session.execute(query)).scalar_one())
 
 

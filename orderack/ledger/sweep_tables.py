@@ -42,7 +42,7 @@ class Exceptions(Table, table=True):
     claimed_by: str | None = Field(default=None, sa_type=Words)
     """Who has it in hand; nobody is reminded of it then."""
     claimed_at: datetime | None = Field(default=None, sa_type=Moment)
-    told: int = 0
+    told: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """How often that owner was told of it, since it was opened."""
     told_to: str | None = Field(default=None, sa_type=Words)
     told_at: datetime | None = Field(default=None, sa_type=Moment)

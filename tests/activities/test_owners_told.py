@@ -15,6 +15,7 @@ from orderack.contracts.journal import Event, Stage
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.assessment import Side
 from orderack.domain.order import OrderRef
+from orderack.domain.shadow import side_of
 from orderack.domain.store import StoreProfile
 from orderack.errors import Misconfigured
 from orderack.ledger.repository import SqlLedger
@@ -253,6 +254,19 @@ async def test_of_an_order_that_nobody_has_assessed_the_stores_mode_decides(
     assert len(told.taken) == messages
 
 
+async def test_of_a_store_that_is_live_in_part_nobody_is_told_of_those_that_will_be_shadow_orders(told: Told) -> None:
+    refs = [OrderRef(store="north", number=f"N{n}") for n in range(10)]
+    policy = told.policy("owners", mode=StoreMode.SHADOW)
+    north = policy.stores["north"].model_copy(update={"live_percent": 50})
+    told.sweeping.policy = policy.model_copy(update={"stores": {**policy.stores, "north": north}})
+    for ref in refs:
+        await told.world.ledger.receive("intake/north", ref.number, "order", ref, "{}", told.world.clock() - LATE)
+    await told.sweeping.books_swept()
+    live = sorted(ref.number for ref in refs if side_of(ref, 50) is Side.LIVE)
+    assert sorted(_named(told.taken[0])) == live
+    assert 0 < len(live) < len(refs)
+
+
 async def test_the_last_door_refuses_a_digest_that_names_a_shadow_order(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +381,31 @@ async def test_what_may_have_gone_out_by_one_channel_is_not_said_by_the_next(tol
     assert [message.key.channel for message in told.taken] == ["key"]
     await told.swept(LEASE + timedelta(seconds=1))
     assert [message.key.channel for message in told.taken] == ["key"], "settled by its key"
+    assert await told.states() == []
+
+
+@pytest.mark.parametrize("second", [LookupChannel, NoneChannel])
+async def test_a_first_channel_that_is_back_does_not_repeat_what_may_have_gone_out_by_the_second(
+    told: Told, second: type[NoneChannel]
+) -> None:
+    told.by(OwnersChannel(DOWN), second(KILLED_AFTER))
+    await told.lost("A")
+    await told.swept()
+    await told.swept(LEASE + timedelta(seconds=1))
+    assert [message.key.channel for message in told.taken] == [second.name]
+
+
+async def test_a_leg_that_waits_has_no_other_leg_told_again(told: Told) -> None:
+    told.by(OwnersChannel(DOWN), KeyChannel(), LookupChannel(DOWN, DOWN))
+    policy = told.policy("owners", "key")
+    team = policy.teams["operations"].model_copy(update={"internal": (("owners", "key"), ("lookup",))})
+    told.sweeping.policy = policy.model_copy(update={"teams": {"operations": team}})
+    await told.lost("A")
+    await told.swept()
+    assert await told.states() == ["open"]
+    await told.swept(timedelta(minutes=1))
+    await told.swept(timedelta(minutes=1))
+    assert [message.key.channel for message in told.taken] == ["key", "lookup"]
     assert await told.states() == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from orderack.contracts.journal import ClockName, Event, Stage
 from orderack.domain.acknowledgement import SendState
@@ -176,3 +177,17 @@ async def test_a_captured_order_comes_with_what_became_of_it(ledger: SqlLedger) 
     assert (found.currency, found.erp, found.paid) == ("EUR", "main", False)
     assert await ledger.captured(entry(1).at + SOON) == []
     assert await ledger.captured(entry(1).at - SOON, "south") == []
+
+
+async def test_workers_of_the_version_before_can_open_exceptions_beside_those_that_tell_owners(
+    ledger: SqlLedger,
+) -> None:
+    """The schema is migrated first, and they name the columns that they know."""
+    of_old = "store, number, kind, revision, system, since, opened_at, seen_at, reopened, note"
+    at = later()
+    values = {"store": "north", "number": "1", "kind": "not_running", "system": "books", "at": at, "note": ""}
+    async with ledger._database.write() as session:
+        row = "(:store, :number, :kind, 0, :system, :at, :at, :at, 0, :note)"
+        await session.execute(text(f"INSERT INTO exceptions ({of_old}) VALUES {row}"), values)
+    (one,) = await ledger.untold()
+    assert (one.exception.told, one.exception.told_to) == (0, None)

@@ -27,11 +27,10 @@ def upgrade() -> None:
     with op.batch_alter_table("exceptions") as exceptions:
         exceptions.add_column(text("claimed_by", null=True))
         exceptions.add_column(moment("claimed_at", null=True))
+        # The default stays: workers of the version before, which know nothing of it, open exceptions too.
         exceptions.add_column(sa.Column("told", sa.Integer(), nullable=False, server_default="0"))
         exceptions.add_column(text("told_to", null=True))
         exceptions.add_column(moment("told_at", null=True))
-    with op.batch_alter_table("exceptions") as exceptions:
-        exceptions.alter_column("told", server_default=None)
     op.create_table(
         "digests",
         number("id"),
