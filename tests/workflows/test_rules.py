@@ -153,8 +153,10 @@ def test_a_question_to_the_buyer_and_an_alert_keep_their_fallback_after_a_later_
 
 
 def doubted(since: datetime | None, told: datetime, levels: ServiceLevels | None = None) -> OrderState:
-    """An order whose first word by e-mail was in doubt `since` then, of which it is `told` then."""
+    """An order whose first word by e-mail was in doubt `since` then, of which it is `told` then; not within its minute,
+    which would hurry the repeat."""
     order = an_order("R-2", NOON)
+    levels = levels or ServiceLevels(acknowledge_within=timedelta(hours=1))
     made = OrderState(ref=order.ref, started_at=NOON)
     accept_order(made, order, NOON)
     assessed(made, an_assessment(order, 1, a_decision(on_doubt={"received": "resend_marked"}, levels=levels)), NOON)
