@@ -16,7 +16,7 @@ from orderack.contracts.journal import Stage
 from orderack.contracts.updates import ReviewVerdict
 from orderack.domain.acknowledgement import SendState
 from orderack.domain.order import OrderRef
-from orderack.ledger import channel_book
+from orderack.ledger import channel_book, exceptions
 from orderack.ledger.board_due import next_due
 from orderack.ledger.in_doubt import repeat_due_at, settled
 from orderack.ledger.standing import LIVE, OPEN
@@ -54,6 +54,7 @@ async def board(session: AsyncSession, stores: Sequence[str], now: datetime) -> 
         offered=offered,
         offers=offers,
         in_doubt=await _in_doubt(session, stores),
+        absent=await exceptions.of_stores(session, stores, LISTED),
         erps=await _erps(session, stores, now),
         channels=await _channels(session, stores, now),
         paused=tuple((await channel_book.paused(session)).values()),

@@ -135,6 +135,16 @@ async def exceptions(session: AsyncSession, store: str | None, limit: int, *, cl
     return [exception(row) for row in (await session.execute(query.order_by(*order).limit(limit))).scalars()]
 
 
+async def of_stores(session: AsyncSession, stores: Sequence[str], limit: int) -> tuple[OpenException, ...]:
+    """The longest open of each store's live orders, and of what has no order yet."""
+    query = select(Exceptions).select_from(WITH_ORDERS).order_by(col(Exceptions.since), col(Exceptions.number))
+    found = list[OpenException]()
+    for store in stores:
+        of_store = query.where(OPEN, stands(), col(Orders.side).is_(None), col(Exceptions.store) == store)
+        found += [exception(row) for row in (await session.execute(of_store.limit(limit))).scalars()]
+    return tuple(found)
+
+
 async def resolve(
     session: AsyncSession, ref: OrderRef, by: str, note: str, now: datetime, kind: ExceptionKind | None
 ) -> Sequence[OpenException]:

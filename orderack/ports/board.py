@@ -8,6 +8,7 @@ from typing import Protocol
 from orderack.domain.order import Name, OrderRef, Text
 from orderack.domain.value import Value
 from orderack.ports.channel_book import Pause
+from orderack.ports.sweeps import OpenException
 
 BANDS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(hours=24))
 """Where one age band ends and the next begins; the last has no end. At the first the buyer hears that it takes longer,
@@ -120,6 +121,8 @@ class BoardRecord(Value):
     offers: tuple[tuple[Name, int], ...] = ()
     """How many are offered in each store, also those that the list leaves out."""
     in_doubt: tuple[InDoubt, ...] = ()
+    absent: tuple[OpenException, ...] = ()
+    """What the sweeps found to be absent somewhere, the longest first; live orders' alone."""
     erps: tuple[ErpFlow, ...] = ()
     channels: tuple[ChannelFlow, ...] = ()
     paused: tuple[Pause, ...] = ()

@@ -50,8 +50,8 @@ ELSEWHERE = {
     "orderack_sends_in_doubt",
     "orderack_shadow_events_total",
 }
-"""What this run has nothing of (test_counts.py and the sweeps' tests feed each): seals, endpoints, a ledger that is away,
-shadow orders, marks, sweeps, and what is gone by the time of the scrape."""
+"""What this run has nothing of (test_counts.py and the sweeps' tests feed each): seals, endpoints, a ledger that is
+away, shadow orders, marks, sweeps, and what is gone by the time of the scrape."""
 NOUGHT = {
     "orderack_clock_skew_seconds",
     "orderack_outbox",

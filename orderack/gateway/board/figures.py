@@ -13,6 +13,7 @@ from orderack.gateway.board.feed import LISTED, Look, Snapshot
 from orderack.ports import BoardRecord, Pause
 from orderack.ports.board import ChannelFlow, Due, ErpFlow, Flagged, InDoubt, Offered, Standing
 from orderack.ports.channel_book import of_erp
+from orderack.ports.sweeps import OpenException
 from orderack.temporal.open_orders import OpenOrder
 
 SLOW_FROM = timedelta(minutes=1)
@@ -103,6 +104,7 @@ class Figures:
     offered: tuple[Offered, ...]
     offered_in_all: int
     in_doubt: tuple[InDoubt, ...]
+    absent: tuple[OpenException, ...]
     for_a_person: int
     """Of those in doubt: what the policy is about to have said again waits for nobody."""
     shadow: int
@@ -118,7 +120,7 @@ class Figures:
     @property
     def wanted(self) -> int:
         """Things that wait for a person."""
-        several = len(self.escalated) + self.for_a_person + len(self.asked)
+        several = len(self.escalated) + self.for_a_person + len(self.asked) + len(self.absent)
         return self.reviews_in_all + self.offered_in_all + several
 
     @property
@@ -174,6 +176,7 @@ def figures(snapshot: Snapshot, stores: Iterable[str], now: datetime) -> Figures
         offered=tuple(sorted(about(record.offered), key=lambda row: row.offered_at)),
         offered_in_all=sum(many for store, many in record.offers if store in mine),
         in_doubt=about(record.in_doubt),
+        absent=tuple(sorted(about(record.absent), key=lambda row: row.since)),
         for_a_person=sum(not (one.repeat_due_at and one.repeat_due_at > now) for one in about(record.in_doubt)),
         shadow=sum(many for store, many in record.shadow if store in mine),
         asked=tuple(ref for ref in snapshot.asked if ref.store in mine),

@@ -84,6 +84,7 @@ _TEMPLATES.filters |= {
     "ago": words.ago,
     "until": words.until,
     "span": words.span,
+    "absence": words.absence,
     "seconds": words.seconds,
     "stage": words.stage,
     "clock": words.clock,

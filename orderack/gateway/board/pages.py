@@ -26,7 +26,7 @@ from orderack.gateway.board.web import NOT_FOUND, Stop, Visit
 from orderack.gateway.paths import order_named
 from orderack.ports import OrderRow
 
-SECTIONS = ("state", "wanted", "flow", "stages", "due", "escalated", "reviews", "offered", "loose")
+SECTIONS = ("state", "wanted", "flow", "stages", "due", "escalated", "reviews", "offered", "loose", "absent")
 """Each is drawn by itself, so that only what changed goes to those who watch."""
 
 STREAM_AT_MOST = timedelta(minutes=30)

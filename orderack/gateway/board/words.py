@@ -10,6 +10,7 @@ from babel.numbers import format_currency
 from orderack.contracts.journal import ClockName, Stage
 from orderack.domain.assessment import FlagName
 from orderack.domain.response import Outcome
+from orderack.ports.sweeps import ExceptionKind
 
 STAGES: Mapping[str, str] = {
     Stage.AWAITING_ORDER: "Receipt without order",
@@ -71,6 +72,17 @@ OUTCOMES: Mapping[str, str] = {
 }
 """The ERP's answer for a line."""
 
+ABSENCES: Mapping[str, str] = {
+    ExceptionKind.MISSING_IN_ERP: "not in the ERP",
+    ExceptionKind.NOT_SUBMITTED: "not through to the ERP yet",
+    ExceptionKind.WAITS_IN_ERP: "waits for an approval in the ERP",
+    ExceptionKind.RECEIPT_NOT_TAKEN: "booked, and its receipt was not taken",
+    ExceptionKind.NO_ERP_TO_ASK: "there is no ERP to ask",
+    ExceptionKind.NOT_RUNNING: "no workflow runs",
+    ExceptionKind.NOT_IN_LEDGER: "a workflow runs, and its content is not in the ledger",
+    ExceptionKind.NOT_ANNOUNCED: "recorded, and never handed to a workflow",
+}
+
 BANDS = ("< 15 min", "15–60 min", "1–4 h", "4–24 h", "> 1 day")
 """See `orderack.ports.board.BANDS`."""
 
@@ -85,6 +97,10 @@ def spelled(word: object) -> str:
 
 def stage(name: str) -> str:
     return STAGES.get(name, spelled(name))
+
+
+def absence(kind: str) -> str:
+    return ABSENCES.get(kind, spelled(kind).lower())
 
 
 def clock(name: str) -> str:

@@ -14,9 +14,10 @@ import pytest
 from orderack.contracts.journal import Entry, Event, Journal, Stage
 from orderack.domain.order import Address, Customer, Line, OrderRef
 from orderack.gateway.board.feed import Feed
-from orderack.gateway.board.pages import _changes
+from orderack.gateway.board.pages import SECTIONS, _changes
 from orderack.ports import BoardRecord, Pause
 from orderack.ports.channel_book import of_erp
+from orderack.ports.sweeps import ExceptionKind, Finding
 from orderack.temporal.open_orders import OpenOrder
 from tests.gateway.board.board_world import ADA, BOSS, Browser, World, visit_of, words
 from tests.gateway.page_world import stored
@@ -68,6 +69,30 @@ async def test_escalations_stand_with_their_owner(desk: World) -> None:
     desk.orders.lists.append(row)
     page = words(await (await desk.logged_in()).get("/board"))
     assert "77 grace in 30 min" in page
+
+
+async def test_what_is_absent_stands_with_whose_hands_it_is_in_and_what_to_do_until_it_is_settled(desk: World) -> None:
+    await desk.order("1", Stage.AWAITING_ERP)
+    ledger, ref = desk.gateway.ledger, OrderRef(store="demo", number="1")
+    lost = Finding(ref=ref, revision=1, kind=ExceptionKind.NOT_RUNNING, system="books", since=now(), owner="ops-lead")
+    elsewhere = lost.model_copy(update={"ref": OrderRef(store="nowhere", number="7")})
+    await ledger.settle([lost, elsewhere], now())
+    browser = await desk.logged_in()
+    page = words(await browser.get("/board"))
+    assert "1 absent somewhere" in page
+    assert "no workflow runs (books) begin it anew: orderack ledger rerun ops-lead, not taken yet" in page
+    assert "nowhere" not in page
+    await ledger.claim_exceptions(ref, "ada", now(), None)
+    await says(browser, "ledger rerun ada")
+    await ledger.resolve(ref, "ada", "begun anew", now())
+    await says(browser, "No sweep has found anything absent.")
+
+
+async def says(browser: Browser, text: str) -> None:
+    """By the board's next look."""
+    async with asyncio.timeout(60):
+        while text not in words(await browser.get("/board")):  # noqa: ASYNC110 (it looks by its own clock)
+            await asyncio.sleep(0.1)
 
 
 async def test_an_erp_that_is_marked_down_says_since_when_and_why_and_that_it_is_tried(desk: World) -> None:
@@ -169,7 +194,7 @@ async def test_whoever_watches_hears_of_an_order_without_asking(desk: World) -> 
 async def test_only_what_changed_is_told(desk: World) -> None:
     browser = await desk.logged_in()
     async with aclosing(parts(desk, browser)) as told:
-        assert len(await anext(told)) == 9
+        assert len(await anext(told)) == len(SECTIONS)
         assert await anext(told) == {}
 
 
