@@ -197,10 +197,11 @@ def c2_no_waiting_once_confirmed(
 
 
 def d2_said_again_once_and_marked(
-    acknowledgements: Sequence[Acknowledgement], decision: Decision, again: int
+    acknowledgements: Sequence[Acknowledgement], decision: Decision, again: int, clocks: Sequence[Clock]
 ) -> Iterator[str]:
     """What the policy has said again: only what it says so of, marked, after its wait, once for each leg in doubt, and
     nothing to a buyer under a fraud hold. `again`: repeats that a person asked for, which look the same."""
+    minutes = [clock for clock in clocks if clock.name is ClockName.ACKNOWLEDGE]
     kinds = decision.on_doubt.kinds if decision.on_doubt else {}
     first = {(ack.kind, ack.revision, ack.n): ack for ack in acknowledgements}
     for ack in (ack for ack in acknowledgements if ack.repeat_of):
@@ -213,12 +214,19 @@ def d2_said_again_once_and_marked(
             yield f"{name} went to a buyer under a fraud hold"
         if before.repeat_of and not again:
             yield f"{name} repeats a repeat"
-        if ack.decided_at - before.decided_at < decision.levels.doubt_within - timedelta(seconds=2):
+        soon = ack.decided_at - before.decided_at < decision.levels.doubt_within - timedelta(seconds=2)
+        if soon and not any(_in_its_last_quarter(minute, ack.decided_at) for minute in minutes):
             yield f"{name} was said again before its wait was over"
     told = Counter((ack.kind, ack.revision, ack.repeat_of) for ack in acknowledgements if ack.repeat_of)
     for (kind, revision, n), times in told.items():
         if times > len(first[kind, revision, n or 0].legs) + again:
             yield f"{kind} {n} of {revision} was said again {times} times"
+
+
+def _in_its_last_quarter(minute: Clock, at: datetime) -> bool:
+    """Then a repeat need not wait any longer: the buyer is owed a word within the minute."""
+    quarter = (minute.due_at - minute.started_at) / 4
+    return minute.due_at - quarter - timedelta(seconds=2) <= at <= minute.due_at
 
 
 def h1_no_work_of_what_has_ended(message: Accepted, ended_at: int | None) -> Iterator[str]:

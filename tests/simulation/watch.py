@@ -98,15 +98,14 @@ class Watch:
         acks = [ack for ack in state.acknowledgements if not ack.repeat_of]  # what the policy had said again is apart
         if len(state.acknowledgements) != self._said:
             self._said = len(state.acknowledgements)
-            _check("D2", must.d2_said_again_once_and_marked(state.acknowledgements, self._plan.decision, self._again))
+            said, decision = state.acknowledgements, self._plan.decision
+            _check("D2", must.d2_said_again_once_and_marked(said, decision, self._again, state.clocks))
             _check("I2", must.i2_said_once(acks, self._again))
             _check("H3", must.h3_told_once(acks))
             _check("I3", must.i3_updates_apart(acks, levels(state).update_every, self._again))
             _check("I10", must.i10_decided_in_order(acks, self._again))
-            decision = self._plan.decision
             _check("I17", must.i17_quiet_hours(acks, decision.quiet_hours, ZoneInfo(decision.time_zone)))
             if not self._again and state.confirmed_revision == state.revision:
-                said = state.acknowledgements
                 _check("C2", must.c2_no_waiting_once_confirmed(said, state.confirmed_at, state.revision))
         for ack in state.acknowledgements:
             if ack.grade is not None:
