@@ -39,9 +39,15 @@ def test_what_may_be_another_day_a_year_that_is_not_there_or_a_price_is_no_time(
         (["2.0", "1,234.5", "1,000"], [2, 1234.5, 1000]),
         (["3", "", "many"], [3, None, None]),
         (["0,125"], [0.125]),
+        (["12", "850", "1.500", ""], [12, 850, 1500, None]),
+        (["1.234.567"], [1234567]),
+        (["12.000", "850.000"], [12, 850]),
+        (["12", "1500", "1.500"], [12, 1500, 1.5]),
+        (["12", "0.125"], [12, 0.125]),
+        (["2", "1.5"], [2, 1.5]),
     ],
 )
-def test_a_quantity_with_a_decimal_comma_is_read_by_what_its_column_shows(
+def test_a_quantity_with_commas_or_points_is_read_by_what_its_column_shows(
     written: list[str], meant: list[float | None]
 ) -> None:
     assert quantities(pl.Series(written)).to_list() == meant
