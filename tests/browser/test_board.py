@@ -16,11 +16,14 @@ from orderack.domain.acknowledgement import Kind
 from orderack.domain.order import Order, Totals
 from orderack.embedded.stack import Stack
 from orderack.gateway.board.once import once_url
+from orderack.ledger.repository import open_ledger
+from orderack.ports.sweeps import ExceptionKind, Finding
 from tests.browser.buyer import PATIENCE, Scheme, Watch
 from tests.browser.conftest import PICTURES
 from tests.browser.eyes import NARROW, OPTIONS, Unfit, Violation, overflow
 from tests.browser.keyboard import tab_through
 from tests.browser.shop import Shop, of_confirmation
+from tests.temporal.server import now
 
 LAPTOP, WALL, PHONE = (1440, 900), (1920, 1080), (390, 844)
 _VIOLATIONS: TypeAdapter[list[Violation]] = TypeAdapter(list[Violation])
@@ -317,3 +320,21 @@ async def test_the_login_and_what_is_found_are_fit_to_look_at(shop: Shop, operat
     await ada.page.keyboard.press("Enter")
     await expect(ada.page.locator("main")).to_contain_text(order.number)
     await ada.looked_at("found")
+
+
+async def test_what_the_sweeps_found_absent_is_fit_to_look_at(shop: Shop, operators: Operators, stack: Stack) -> None:
+    order = await in_review(shop)
+    lost = Finding(
+        ref=order.ref, revision=1, kind=ExceptionKind.NOT_RUNNING, system="books", since=now(), owner="operations-lead"
+    )
+    ledger = await open_ledger(f"sqlite+aiosqlite:///{stack.home.folder}/ledger.db")
+    try:
+        await ledger.settle([lost], now())
+        ada = await operators.one()
+        await ada.logs_in(operators.key)
+        await expect(ada.page.locator("#part-absent")).to_contain_text(order.number)
+        await ada.looked_at("absent")
+        await ledger.resolve(order.ref, "ada", "begun anew", now())
+        await expect(ada.page.locator("#part-absent")).to_contain_text("No sweep has found anything absent.")
+    finally:
+        await ledger.aclose()
