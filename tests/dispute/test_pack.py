@@ -5,22 +5,24 @@ import re
 import zipfile
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from orderack.contracts.journal import ClockName
+from orderack.contracts.journal import ClockName, Entry, Event, Journal, Stage
 from orderack.dispute import verifier, words
 from orderack.dispute.case import build
 from orderack.dispute.pack import members, pack
-from orderack.domain.acknowledgement import Kind, SendState
+from orderack.domain.acknowledgement import Kind, SendKey, SendOutcome, SendState
 from orderack.domain.difference import Changed
-from orderack.domain.evidence import Assurance, EvidenceEvent, Grade
+from orderack.domain.evidence import Assurance, EvidenceEvent, EvidenceFact, Grade, Provenance
 from orderack.domain.response import Outcome
 from orderack.ledger.audit import COVERED, ENDS_VOUCHED_FOR, sha256
 from orderack.ledger.record import OrderRecord
 from orderack.ledger.repository import SqlLedger
-from tests.dispute.conftest import EXPORTED, Files
+from orderack.ports import Message, Rendered
+from tests.dispute.conftest import EXPORTED, Files, report_on
 from tests.dispute.story import EMAIL, HTML, PHONE, REF
 
 NAMES = {
@@ -146,3 +148,45 @@ async def test_an_erased_order_has_a_pack_that_says_so_and_holds_nothing_persona
     assert "Personal data was erased" in page
     assert "asked by the buyer" in page
     assert "The message&#39;s content was erased." in page or "The message's content was erased." in page
+
+
+async def test_a_message_in_doubt_and_its_repeat_stand_in_a_pack_that_verifies(
+    story: SqlLedger, tmp_path: Path
+) -> None:
+    """The `update` by `smtp_email` is in doubt in the story; here it is said again, and both are reported at last."""
+    about, at = "update 1 by smtp_email:", EXPORTED - timedelta(hours=1)
+    entries = (
+        Entry(seq=50, at=at, event=Event.SEND_UNKNOWN, revision=2, note=f"{about} cut off after sending", due_at=at),
+        Entry(seq=51, at=at, event=Event.SEND_SETTLED, revision=2, note=f"{about} said again as 2"),
+    )
+    await story.write(Journal(ref=REF, stage=Stage.HANDED_OFF, revision=2, entries=entries))
+    again = SendKey(ref=REF, revision=2, kind=Kind.UPDATE, n=2, channel="twilio_sms")
+    content = Rendered(subject="s", text="You may have had this message already.", sms="Possible repeat: s")
+    message = Message(key=again, recipient=PHONE, kind=again.kind, language="en", content=content)
+    await story.claim(again, message, at, timedelta(minutes=1))
+    await story.finish(again, SendOutcome(channel=again.channel, state=SendState.ACCEPTED, provider_id="SM9"), at)
+    for n, channel in ((2, "twilio_sms"), (1, "smtp_email")):
+        fact = EvidenceFact(
+            id=f"late-{n}",
+            event=EvidenceEvent.DELIVERED,
+            grade=Grade.E2,
+            channel=channel,
+            revision=2,
+            kind=Kind.UPDATE,
+            n=n,
+            occurred_at=at,
+            basis=f"{channel}:delivered",
+        )
+        origin = Provenance(content_sha256="c" * 64, actor="", assurance=Assurance.PROVIDER, verified=True)
+        await story.record_evidence(REF, fact, "{}", origin)
+    record = await story.order_record(REF)
+    assert record
+    files = members(record, UTC, EXPORTED)
+    report = report_on(files, tmp_path)
+    assert report.code == 0, list(report.lines())
+    told = json.loads(files["messages/index.json"])["messages"]
+    updates = [one for one in told if one["kind"] == Kind.UPDATE]
+    assert sorted((one["n"], one["sends"][0]["state"]) for one in updates) == [(1, "accepted"), (2, "accepted")]
+    (repeat,) = [name for name in files if "update-2" in name and name.endswith(".json")]
+    files[repeat] = files[repeat].replace(b"may have had", b"have not had")
+    assert report_on(files, tmp_path).code, "the words of the repeat are vouched for too"
