@@ -119,7 +119,7 @@ class OwnersTold:
     async def _send(self, policy: Policy, digest: Digest) -> None:
         team = policy.teams.get(digest.team)
         legs = team.internal if team and _tells(team) else ()
-        if not digest.under_way and not (digest.items and legs):
+        if not digest.items or not (legs or digest.under_way):
             await self._ledger.end_digest(digest.id, DigestState.OVER, "", self._now())
             return
         language = policy.languages[0]
@@ -142,8 +142,6 @@ class OwnersTold:
         sender = Sender(DigestSends(self._ledger, digest.version, leg), self._telling.sending, self._now)
         problems, waits = list[str](), False
         for n, name in enumerate(leg):
-            if not digest.items and name not in digest.under_way:
-                continue
             try:
                 channel = self._telling.channels(name)
                 if not _carries(channel.traits):

@@ -33,7 +33,8 @@ _OF_ITEM = and_(
 
 async def untold(session: AsyncSession, limit: int) -> Sequence[Untold]:
     """See `orderack.ports.digests.DigestBook.untold`."""
-    rows = await session.execute(_standing().order_by(col(Exceptions.since), col(Exceptions.number)).limit(limit))
+    told, since = col(Exceptions.told_at), (col(Exceptions.since), col(Exceptions.number))
+    rows = await session.execute(_standing().order_by(told.is_not(None), told, *since).limit(limit))
     return [_untold(row, side, content, total, of) for row, side, content, total, of in rows.all()]
 
 

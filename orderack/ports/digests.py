@@ -137,7 +137,10 @@ class DigestBook(Protocol):
     """Digests in the record. Every write is keyed and may be repeated."""
 
     async def untold(self, limit: int = 10_000) -> Sequence[Untold]:
-        """Open exceptions that nobody has claimed, none of a shadow order's; the longest waiting first."""
+        """Open exceptions that nobody has claimed, none of a shadow order's.
+
+        First those that nobody was told of, the longest waiting first; then those that were told of longest ago.
+        """
         ...
 
     async def gather(self, team: str, owner: str, found: Sequence[OpenException], now: datetime) -> int:

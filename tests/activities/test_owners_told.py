@@ -31,6 +31,7 @@ from tests.activities.fakes import (
     DOWN,
     KILLED_AFTER,
     KILLED_BEFORE,
+    LOST,
     REFUSED,
     THROTTLED,
     KeyChannel,
@@ -140,6 +141,17 @@ async def test_two_sweeps_at_once_tell_it_once(told: Told) -> None:
     found = [one.exception for one in await told.world.ledger.untold()]
     again = [told.world.ledger.gather("operations", "ops", found, told.world.clock()) for _ in range(4)]
     assert sorted(await asyncio.gather(*again)) == [0, 0, 0, 1], "nor is it reminded of twice"
+
+
+async def test_what_is_new_does_not_stand_behind_what_was_told(told: Told) -> None:
+    """However many stand: of those that are read at once, those that nobody was told of come first."""
+    await told.lost("A", "B")
+    await told.swept()
+    await told.lost("C")
+    words, told.sweeping.to_owners = told.sweeping.to_owners, None
+    await told.swept(timedelta(minutes=1))
+    told.sweeping.to_owners = words
+    assert [one.exception.ref.number for one in await told.world.ledger.untold(limit=1)] == ["C"]
 
 
 async def test_each_owner_hears_of_his_own(told: Told) -> None:
@@ -407,6 +419,17 @@ async def test_a_leg_that_waits_has_no_other_leg_told_again(told: Told) -> None:
     await told.swept(timedelta(minutes=1))
     assert [message.key.channel for message in told.taken] == ["key", "lookup"]
     assert await told.states() == []
+
+
+async def test_what_was_lost_on_its_way_is_not_said_again_once_it_is_settled(told: Told) -> None:
+    told.by(KeyChannel(LOST))
+    (ref,) = await told.lost("A")
+    await told.swept()
+    assert await told.states() == ["open"]
+    gone = journal([entry(6, Event.CANCELLED)], stage=Stage.CANCELLED, ref=ref)
+    await told.world.ledger.write(gone)
+    await told.swept(LEASE + timedelta(seconds=1))
+    assert (told.taken, await told.states(), await told.world.ledger.open_digests()) == ([], [], [])
 
 
 async def test_killed_between_what_is_owed_and_the_sending_the_next_sweep_tells_it(told: Told) -> None:
