@@ -122,9 +122,13 @@ def _leave(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgr
     leg.state, leg.repeat_due_at = LegState.LEFT, None
 
 
-def settled(state: OrderState, now: datetime, ack: Acknowledgement, channel: str, how: str) -> None:
-    """The entry that takes it off the lists of what is in doubt."""
-    state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {channel}: {how}")
+def settled(
+    state: OrderState, now: datetime, ack: Acknowledgement, channel: str, how: str, owner: str | None = None
+) -> None:
+    """The entry that takes it off the lists of what is in doubt. Of an earlier revision's message it says so: a later
+    one may have a message of the same name."""
+    which = "" if ack.revision == state.revision else f" (revision {ack.revision})"
+    state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {channel}: {how}{which}", owner=owner)
 
 
 def _repeat_or_ask(state: OrderState, now: datetime, ack: Acknowledgement, leg: LegProgress) -> None:

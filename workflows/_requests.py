@@ -272,7 +272,7 @@ def settle_send(state: OrderState, request: SettleSend, now: datetime) -> Reply:
     again = request.verdict is SettleVerdict.SEND_AGAIN
     if again and _doubts.untrue(state, ack) and patched("nothing-untrue-again"):
         return reply(state, False, "a later word, or the order's end, makes it untrue: say whether it was sent")
-    state.note(now, Event.SEND_SETTLED, f"{ack.kind} {ack.n} by {leg.channel}: {request.verdict}", owner=request.by)
+    _doubts.settled(state, now, ack, leg.channel, request.verdict, owner=request.by)
     match request.verdict:
         case SettleVerdict.SENT:
             went_out(state, now, ack, leg)

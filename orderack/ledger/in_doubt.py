@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, cast, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, cast, exists, func, literal, not_, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from orderack.contracts.journal import Event
@@ -16,10 +17,22 @@ def settled() -> ColumnElement[bool]:
     A doubt is back where its repeat was refused: an entry of the same revision, behind the one that settled it.
     """
     last = func.max(col(Timeline.seq))
-    over = select(last).where(_about_the_send(Event.SEND_SETTLED)).scalar_subquery()
+    over = select(last).where(_about_the_send(Event.SEND_SETTLED), _not_a_namesake()).scalar_subquery()
     own = col(Timeline.revision) == col(Sends.revision)
     back = select(last).where(_about_the_send(Event.SEND_UNKNOWN), own).scalar_subquery()
     return func.coalesce(over, -1) > func.coalesce(back, 0)
+
+
+def _not_a_namesake() -> ColumnElement[bool]:
+    """Whether the entry means this send and not the same message of a later revision; where both are there, it says."""
+    later = aliased(Sends)
+    names = ("store", "number", "kind", "n", "channel")
+    same = (getattr(later, name) == getattr(Sends, name) for name in names)
+    between = and_(col(later.revision) > col(Sends.revision), col(later.revision) <= col(Timeline.revision))
+    there = exists().where(*same, between).correlate(Sends, Timeline)
+    said = literal("% (revision ").concat(cast(col(Sends.revision), Words)).concat(")")
+    note = col(Timeline.note)
+    return or_(note.like(said), and_(not_(there), note.not_like("% (revision %)")))
 
 
 def repeat_due_at() -> ScalarSelect[datetime | None]:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from orderack.contracts.activities import HandOffRequest
 from orderack.contracts.journal import Event, Journal, Stage
 from orderack.domain.acknowledgement import SendKey, SendState
@@ -87,6 +89,29 @@ async def test_the_word_on_a_channel_settles_none_of_another_that_begins_with_it
     await in_doubt(ledger, key(n=1))
     await ledger.write(journal([entry(1, Event.SEND_SETTLED, note="confirmation 1 by smtp_email_note: sent")]))
     assert [doubt.settled for doubt in await ledger.doubts()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("which", "over"),
+    [("", {1: False, 2: True}), (" (revision 1)", {1: True, 2: False})],
+    ids=["the later", "the former"],
+)
+async def test_a_word_settles_the_message_of_its_revision_and_not_its_namesake(
+    ledger: SqlLedger, which: str, over: dict[int, bool]
+) -> None:
+    keys = {revision: key().model_copy(update={"revision": revision}) for revision in over}
+    await in_doubt(ledger, *keys.values())
+    note = f"confirmation 1 by smtp_email: sent{which}"
+    await ledger.write(journal([entry(1, Event.SEND_SETTLED, note=note, revision=2)], revision=2))
+    found = {doubt.key: doubt.settled for doubt in await ledger.doubts()}
+    assert {revision: found[str(keys[revision])] for revision in over} == over
+
+
+async def test_a_word_that_comes_once_a_change_is_there_still_settles_what_it_names(ledger: SqlLedger) -> None:
+    await in_doubt(ledger, key(n=1))
+    note = "confirmation 1 by smtp_email: sent"
+    await ledger.write(journal([entry(1, Event.SEND_SETTLED, note=note, revision=2)], revision=2))
+    assert [doubt.settled for doubt in await ledger.doubts()] == [True]
 
 
 async def test_an_order_with_a_question_waits_until_each_is_answered_or_it_closes(ledger: SqlLedger) -> None:

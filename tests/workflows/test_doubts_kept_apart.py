@@ -6,15 +6,24 @@ import pytest
 
 from orderack.contracts.activities import Facts, ForTeam, TeamWord
 from orderack.contracts.journal import Event
-from orderack.contracts.updates import CancelRequest, Reply, ReviewDecision, ReviewVerdict, SettleSend, SettleVerdict
+from orderack.contracts.updates import (
+    CancelRequest,
+    ChangeRequest,
+    Reply,
+    ReviewDecision,
+    ReviewVerdict,
+    SettleSend,
+    SettleVerdict,
+)
 from orderack.domain.acknowledgement import Kind, SendOutcome, SendState
 from orderack.domain.assessment import ServiceLevels
 from orderack.domain.evidence import EvidenceEvent, EvidenceFact, Grade
+from tests.workflows.beginnings import changed
 from tests.workflows.orders import HIGH_VALUE, HOUR, MINUTE, a_decision, an_assessment, an_order
 from workflows._doubts import attend
 from workflows._facts import take_evidence
 from workflows._owners import open_review
-from workflows._requests import cancel, decide_review, settle_send
+from workflows._requests import cancel, change, decide_review, settle_send
 from workflows._state import Acknowledgement, Handoff, LegState, OrderState
 from workflows._steps import accept_order, assessed
 from workflows._telling import say, take_outcome, unknown_sends
@@ -203,3 +212,16 @@ def test_a_late_report_of_the_first_leaves_nobody_to_be_asked_about_its_repeat()
     assert unknown_sends(state) == []
     take_evidence(state, delivered(2, "sms"), LATER)
     assert repeat.legs[0].state is LegState.DONE, "its own late report still counts"
+
+
+def test_a_word_on_an_earlier_revision_s_message_says_which_one_it_means() -> None:
+    state = told(("email", "sms"))
+    ends(state, first_word(state), SendState.UNKNOWN)
+    assert state.order is not None
+    change(state, ChangeRequest(id="c", order=changed(state.order)), NOON)
+    attend(state, LATER)
+    assert settled(state, "received/1/email", SettleVerdict.SENT).accepted
+    assert [entry.note for entry in state.timeline if entry.event is Event.SEND_SETTLED] == [
+        "received 1 by email: overtaken: it may have been sent (revision 1)",
+        "received 1 by email: sent (revision 1)",
+    ]
