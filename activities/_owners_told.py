@@ -7,7 +7,8 @@ the next sweep, with what has come by then.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -123,7 +124,9 @@ class OwnersTold:
             await self._ledger.end_digest(digest.id, DigestState.OVER, "", self._now())
             return
         language = policy.languages[0]
-        tried = [await self._leg(digest, leg, language) for leg in legs or (tuple(digest.under_way),)]
+        legs = legs or (tuple(digest.under_way),)
+        of_one = {name for name, many in Counter(name for leg in legs for name in leg).items() if many == 1}
+        tried = [await self._leg(digest, leg, of_one, language) for leg in legs]
         state = _together([one.state for one in tried])
         problem = "; ".join(dict.fromkeys(one.problem for one in tried if one.problem))[:SAID]
         await self._ledger.end_digest(digest.id, state, problem, self._now())
@@ -137,9 +140,13 @@ class OwnersTold:
             why=problem,
         )
 
-    async def _leg(self, digest: Digest, leg: Sequence[str], language: str) -> _Tried:
-        """The first channel that takes it. What may have gone out by one goes by no other, now or later."""
-        sender = Sender(DigestSends(self._ledger, digest.version, leg), self._telling.sending, self._now)
+    async def _leg(self, digest: Digest, leg: Sequence[str], of_one: Set[str], language: str) -> _Tried:
+        """The first channel that takes it. What may have gone out by one goes by no other, now or later.
+
+        `of_one`: channels of one leg alone; what went out by another's says nothing of this one.
+        """
+        alone = [name for name in leg if name in of_one]
+        sender = Sender(DigestSends(self._ledger, digest.version, alone), self._telling.sending, self._now)
         problems, waits = list[str](), False
         for n, name in enumerate(leg):
             try:

@@ -421,6 +421,16 @@ async def test_a_leg_that_waits_has_no_other_leg_told_again(told: Told) -> None:
     assert await told.states() == []
 
 
+async def test_a_channel_that_carries_one_leg_does_not_keep_back_another_which_falls_back_on_it(told: Told) -> None:
+    told.by(OwnersChannel(), KeyChannel())
+    team = told.policy("owners").teams["operations"].model_copy(update={"internal": (("owners",), ("key", "owners"))})
+    told.sweeping.policy = told.policy("owners").model_copy(update={"teams": {"operations": team}})
+    await told.lost("A")
+    await told.swept()
+    assert [message.key.channel for message in told.taken] == ["owners", "key"]
+    assert await told.states() == []
+
+
 async def test_what_was_lost_on_its_way_is_not_said_again_once_it_is_settled(told: Told) -> None:
     told.by(KeyChannel(LOST))
     (ref,) = await told.lost("A")
