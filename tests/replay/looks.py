@@ -1,4 +1,4 @@
-"""Looks and sweeps of every kind, run once to be recorded: a sweep lasts for hours, and what runs must replay."""
+"""Looks, sweeps and reports, run once to be recorded: they last for hours or days, and what runs must replay."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from activities._erp_sweep import Progress
 from orderack.contracts import names
 from orderack.contracts.looks import ErpLook, LookRequest, LookResult, SourceLook, SweepRequest, SweepResult
+from orderack.contracts.reports import WeeklyMailed, WeeklyRequest
 from orderack.temporal.converter import data_converter
 from tests.history.stage import binary, runner
 from tests.replay.histories import FOLDER
@@ -23,7 +24,7 @@ BEGAN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 AWAY, LOST = "away", "lost"
 """ERPs: one that never answers; one whose worker dies in the middle of the sweep."""
 
-LOOKS: Mapping[str, LookRequest | SweepRequest] = {
+LOOKS: Mapping[str, LookRequest | SweepRequest | WeeklyRequest] = {
     "a_source_looked_at": LookRequest(source=SourceLook(store="demo", system="email")),
     "an_erp_looked_at": LookRequest(erp=ErpLook(erp="sandbox")),
     "nothing_to_look_at": LookRequest(),
@@ -32,8 +33,16 @@ LOOKS: Mapping[str, LookRequest | SweepRequest] = {
     "an_erp_swept_by_two_workers": SweepRequest(erp=LOST),
     "a_sweep_of_an_erp_that_is_away": SweepRequest(erp=AWAY),
     "the_books_swept": SweepRequest(),
+    "the_weekly_report_mailed": WeeklyRequest(),
+    "the_weekly_report_of_a_week_filled_in": WeeklyRequest(as_of=BEGAN),
 }
 """What is recorded, by the name of its history."""
+
+WORKFLOW_OF: Mapping[type, str] = {
+    LookRequest: names.WORKFLOW_LOOK,
+    SweepRequest: names.WORKFLOW_SWEEP,
+    WeeklyRequest: names.WORKFLOW_WEEKLY_REPORT,
+}
 
 
 class Scripted:
@@ -62,6 +71,12 @@ class Scripted:
     async def sweep_books(self, request: SweepRequest) -> SweepResult:
         return SweepResult(waiting=12, asked=12, opened=1, closed=2)
 
+    @activity.defn(name=names.MAIL_WEEKLY_REPORT)
+    async def mail_weekly_report(self, request: WeeklyRequest) -> WeeklyMailed:
+        if activity.info().attempt == 1:
+            raise ApplicationError("the mail server does not answer", type="Unavailable")
+        return WeeklyMailed(week="2026-W09", sent=2)
+
 
 @asynccontextmanager
 async def looking() -> AsyncIterator[Client]:
@@ -73,7 +88,9 @@ async def looking() -> AsyncIterator[Client]:
         of_erps: list[Callable[..., object]] = [said.look_at_erp, said.sweep_erp, said.sweep_books]
         async with (
             Worker(env.client, task_queue=names.ORDERS_QUEUE, workflows=WORKFLOWS, workflow_runner=runner()),
-            Worker(env.client, task_queue=names.SOURCES_QUEUE, activities=[said.look_at_source]),
+            Worker(
+                env.client, task_queue=names.SOURCES_QUEUE, activities=[said.look_at_source, said.mail_weekly_report]
+            ),
             Worker(env.client, task_queue=names.ERP_QUEUE, activities=of_erps),
         ):
             yield env.client
@@ -82,8 +99,9 @@ async def looking() -> AsyncIterator[Client]:
 async def looked(client: Client, name: str) -> WorkflowHistory:
     """Run it to its end, whichever that is; its history."""
     request = LOOKS[name]
-    workflow = names.WORKFLOW_LOOK if isinstance(request, LookRequest) else names.WORKFLOW_SWEEP
-    handle = await client.start_workflow(workflow, request, id=f"look/{name}", task_queue=names.ORDERS_QUEUE)
+    handle = await client.start_workflow(
+        WORKFLOW_OF[type(request)], request, id=f"look/{name}", task_queue=names.ORDERS_QUEUE
+    )
     try:
         await handle.result()
     except WorkflowFailureError as failure:
