@@ -36,7 +36,8 @@ async def until_told(
 async def _drain(workers: Mapping[str, Worker], runs: Mapping[str, asyncio.Task[None]], within: float) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    await asyncio.gather(*(worker.shutdown() for worker in workers.values() if worker.is_running))
+    # One that is told before it runs at all takes the word with it: else nobody would ever tell it again.
+    await asyncio.gather(*(worker.shutdown() for queue, worker in workers.items() if not runs[queue].done()))
     await asyncio.gather(*runs.values())
     took = loop.time() - begun
     rest = "nothing was left in flight" if took < within else "what was still in flight goes to another worker"

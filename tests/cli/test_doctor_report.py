@@ -95,7 +95,11 @@ async def a_worker(*queues: str, to: str) -> AsyncIterator[str]:
     finally:
         if process.returncode is None:
             process.terminate()
-        await process.communicate()
+        try:
+            await asyncio.wait_for(process.communicate(), 60)
+        except TimeoutError:
+            process.kill()
+            raise
 
 
 def settings(**more: object) -> Settings:

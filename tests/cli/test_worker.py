@@ -108,3 +108,12 @@ async def test_what_hangs_is_cut_off_on_all_queues_together_and_that_is_said(
     took = await drained(await temporal.client(), 50.0, 4.0, tmp_path / "health")
     assert 4.0 <= took < 7.5
     assert "what was still in flight goes to another worker" in capsys.readouterr().out
+
+
+async def test_a_process_that_is_told_to_stop_before_its_workers_run_ends(temporal: Temporal) -> None:
+    client, stop = await temporal.client(), asyncio.Event()
+    stop.set()
+    workers = {queue: Worker(client, task_queue=queue, activities=[Work(1).wait]) for queue in ("soon-1", "soon-2")}
+    async with asyncio.timeout(30):
+        await until_told(stop, workers, 5.0, None)
+    assert all(worker.is_shutdown for worker in workers.values())

@@ -42,6 +42,7 @@ COMPARED = {
     "orderack/sources/amazon.py": "the mark of a next page",
     "orderack/sources/amazon_vendor_df.py": "the mark of a next page",
     "orderack/dispute/verifier.py": "hashes of a public record",
+    "orderack/ledger/sweep_digests.py": "the number of a message to an owner, called a digest",
 }
 """Comparisons with == of something that is called like a secret and is none."""
 
